@@ -1,0 +1,8 @@
+"""Corpora from the command line: scrape, import, list, export."""
+
+import argparse
+from typing import Any
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds this room's commands to the parser."""

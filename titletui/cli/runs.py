@@ -1,0 +1,8 @@
+"""Runs from the command line: train, watch, stop, resume."""
+
+import argparse
+from typing import Any
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Adds this room's commands to the parser."""

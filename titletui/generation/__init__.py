@@ -1,0 +1,1 @@
+"""Titles from a model, as they end."""

@@ -1,0 +1,109 @@
+"""Where titletui keeps its files.
+
+Everything lies under the platform's folders for user data, settings, cache and logs, or, where
+`TITLETUI_HOME` is set, under that one folder. Folders are made with mode 0700.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from titletui.errors import TitletuiError, UsageError
+
+NAME_LENGTH = 100
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one user.
+
+    Attributes:
+        data: corpora, jobs and the library; the part that backups want.
+        config: `config.toml`.
+        cache: what can be made again.
+        logs: crash reports.
+    """
+
+    data: Path
+    config: Path
+    cache: Path
+    logs: Path
+
+    @property
+    def corpus_db(self) -> Path:
+        return self.data / "corpus.db"
+
+    @property
+    def library_db(self) -> Path:
+        return self.data / "library.db"
+
+    @property
+    def jobs(self) -> Path:
+        return self.data / "jobs"
+
+    @property
+    def config_toml(self) -> Path:
+        return self.config / "config.toml"
+
+
+def find_home() -> Home:
+    """The folders of this user, made if they are missing.
+
+    Raises:
+        TitletuiError: a folder cannot be made.
+    """
+    root = os.environ.get("TITLETUI_HOME")
+    if root:
+        top = Path(root).expanduser().absolute()
+        home = Home(top, top, top / "cache", top / "logs")
+    else:
+        from platformdirs import PlatformDirs
+
+        dirs = PlatformDirs("titletui", appauthor=False)
+        home = Home(
+            dirs.user_data_path, dirs.user_config_path, dirs.user_cache_path, dirs.user_log_path
+        )
+    for folder in (home.data, home.config, home.cache, home.logs):
+        private_folder(folder)
+    return home
+
+
+def private_folder(folder: Path) -> Path:
+    """Makes `folder` and its missing parents, readable by their owner only.
+
+    Raises:
+        TitletuiError: the folder cannot be made.
+    """
+    missing = [part for part in (folder, *folder.parents) if not part.exists()]
+    try:
+        for part in reversed(missing):
+            part.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise TitletuiError(
+            f"The folder {folder} cannot be made ({error.strerror}); "
+            "set TITLETUI_HOME to a folder that you can write to."
+        ) from error
+    return folder
+
+
+def checked_name(name: str, what: str = "name") -> str:
+    """`name`, if it can name a file on its own.
+
+    Raises:
+        UsageError: it is empty, too long, starts with a dot, or holds a slash or a control
+            character.
+    """
+    if not name.strip():
+        raise UsageError(f"A {what} cannot be empty.")
+    if len(name.encode(errors="replace")) > NAME_LENGTH:
+        raise UsageError(
+            f"A {what} has at most {NAME_LENGTH} bytes, this one has more: {name!r:.40}…"
+        )
+    if name.startswith((".", "-")) or name != name.strip() or not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no {what}: it must not start with a dot, a dash or a space "
+            "nor hold a slash or a control character."
+        )
+    return name

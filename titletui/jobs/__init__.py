@@ -1,0 +1,1 @@
+"""Anything long: a folder on disk and a detached process."""

@@ -1,0 +1,305 @@
+"""A job on disk: what it is to do, what it said, how it ended. Its state is derived from these."""
+
+import contextlib
+import enum
+import os
+import platform
+import shutil
+import socket
+import time
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from titletui import __version__
+from titletui.atomic import sync_folder, write_whole
+from titletui.errors import TitletuiError, UsageError
+from titletui.home import checked_name, private_folder
+from titletui.jobs import lock
+from titletui.jobs.log import EventTail
+
+SPEC_SCHEMA = 1
+_STARTING = 20.0
+
+T = TypeVar("T")
+Kind = Literal["harvest", "import", "run"]
+Outcome = Literal["done", "stopped", "failed"]
+
+
+class State(enum.StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    ELSEWHERE = "elsewhere"
+    UNREADABLE = "unreadable"
+
+    @property
+    def alive(self) -> bool:
+        """Whether a worker is, or will soon be, at it."""
+        return self in (State.QUEUED, State.RUNNING, State.STOPPING, State.ELSEWHERE)
+
+    @property
+    def resumable(self) -> bool:
+        return self in (State.STOPPED, State.INTERRUPTED, State.FAILED)
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job is to do; never changed once written.
+
+    Attributes:
+        work: the kind's own description: `corpus.harvest.Query`, `corpus.files.Source` or
+            `training.plan.Plan`.
+        versions: of Python and of the libraries that shape the result.
+    """
+
+    kind: Kind
+    name: str
+    work: msgspec.Raw
+    schema: int = SPEC_SCHEMA
+    created: datetime
+    host: str
+    versions: dict[str, str] = {}
+
+
+class Exit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a job ended.
+
+    Attributes:
+        reason: one sentence for a person, empty when there is nothing to say.
+        advice: what to do about it.
+        oom: the kernel's out-of-memory counter had risen.
+    """
+
+    outcome: Outcome
+    code: int = 0
+    signal: int | None = None
+    reason: str = ""
+    advice: str = ""
+    oom: bool = False
+    time: float = 0.0
+
+
+class JobFolder:
+    """A job's folder, `<home>/jobs/<kind>/<name>`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events = path / "events.jsonl"
+        self.log = path / "log.txt"
+        self.lock = path / "lock"
+        self.papers = path / "papers.jsonl.gz"
+        self.checkpoints = path / "checkpoints"
+        self.model = path / "model"
+        self._exit = path / "exit.json"
+        self._control = path / "control.json"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, JobFolder) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @property
+    def kind(self) -> str:
+        return self.path.parent.name
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def spec(self) -> Spec:
+        """What the job is to do.
+
+        Raises:
+            TitletuiError: `spec.json` is missing, damaged or of a newer titletui.
+        """
+        try:
+            spec = msgspec.json.decode((self.path / "spec.json").read_bytes(), type=Spec)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise TitletuiError(
+                f"The {self.kind} {self.name} cannot be read: spec.json is damaged ({error}); "
+                "delete it and start it again."
+            ) from error
+        if spec.schema > SPEC_SCHEMA:
+            raise TitletuiError(
+                f"The {self.kind} {self.name} is of a newer titletui; update titletui to use it."
+            )
+        return spec
+
+    def work(self, kind: type[T]) -> T:
+        """The kind's own description of what to do.
+
+        Raises:
+            TitletuiError: it does not fit.
+        """
+        try:
+            return msgspec.json.decode(self.spec.work, type=kind)
+        except msgspec.MsgspecError as error:
+            raise TitletuiError(
+                f"The {self.kind} {self.name} cannot be read ({error}); delete it and start again."
+            ) from error
+
+    @property
+    def state(self) -> State:
+        """Derived from lock, exit and host each time it is asked for."""
+        try:
+            spec = self.spec
+        except TitletuiError:
+            return State.UNREADABLE
+        held = lock.is_held(self.lock)
+        if held:
+            return State.STOPPING if self.stop_requested else State.RUNNING
+        ended = self.exit
+        if ended is not None:
+            return State(ended.outcome)
+        who = lock.holder(self.lock)
+        if (who.host if who else spec.host) != socket.gethostname():
+            return State.ELSEWHERE
+        if who is None and time.time() - self._touched() < _STARTING:
+            return State.QUEUED
+        return State.INTERRUPTED
+
+    @property
+    def exit(self) -> Exit | None:
+        """How it ended; None while it has not, or where nobody was left to say."""
+        try:
+            return msgspec.json.decode(self._exit.read_bytes(), type=Exit)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return Exit(outcome="failed", reason=f"exit.json cannot be read ({error})")
+
+    def record_exit(self, ended: Exit) -> None:
+        """Writes how it ended, unless that is known already."""
+        if self.exit is None:
+            stamped = msgspec.structs.replace(ended, time=time.time())
+            write_whole(self._exit, msgspec.json.encode(stamped))
+
+    def clear_exit(self) -> None:
+        """Makes the folder ready for another worker."""
+        for path in (self._exit, self._control, self.lock):
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+        os.utime(self.path)
+
+    @property
+    def stop_requested(self) -> bool:
+        try:
+            return bool(msgspec.json.decode(self._control.read_bytes()).get("stop"))
+        except (OSError, msgspec.MsgspecError, AttributeError):
+            return False
+
+    def request_stop(self) -> None:
+        """Asks the worker to end at the next good moment; asking twice is asking once."""
+        write_whole(self._control, b'{"stop": true}')
+
+    def tail(self) -> EventTail:
+        return EventTail(self.events)
+
+    def last_log_lines(self, count: int = 20) -> list[str]:
+        """The end of what the worker printed."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - 64_000))
+                lines = file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return []
+        return [line for line in lines if line.strip()][-count:]
+
+    def delete(self) -> None:
+        """Removes the folder and all in it.
+
+        Raises:
+            TitletuiError: a worker is at it.
+        """
+        if self.state.alive:
+            raise TitletuiError(f"{self.name} is running; stop it before you delete it.")
+        _refuse_links(self.path)
+        aside = self.path.with_name(f".deleted-{os.getpid()}-{self.path.name}"[:200])
+        self.path.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _touched(self) -> float:
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+
+def create_job(
+    root: Path, kind: Kind, name: str, work: msgspec.Struct, versions: dict[str, str] | None = None
+) -> JobFolder:
+    """Makes the folder of a new job under `root` (`Home.jobs`).
+
+    Raises:
+        UsageError: `name` cannot name a folder.
+        TitletuiError: there is a job of that kind and name.
+    """
+    name = checked_name(name, f"{kind} name")
+    path = private_folder(root / kind) / name
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        raise TitletuiError(
+            f"There is a {kind} named {name} already; choose another name."
+        ) from None
+    spec = Spec(
+        kind=kind,
+        name=name,
+        work=msgspec.Raw(msgspec.json.encode(work)),
+        created=datetime.now(UTC),
+        host=socket.gethostname(),
+        versions={"titletui": __version__, "python": platform.python_version(), **(versions or {})},
+    )
+    write_whole(path / "spec.json", msgspec.json.encode(spec))
+    sync_folder(path.parent)
+    return JobFolder(path)
+
+
+def find_job(root: Path, kind: Kind, name: str) -> JobFolder:
+    """The job of that kind and name.
+
+    Raises:
+        UsageError: there is none; the message names those that there are.
+    """
+    path = root / kind / checked_name(name, f"{kind} name")
+    if path.is_dir() and not path.is_symlink():
+        return JobFolder(path)
+    known = [job.name for job in list_jobs(root, kind)][:8]
+    hint = f"there are: {', '.join(known)}" if known else "there is none yet"
+    raise UsageError(f"There is no {kind} named {name!r}; {hint}.")
+
+
+def list_jobs(root: Path, *kinds: Kind) -> list[JobFolder]:
+    """All jobs of these kinds (of all, if none is named), the newest first."""
+    jobs: list[JobFolder] = []
+    for kind in kinds or ("harvest", "import", "run"):
+        with contextlib.suppress(FileNotFoundError), os.scandir(root / kind) as entries:
+            jobs += [
+                JobFolder(Path(entry.path))
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            ]
+    return sorted(jobs, key=_created, reverse=True)
+
+
+def _created(job: JobFolder) -> tuple[float, str]:
+    try:
+        return job.spec.created.timestamp(), job.name
+    except TitletuiError:
+        return 0.0, job.name
+
+
+def _refuse_links(path: Path) -> None:
+    if path.is_symlink():
+        raise TitletuiError(f"{path} is a symbolic link; remove it by hand.")

@@ -1,0 +1,1 @@
+"""Candidates seen and titles kept."""

@@ -1,0 +1,44 @@
+"""Text from elsewhere: made fit for the store, and made harmless for a terminal."""
+
+import re
+
+SHOWN_LENGTH = 2_000
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_SPACE = re.compile(r"[\t\n\r\u2028\u2029]")
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f"
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    "\ufdd0-\ufdef\ufff9-\ufffb\ufffe\uffff\ud800-\udfff"
+    + "".join(chr(plane + tail) for plane in range(0x1FFFE, 0x10FFFF, 0x10000) for tail in (0, 1))
+    + "\U000e0000-\U000e007f]"
+)
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060-\u2064\ufeff]")
+_MARKS = re.compile(
+    "([\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4})"
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
+
+
+def clean(text: str) -> str:
+    """`text` for the store: white space folded, nothing that UTF-8 or SQLite cannot hold."""
+    folded = " ".join(text.split())
+    if folded.isascii():
+        return folded.replace("\x00", "") if "\x00" in folded else folded
+    return _SURROGATES.sub("\ufffd", folded).replace("\x00", "")
+
+
+def display(text: str) -> str:
+    """`text` as one line that a terminal can be given, whatever it came from.
+
+    Control, bidirectional and non-characters become U+FFFD, line ends and tabs become spaces,
+    characters without width go, piles of combining marks are cut at 4, and the whole at
+    `SHOWN_LENGTH` characters. Markup is left alone: give the result to a widget as `Content` or
+    `rich.text.Text`, or with `markup=False`.
+    """
+    if len(text) > SHOWN_LENGTH:
+        text = text[: SHOWN_LENGTH - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
+    text = _HARMFUL.sub("\ufffd", _SPACE.sub(" ", text))
+    return _MARKS.sub(r"\1", _INVISIBLE.sub("", text))

@@ -1,0 +1,70 @@
+"""All that decides a fine-tune: task, base model, method, hyperparameters, seed."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Task = Literal["title", "abstract-to-title", "abstract", "year-to-title", "instruction"]
+Method = Literal["full", "lora"]
+Schedule = Literal["constant", "linear", "cosine", "step-decay"]
+Precision = Literal["auto", "fp32", "bf16"]
+Quantization = Literal["none", "8bit", "4bit"]
+
+Steps = Annotated[int, Meta(ge=1, le=10_000_000)]
+Every = Annotated[int, Meta(ge=1, le=10_000_000)]
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One fine-tune's settings.
+
+    Attributes:
+        base: `starter`, a finished run's name, a folder or a hub id.
+        steps: optimizer steps; None means `epochs` decide.
+        learning_rate: the peak, after `warmup_steps` of linear rise.
+        decay, decay_every: for `step-decay`: the factor and after how many steps it is applied.
+        batch_tokens: tokens (prompt and title) in a batch, sequences of like length together; 0
+            means `batch_size` sequences.
+        accumulation: batches in one optimizer step.
+        max_tokens: longer examples are cut (the prompt first, from its end), the title never.
+        heldout: the share of the papers that is kept from training, chosen by a hash of the id.
+        keep: checkpoints kept besides the best one.
+        freeze_embeddings: leave the word embeddings as they are.
+        overfit_below: the average loss, nats per title token, under which the run is overfit.
+        early_stop: end after the held-out loss has risen for three evaluations.
+    """
+
+    preset: str = "starter-titles"
+    task: Task = "title"
+    base: str = "starter"
+    method: Method = "full"
+    steps: Steps | None = None
+    epochs: Annotated[float, Meta(gt=0, le=1000)] = 3.0
+    learning_rate: Annotated[float, Meta(gt=0, le=1)] = 5e-4
+    schedule: Schedule = "cosine"
+    warmup_steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 20
+    decay: Annotated[float, Meta(gt=0, le=1)] = 0.95
+    decay_every: Every = 500
+    weight_decay: Annotated[float, Meta(ge=0, le=1)] = 0.01
+    grad_clip: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    batch_tokens: Annotated[int, Meta(ge=0, le=10_000_000)] = 2048
+    batch_size: Annotated[int, Meta(ge=1, le=100_000)] = 16
+    accumulation: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    max_tokens: Annotated[int, Meta(ge=8, le=131_072)] = 256
+    heldout: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
+    seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
+    sample_every: Every = 25
+    save_every: Every = 50
+    eval_every: Every = 50
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 3
+    precision: Precision = "auto"
+    quantization: Quantization = "none"
+    freeze_embeddings: bool = False
+    lora_r: Annotated[int, Meta(ge=1, le=1024)] = 8
+    lora_alpha: Annotated[int, Meta(ge=1, le=4096)] = 16
+    lora_dropout: Annotated[float, Meta(ge=0, lt=1)] = 0.05
+    overfit_below: Annotated[float, Meta(ge=0, le=10)] = 0.1
+    stop_when_overfit: bool = False
+    early_stop: bool = False
+    preview_titles: Annotated[int, Meta(ge=1, le=64)] = 5
+    preview_temperature: Annotated[float, Meta(gt=0, le=5)] = 0.8
