@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from titletui.cli import app, corpora, runs, titles, tools
+    from titletui.cli import app, corpora, runs, shortlist, titles, tools
 
     parser = argparse.ArgumentParser(
         prog="titletui",
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", "--version", action="version", version=f"titletui {__version__}")
     parser.set_defaults(run=app.open_app)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (corpora, runs, titles, tools):
+    for module in (corpora, runs, titles, shortlist, tools):
         module.add_commands(commands)
     return parser
 

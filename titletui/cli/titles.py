@@ -1,4 +1,4 @@
-"""Titles from the command line: generate, and the shortlist."""
+"""Titles from the command line."""
 
 import argparse
 from typing import Any
