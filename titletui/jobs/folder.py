@@ -88,6 +88,18 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     time: float = 0.0
 
 
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the worker.
+
+    Attributes:
+        stop: to end at the next good moment.
+        began: when it was last started, seconds since the epoch.
+    """
+
+    stop: bool = False
+    began: float = 0.0
+
+
 class JobFolder:
     """A job's folder, `<home>/jobs/<kind>/<name>`."""
 
@@ -165,7 +177,7 @@ class JobFolder:
         who = lock.holder(self.lock)
         if (who.host if who else spec.host) != socket.gethostname():
             return State.ELSEWHERE
-        if who is None and time.time() - self._touched() < _STARTING:
+        if self._began_at > self._locked_at and time.time() - self._began_at < _STARTING:
             return State.QUEUED
         return State.INTERRUPTED
 
@@ -185,23 +197,20 @@ class JobFolder:
             stamped = msgspec.structs.replace(ended, time=time.time())
             write_whole(self._exit, msgspec.json.encode(stamped))
 
-    def clear_exit(self) -> None:
+    def prepare(self) -> None:
         """Makes the folder ready for another worker."""
-        for path in (self._exit, self._control, self.lock):
-            with contextlib.suppress(FileNotFoundError):
-                path.unlink()
-        os.utime(self.path)
+        with contextlib.suppress(FileNotFoundError):
+            self._exit.unlink()
+        write_whole(self._control, msgspec.json.encode(Control(began=time.time())))
 
     @property
     def stop_requested(self) -> bool:
-        try:
-            return bool(msgspec.json.decode(self._control.read_bytes()).get("stop"))
-        except (OSError, msgspec.MsgspecError, AttributeError):
-            return False
+        return self._read_control().stop
 
     def request_stop(self) -> None:
         """Asks the worker to end at the next good moment; asking twice is asking once."""
-        write_whole(self._control, b'{"stop": true}')
+        asked = msgspec.structs.replace(self._read_control(), stop=True)
+        write_whole(self._control, msgspec.json.encode(asked))
 
     def tail(self) -> EventTail:
         return EventTail(self.events)
@@ -229,9 +238,20 @@ class JobFolder:
         self.path.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
-    def _touched(self) -> float:
+    def _read_control(self) -> Control:
         try:
-            return self.path.stat().st_mtime
+            return msgspec.json.decode(self._control.read_bytes(), type=Control)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            return Control()
+
+    @property
+    def _began_at(self) -> float:
+        return self._read_control().began or self.spec.created.timestamp()
+
+    @property
+    def _locked_at(self) -> float:
+        try:
+            return self.lock.stat().st_mtime
         except OSError:
             return 0.0
 

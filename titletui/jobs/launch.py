@@ -65,7 +65,7 @@ def start(
     """
     if lock.is_held(folder.lock):
         raise TitletuiError(f"{folder.name} is running already.")
-    folder.clear_exit()
+    folder.prepare()
     supervisor = [sys.executable, "-P", "-m", "titletui.jobs.supervise", str(folder.path)]
     try:
         with folder.log.open("ab") as log:

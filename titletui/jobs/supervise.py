@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from titletui.jobs import lock
 from titletui.jobs.folder import Exit, JobFolder
 from titletui.jobs.worker import EXIT_BUSY
 
@@ -25,14 +26,18 @@ def main(argv: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.terminate())
     code = worker.wait()
-    if code != EXIT_BUSY and folder.path.is_dir():
+    if code not in (0, EXIT_BUSY) and folder.path.is_dir() and _is_last_worker(folder, worker.pid):
         folder.record_exit(_ending(folder, code, oom=_out_of_memory_kills() > kills))
     return 0
 
 
+def _is_last_worker(folder: JobFolder, pid: int) -> bool:
+    """Whether no later worker has taken the lock, so that this one's end is the job's end."""
+    holder = lock.holder(folder.lock)
+    return not lock.is_held(folder.lock) and (holder is None or holder.pid == pid)
+
+
 def _ending(folder: JobFolder, code: int, *, oom: bool) -> Exit:
-    if code == 0:
-        return Exit(outcome="done")
     if code < 0:
         number = -code
         name = signal.Signals(number).name if number in set(signal.Signals) else str(number)

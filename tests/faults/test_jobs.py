@@ -1,0 +1,209 @@
+"""Faults of processes and of the files between them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.processes import Nothing, counting, processes_of, start_counting, until
+from titletui.home import Home
+from titletui.jobs import launch, lock
+from titletui.jobs.events import Note, Progress, Step
+from titletui.jobs.folder import JobFolder, State, create_job, list_jobs
+from titletui.jobs.log import EventLog, EventTail
+
+
+def counted(folder: JobFolder) -> list[int]:
+    return [event.done for event in folder.tail().read() if isinstance(event, Progress)]
+
+
+@pytest.mark.fault("F26")
+def test_a_worker_goes_on_and_is_done_without_its_supervisor(home: Home) -> None:
+    folder = counting(home, "orphan", "100")
+    until(lambda: counted(folder))
+    processes_of(folder)[0].kill()
+    assert folder.state is State.RUNNING
+    until(lambda: folder.state is State.DONE)
+    assert counted(folder) == list(range(1, 101))
+
+
+@pytest.mark.fault("F26")
+def test_a_job_without_any_process_is_interrupted_and_can_go_on(home: Home) -> None:
+    folder = counting(home, "dead")
+    until(lambda: counted(folder))
+    for process in processes_of(folder):
+        process.kill()
+    until(lambda: folder.state is State.INTERRUPTED)
+    start_counting(folder, "2")
+    until(lambda: folder.state is State.DONE)
+
+
+@pytest.mark.fault("F34")
+def test_a_killed_worker_is_told_from_a_failed_one(home: Home) -> None:
+    folder = counting(home, "killed")
+    until(lambda: counted(folder))
+    assert launch.kill(folder)
+    until(lambda: folder.state is State.FAILED)
+    assert folder.exit is not None
+    assert folder.exit.signal == signal.SIGKILL
+    assert "killed (out of memory" in folder.exit.reason
+    assert folder.state.resumable
+
+
+@pytest.mark.fault("F36")
+@pytest.mark.parametrize("change", ["start", "boot", "host"])
+def test_a_reused_pid_a_reboot_and_another_host_are_never_signalled(
+    home: Home, change: str
+) -> None:
+    bystander = subprocess.Popen(["sleep", "60"])
+    folder = create_job(home.jobs, "run", "stale", Nothing())
+    who = lock.identity(bystander.pid)
+    assert who is not None
+    stale = msgspec.structs.replace(who, **{change: "another"})
+    folder.lock.write_bytes(msgspec.json.encode(stale))
+    expected = State.ELSEWHERE if change == "host" else State.INTERRUPTED
+    assert folder.state is expected
+    launch.stop(folder)
+    assert not launch.kill(folder)
+    time.sleep(0.2)
+    assert bystander.poll() is None
+    bystander.kill()
+    bystander.wait()
+
+
+@pytest.mark.fault("F37")
+def test_torn_and_foreign_lines_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as log:
+        log.append(Note(text="first"))
+    with path.open("ab") as file:
+        file.write(b'garbage\n{"type":"unheard"}\n\xff\xfe\n{"type":"note","te')
+    tail = EventTail(path)
+    assert [event.text for event in tail.read() if isinstance(event, Note)] == ["first"]
+    with EventLog(path) as log:
+        log.append(Note(text="second"))
+    assert [event.text for event in tail.read() if isinstance(event, Note)] == ["second"]
+    assert tail.bad == 4
+
+
+@pytest.mark.fault("F37")
+def test_a_log_that_became_shorter_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as log:
+        for number in range(10):
+            log.append(Note(text=str(number)))
+    tail = EventTail(path)
+    assert len(tail.read()) == 10
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    assert len(tail.read()) == 1
+
+
+@pytest.mark.fault("F37")
+def test_a_million_lines_are_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    line = msgspec.json.encode(Step(step=1, loss=1.0, average=1.0, rate=0.1)) + b"\n"
+    path.write_bytes(line * 1_000_000)
+    began = time.monotonic()
+    assert len(EventTail(path).read()) == 1_000_000
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.fault("F40")
+def test_two_starts_at_once_make_one_worker(home: Home) -> None:
+    folder = create_job(home.jobs, "harvest", "race", Nothing())
+    code = (
+        "import sys; from pathlib import Path; from titletui.jobs.folder import JobFolder;"
+        "from tests.processes import start_counting; start_counting(JobFolder(Path(sys.argv[1])))"
+    )
+    starters = [subprocess.Popen([sys.executable, "-c", code, str(folder.path)]) for _ in range(4)]
+    assert {starter.wait() for starter in starters} <= {0, 1}
+    until(lambda: counted(folder))
+    until(
+        lambda: len([p for p in processes_of(folder) if "supervise" not in str(p.cmdline())]) == 1
+    )
+    assert folder.state is State.RUNNING
+    launch.stop(folder)
+    until(lambda: folder.state is State.STOPPED)
+
+
+@pytest.mark.fault("F41")
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"\x00\xff", b'{"kind": "run"}', b"null"],
+    ids=["empty", "half", "binary", "lacking", "null"],
+)
+def test_a_damaged_spec_leaves_the_other_jobs_alone(home: Home, damage: bytes) -> None:
+    broken = create_job(home.jobs, "run", "broken", Nothing())
+    whole = create_job(home.jobs, "run", "whole", Nothing())
+    (broken.path / "spec.json").write_bytes(damage)
+    states = {job.name: job.state for job in list_jobs(home.jobs)}
+    assert states == {"broken": State.UNREADABLE, "whole": whole.state}
+    with pytest.raises(Exception, match="cannot be read"):
+        _ = JobFolder(broken.path).spec
+
+
+@pytest.mark.fault("F41")
+def test_a_spec_of_a_newer_version_is_refused(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "newer", Nothing())
+    spec = json.loads((folder.path / "spec.json").read_text())
+    (folder.path / "spec.json").write_text(json.dumps({**spec, "schema": 99, "more": True}))
+    assert JobFolder(folder.path).state is State.UNREADABLE
+    with pytest.raises(Exception, match="newer titletui"):
+        _ = JobFolder(folder.path).spec
+
+
+@pytest.mark.fault("F41")
+def test_a_damaged_exit_is_a_failure_that_can_be_resumed(home: Home) -> None:
+    folder = counting(home, "bad-exit", "1")
+    until(lambda: folder.state is State.DONE)
+    (folder.path / "exit.json").write_bytes(b'{"outcome": "who knows"}')
+    assert folder.state is State.FAILED
+    assert folder.state.resumable
+    start_counting(folder, "1")
+    until(lambda: folder.state is State.DONE)
+
+
+@pytest.mark.fault("F42")
+def test_a_worker_that_cannot_even_begin_shows_its_last_words(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "no-module", Nothing())
+    launch.start(folder, [sys.executable, "-c", "import no_such_module", str(folder.path)])
+    until(lambda: folder.state is State.FAILED, 10)
+    assert folder.exit is not None
+    assert "no_such_module" in folder.exit.reason
+
+
+@pytest.mark.fault("F43")
+def test_a_child_left_behind_does_not_look_like_a_worker(home: Home) -> None:
+    folder = counting(home, "parent", environment={"TITLETUI_LEAVE_A_CHILD": "1"})
+    until(lambda: counted(folder))
+    worker = processes_of(folder)[1]
+    (child,) = worker.children()
+    assert launch.kill(folder)
+    until(lambda: folder.state is State.FAILED)
+    assert child.is_running()
+    child.kill()
+
+
+@pytest.mark.fault("F22")
+def test_a_job_does_not_notice_that_its_starter_was_killed(home: Home) -> None:
+    folder = create_job(home.jobs, "harvest", "survivor", Nothing())
+    code = (
+        "import os, signal, sys; from pathlib import Path;"
+        "from titletui.jobs.folder import JobFolder;"
+        "from tests.processes import start_counting; start_counting(JobFolder(Path(sys.argv[1])));"
+        "os.killpg(0, signal.SIGKILL)"
+    )
+    starter = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder.path)], start_new_session=True
+    )
+    assert starter.wait() == -signal.SIGKILL
+    until(lambda: len(counted(folder)) > 5)
+    assert os.getpid() not in {process.ppid() for process in processes_of(folder)[:1]}
+    launch.stop(folder)
+    until(lambda: folder.state is State.STOPPED)

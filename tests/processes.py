@@ -1,0 +1,58 @@
+"""Waiting for real processes in tests."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from titletui.home import Home
+from titletui.jobs import launch
+from titletui.jobs.folder import JobFolder, create_job
+
+ROOT = Path(__file__).parent.parent
+
+
+class Nothing(msgspec.Struct):
+    """A job without a description."""
+
+
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+    """Waits until `true()`; fails loudly when it does not come."""
+    limit = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > limit:
+            raise AssertionError(f"not within {seconds:g} s")
+        time.sleep(0.01)
+
+
+def counting(
+    home: Home, name: str, *arguments: str, environment: dict[str, str] | None = None
+) -> JobFolder:
+    """A started job that counts."""
+    folder = create_job(home.jobs, "harvest", name, Nothing())
+    start_counting(folder, *arguments, environment=environment)
+    return folder
+
+
+def start_counting(
+    folder: JobFolder, *arguments: str, environment: dict[str, str] | None = None
+) -> None:
+    """Starts the counting worker on a folder."""
+    command = [sys.executable, "-m", "tests.counting_worker", str(folder.path), *arguments]
+    launch.start(folder, command, {"PYTHONPATH": str(ROOT), **(environment or {})})
+
+
+def processes_of(folder: JobFolder) -> list[psutil.Process]:
+    """The job's processes, supervisor first: its folder stands in their command lines."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder.path) in process.cmdline() and process.pid != os.getpid():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return sorted(found, key=lambda process: "titletui.jobs.supervise" not in process.cmdline())
