@@ -1,0 +1,286 @@
+"""The app: four modes over the rooms, and what they share."""
+
+import signal
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+from textual.signal import Signal
+
+from titletui.errors import TitletuiError, UsageError
+from titletui.home import Home, find_home
+from titletui.jobs.folder import State
+from titletui.settings import Settings, load_settings, save_settings
+from titletui.text import display
+from titletui.tui import ending
+from titletui.tui.clipboard import osc52
+from titletui.tui.job_watch import JobNews, JobWatch
+from titletui.tui.stores import StoreThread
+from titletui.tui.themes import DEFAULT_THEME, THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from titletui.corpus.store import CorpusStore
+    from titletui.shortlist.store import Library
+    from titletui.tui.screens.mode import ModeScreen
+
+MODES = ("corpus", "train", "generate", "shortlist")
+
+
+def _corpus() -> Screen[None]:
+    from titletui.tui.screens.corpus import CorpusScreen
+
+    return CorpusScreen()
+
+
+def _train() -> Screen[None]:
+    from titletui.tui.screens.train import TrainScreen
+
+    return TrainScreen()
+
+
+def _generate() -> Screen[None]:
+    from titletui.tui.screens.generate import GenerateScreen
+
+    return GenerateScreen()
+
+
+def _shortlist() -> Screen[None]:
+    from titletui.tui.screens.shortlist import ShortlistScreen
+
+    return ShortlistScreen()
+
+
+class TitletuiApp(App[int]):
+    """titletui.
+
+    Attributes:
+        home: where files live.
+        settings: what the user chose; screens change it, the app saves it.
+        corpora: the corpus store; `await app.corpora.ask(lambda store: …)`.
+        library: candidates and favourites, in the same way.
+        jobs_changed: published with all watched jobs, about once a second.
+        on_quit: called (quickly) when the app ends; a screen that owns a process adds its end.
+    """
+
+    TITLE = "titletui"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = True
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
+        "corpus": _corpus,
+        "train": _train,
+        "generate": _generate,
+        "shortlist": _shortlist,
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "help", key_display="?", id="help",
+                tooltip="Help for what has focus"),
+        Binding("1,f2", "open_mode('corpus')", "Corpus", show=False, id="corpus",
+                tooltip="Corpora: scrape, import, browse"),
+        Binding("2,f3", "open_mode('train')", "Train", show=False, id="train",
+                tooltip="Runs: start, watch, stop"),
+        Binding("3,f4", "open_mode('generate')", "Generate", show=False, id="generate",
+                tooltip="Write titles"),
+        Binding("4,f5", "open_mode('shortlist')", "Shortlist", show=False, id="shortlist",
+                tooltip="Starred titles"),
+        Binding("q,ctrl+q", "quit", "Quit", show=False, id="quit",
+                tooltip="Leave; jobs go on without the app"),
+    ]  # fmt: skip
+
+    def __init__(self, home: Home | None = None, settings: Settings | None = None) -> None:
+        self.home = home or find_home()
+        self.settings = settings or load_settings(self.home.config_toml)
+        self.on_quit: list[Callable[[], None]] = []
+        self.goodbye: list[str] = []
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        known = self.settings.theme in self.available_themes
+        self.theme = self.settings.theme if known else DEFAULT_THEME
+        self.jobs_changed: Signal[tuple[JobNews, ...]] = Signal(self, "jobs_changed")
+        self._jobs: dict[tuple[str, str], JobNews] = {}
+        self.set_keymap(self.settings.keys)
+
+    @cached_property
+    def corpora(self) -> "StoreThread[CorpusStore]":
+        def open_store() -> "CorpusStore":
+            from titletui.corpus.store import CorpusStore
+
+            return CorpusStore(self.home.corpus_db)
+
+        return StoreThread("corpora", open_store)
+
+    @cached_property
+    def library(self) -> "StoreThread[Library]":
+        def open_store() -> "Library":
+            from titletui.shortlist.store import Library
+
+            return Library.open(self.home)
+
+        return StoreThread("library", open_store)
+
+    @cached_property
+    def job_watch(self) -> StoreThread[JobWatch]:
+        return StoreThread("jobs", lambda: JobWatch(self.home.jobs))
+
+    async def on_mount(self) -> None:
+        ending.on_signals(self._on_signal)
+        self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
+        mode = self.settings.mode if self.settings.mode in MODES else "generate"
+        await self.switch_mode(mode)
+        self.set_interval(1.0, self._look_at_jobs)
+        if self._driver is not None and not self.is_headless:
+            self.set_interval(0.25, self._look_at_terminal)
+
+    # --- the modes
+
+    async def action_open_mode(self, mode: str) -> None:
+        """Switches to `mode`; a dialog in front of the present one goes."""
+        await self.open_mode(mode)
+
+    async def open_mode(self, mode: str, name: str = "", action: str = "") -> None:
+        """Goes to `mode`, brings `name` up there, then does `action` there."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        if mode != self.current_mode:
+            await self.switch_mode(mode)
+            self.settings.mode = mode
+        if name or action:
+            cast("ModeScreen", self.screen).show_item(name, action)
+
+    # --- saying things
+
+    def say(self, text: str, severity: SeverityLevel = "information") -> None:
+        """A toast; `text` may hold anything."""
+        self.notify(display(text), severity=severity, markup=False)
+
+    def show_error(self, error: BaseException | str) -> None:
+        """A dialog with what went wrong, which `c` copies; for a refused value, a toast."""
+        if isinstance(error, UsageError):
+            self.say(str(error), "error")
+            return
+        if isinstance(error, BaseException) and not isinstance(error, TitletuiError):
+            raise error
+        from titletui.tui.screens.message import MessageDialog
+
+        self.push_screen(MessageDialog("That did not work", str(error)))
+
+    def copy(self, text: str) -> None:
+        """Puts `text` on the terminal's clipboard and says how."""
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(osc52(text))
+        wrapped = " through tmux" if "Ptmux" in osc52("") else ""
+        self.say(f"Copied via OSC 52{wrapped}. If it does not arrive, E exports to a file.")
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """As Textual's inputs call it."""
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(osc52(text))
+
+    # --- jobs
+
+    async def _look_at_jobs(self) -> None:
+        news = await self.job_watch.ask(lambda watch: watch.look())
+        for job in news:
+            before = self._jobs.get((job.kind, job.name))
+            self._jobs[job.kind, job.name] = job
+            if before is not None:
+                self._announce(before, job)
+        self.jobs_changed.publish(news)
+
+    def _announce(self, before: JobNews, job: JobNews) -> None:
+        if job.overfit and not before.overfit:
+            self.say(f"{job.name} is overfit: it starts to repeat its titles.", "warning")
+            if self.settings.bell:
+                self.bell()
+        if job.state is before.state or not before.state.alive:
+            return
+        if job.state is State.DONE:
+            self.say(f"{job.name} is done.")
+        elif job.state in (State.FAILED, State.INTERRUPTED):
+            self.say(f"{job.name} {job.state.value}. {job.said}".strip(), "error")
+
+    # --- help, palette, themes
+
+    def action_help(self) -> None:
+        """Opens the help for what has focus."""
+        from titletui.tui.screens.help import HelpDialog
+
+        if not isinstance(self.screen, HelpDialog):
+            self.push_screen(HelpDialog(self.screen))
+
+    def get_system_commands(self, screen: Screen[object]) -> "Iterable[SystemCommand]":
+        from titletui.tui.palette import commands
+
+        yield from commands(self, screen)
+
+    def _keep_theme(self, name: str) -> None:
+        self.settings.theme = name
+
+    # --- the end
+
+    async def action_quit(self) -> None:
+        """Leaves within a second, whatever runs, and says afterwards what goes on."""
+        for job in self._jobs.values():
+            if job.state.alive:
+                verb = "trains" if job.kind == "run" else "works"
+                self.goodbye.append(f"{job.name} {verb} on; `titletui` shows it again.")
+        self._end(0)
+
+    def _end(self, code: int) -> None:
+        if not self.is_headless:
+            ending.leave_by(ending.DEADLINE, code)
+        try:
+            save_settings(self.home.config_toml, self.settings)
+        except OSError as error:
+            self.goodbye.append(f"The settings could not be saved ({error.strerror}).")
+        for end in self.on_quit:
+            end()
+        self.exit(code, return_code=code)
+
+    def _on_signal(self, number: int) -> None:
+        self._end(128 + number)
+
+    def _look_at_terminal(self) -> None:
+        if ending.terminal_gone(sys.__stdin__.fileno() if sys.__stdin__ else 0):
+            self._end(128 + signal.SIGHUP)
+
+    def _fatal_error(self) -> None:
+        """In place of Textual's traceback with the values of variables: one sentence and a file."""
+        for end in self.on_quit:
+            end()
+        path = ending.write_crash(self.home.logs, self._exception)
+        where = f"The details are in {path}." if path else "The details could not be written."
+        what = type(self._exception).__name__ if self._exception else "unknown"
+        self.bell()
+        self._exit_renderables.append(
+            Content(
+                f"titletui stopped by a fault of its own ({what}); your papers and stars are "
+                f"kept, and jobs go on. {where}"
+            ).plain
+        )
+        self._close_messages_no_wait()
+
+
+def run_app() -> int:
+    """Opens the app; returns its exit code.
+
+    Raises:
+        TitletuiError: there is no terminal to open it on.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("The app needs a terminal; `titletui --help` lists commands for scripts.")
+    app = TitletuiApp()
+    code = app.run(mouse=app.settings.mouse)
+    for line in app.goodbye:
+        print(display(line))
+    return app.return_code or 0 if code is None else code

@@ -1,0 +1,82 @@
+"""What the four modes have in common: header, status line, footer and the way out of an input."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from titletui.tui.widgets.header import Header
+from titletui.tui.widgets.key_bar import KeyBar
+from titletui.tui.widgets.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from titletui.tui.app import TitletuiApp
+
+
+def app_type() -> "type[TitletuiApp]":
+    """The app, for `getters.app`; imported late because the app is what imports the screens."""
+    from titletui.tui.app import TitletuiApp
+
+    return TitletuiApp
+
+
+class ModeScreen(Screen[None]):
+    """One of the four modes; a subclass yields its own part in `compose_body`.
+
+    Attributes:
+        AREA: the mode's name in the palette and in the help.
+        HELP: what can be done here, in a few lines, for the help.
+    """
+
+    AREA: ClassVar[str] = ""
+    HELP: ClassVar[str] = ""
+    AUTO_FOCUS = ""
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012
+        (0, "-compact"),
+        (80, "-normal"),
+        (120, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (24, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "escape",
+            "leave",
+            "Leave",
+            show=False,
+            id="leave",
+            tooltip="Leave the input and go back to the list",
+        ),
+    ]
+    app = getters.app(app_type)
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        yield StatusLine()
+        with Vertical(id="body"):
+            yield from self.compose_body()
+        yield KeyBar()
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets of the mode."""
+        yield from ()
+
+    def main_widget(self) -> Widget | None:
+        """Where the keys go when no input has them: usually the list."""
+        return None
+
+    def show_item(self, name: str, action: str = "") -> None:
+        """Brings `name` (a corpus, a run, a model) up, then does `action` if one is named.
+
+        Called when another mode or the palette sends the user here.
+        """
+
+    def action_leave(self) -> None:
+        """From an input back to the list."""
+        target = self.main_widget()
+        if isinstance(self.focused, Input | TextArea) and target is not None:
+            target.focus()

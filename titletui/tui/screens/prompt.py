@@ -1,0 +1,67 @@
+"""A dialog that asks for one line."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from titletui.errors import TitletuiError
+from titletui.text import display
+
+
+class PromptDialog(ModalScreen[str | None]):
+    """Asks for one line; dismissed with it, or with None.
+
+    Args:
+        title: what is asked for.
+        value: what stands there already.
+        check: raises a TitletuiError, whose sentence is shown, while the line will not do.
+        hint: shown under the input.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", id="prompt.cancel", tooltip="Change nothing"),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        hint: str = "",
+        check: Callable[[str], object] | None = None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._value = value
+        self._placeholder = placeholder
+        self._hint = hint
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = Content(display(self._title)).markup
+            box.border_subtitle = "enter keep · escape cancel"
+            yield Input(display(self._value), placeholder=display(self._placeholder))
+            yield Static(Content(display(self._hint)), id="hint")
+
+    def on_mount(self) -> None:
+        self.query_one(Input).focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._check is not None:
+            try:
+                self._check(event.value)
+            except TitletuiError as error:
+                self.query_one("#hint", Static).update(
+                    Content.styled(f"✕ {display(str(error))}", "$error")
+                )
+                return
+        self.dismiss(event.value)

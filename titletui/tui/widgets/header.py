@@ -1,0 +1,35 @@
+"""The line at the top: the four modes and where one is."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+MODES = (("1", "corpus"), ("2", "train"), ("3", "generate"), ("4", "shortlist"))
+
+
+class Header(Static):
+    """`titletui  1 Corpus  2 Train  3 Generate  4 Shortlist`, each a click target."""
+
+    DEFAULT_CSS = """
+    Header {
+        height: 1;
+        padding: 0 1;
+        background: $panel;
+        color: $text-muted;
+        link-color: $text-muted;
+        link-style: none;
+        link-background-hover: $primary 30%;
+        link-color-hover: $foreground;
+        link-style-hover: none;
+    }
+    """
+
+    def on_mount(self) -> None:
+        self.update(self._line())
+
+    def _line(self) -> Content:
+        here = type(self.screen).__name__.removesuffix("Screen").lower()
+        parts: list[Content] = [Content.styled("titletui", "bold $primary"), Content("  ")]
+        for key, mode in MODES:
+            style = "bold reverse $primary" if mode == here else f"@click=app.open_mode('{mode}')"
+            parts += [Content.styled(f" {key} {mode.capitalize()} ", style), Content(" ")]
+        return Content.assemble(*parts)

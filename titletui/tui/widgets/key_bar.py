@@ -1,0 +1,65 @@
+"""The footer: help first, then the keys of what has focus, as many as fit whole."""
+
+from rich.cells import cell_len
+from textual.app import RenderResult
+from textual.binding import ActiveBinding
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+MOST = 6
+
+
+class KeyBar(Widget):
+    """One line; no key in it is ever cut."""
+
+    DEFAULT_CSS = """
+    KeyBar {
+        height: 1;
+        padding: 0 1;
+        background: $panel;
+        color: $text-muted;
+        link-color: $text-muted;
+        link-style: none;
+        link-background-hover: $primary 30%;
+        link-color-hover: $foreground;
+        link-style-hover: none;
+    }
+    """
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+
+    def on_resize(self) -> None:
+        self.refresh()
+
+    def _changed(self, _: Screen[object]) -> None:
+        self.refresh()
+
+    def render(self) -> RenderResult:
+        room = self.content_size.width
+        parts: list[Content] = []
+        for active in _shown(list(self.screen.active_bindings.values())):
+            binding = active.binding
+            key = self.app.get_key_display(binding)
+            width = cell_len(key) + 1 + cell_len(binding.description) + 2
+            if width - 2 > room:
+                break
+            room -= width
+            parts.append(
+                Content.assemble(
+                    (key, "bold $foreground"),
+                    (f" {binding.description}", f"@click=app.simulate_key('{binding.key}')"),
+                    "  ",
+                )
+            )
+        return Content.assemble(*parts)
+
+
+def _shown(active: list[ActiveBinding]) -> list[ActiveBinding]:
+    """At most `MOST` bindings, help first, one for each action."""
+    shown: dict[str, ActiveBinding] = {}
+    for one in sorted(active, key=lambda a: a.binding.action != "app.help"):
+        if one.binding.show and one.enabled:
+            shown.setdefault(one.binding.action, one)
+    return list(shown.values())[:MOST]

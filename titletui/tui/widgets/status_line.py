@@ -1,0 +1,52 @@
+"""The line under the header: what runs, and the model in use."""
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from titletui.text import display
+from titletui.tui.job_watch import JobNews
+
+
+class StatusLine(Widget):
+    """Jobs on the left, the model on the right; jobs that do not fit are counted."""
+
+    DEFAULT_CSS = """
+    StatusLine {
+        height: 1;
+        padding: 0 1;
+        background: $surface;
+        color: $text-muted;
+    }
+    """
+
+    jobs: reactive[tuple[JobNews, ...]] = reactive(())
+    model: reactive[str] = reactive("")
+
+    def render(self) -> RenderResult:
+        width = self.content_size.width
+        right = Content(display(self.model)).truncate(max(12, width // 3), ellipsis=True)
+        room = width - right.cell_length - 2
+        left = Content("")
+        for place, job in enumerate(self.jobs):
+            rest = len(self.jobs) - place
+            more = Content(f"+{rest} more") if rest > 1 else Content("")
+            entry = Content.styled(job.line, _STYLES.get(job.tone, ""))
+            if left.cell_length + entry.cell_length + 2 > room - (more.cell_length + 2):
+                if place == 0:
+                    left = entry.truncate(max(1, room - more.cell_length - 2), ellipsis=True)
+                    rest, more = rest - 1, Content(f"+{rest - 1} more" if rest > 1 else "")
+                left = Content.assemble(left, "  " if rest else "", more)
+                break
+            left = Content.assemble(left, "  " if place else "", entry)
+        gap = " " * max(1, width - left.cell_length - right.cell_length)
+        return Content.assemble(left, gap, right)
+
+
+_STYLES = {
+    "good": "$success",
+    "bad": "$error",
+    "warning": "$warning",
+    "": "",
+}
