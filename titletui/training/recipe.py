@@ -10,6 +10,8 @@ Method = Literal["full", "lora"]
 Schedule = Literal["constant", "linear", "cosine", "step-decay"]
 Precision = Literal["auto", "fp32", "bf16"]
 Quantization = Literal["none", "8bit", "4bit"]
+Architecture = Literal["gpt2", "llama"]
+SavedAs = Literal["fp32", "bf16", "fp16"]
 
 Steps = Annotated[int, Meta(ge=1, le=10_000_000)]
 Every = Annotated[int, Meta(ge=1, le=10_000_000)]
@@ -19,7 +21,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One fine-tune's settings.
 
     Attributes:
-        base: `starter`, a finished run's name, a folder or a hub id.
+        base: `starter`, a finished run's name, a folder, a hub id, or `new` for random weights
+            and a tokenizer trained on the corpus, in the shape of `architecture` to `context`.
+        abstract_share: for the task `title`: the share of the papers with abstracts that also
+            teach abstract → title.
         steps: optimizer steps; None means `epochs` decide.
         learning_rate: the peak, after `warmup_steps` of linear rise.
         decay, decay_every: for `step-decay`: the factor and after how many steps it is applied.
@@ -28,15 +33,21 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         accumulation: batches in one optimizer step.
         max_tokens: longer examples are cut (the prompt first, from its end), the title never.
         heldout: the share of the papers that is kept from training, chosen by a hash of the id.
+        eval_papers: the held-out loss is measured on at most so many of them.
         keep: checkpoints kept besides the best one.
         freeze_embeddings: leave the word embeddings as they are.
         overfit_below: the average loss, nats per title token, under which the run is overfit.
         early_stop: end after the held-out loss has risen for three evaluations.
+        preview_tokens: the longest preview.
+        dropout: of all layers; None leaves what the base model was made with.
+        save_as: how the numbers of the finished model are kept.
+        vocabulary, width, layers, heads, context: the shape of a `new` model.
     """
 
     preset: str = "starter-titles"
     task: Task = "title"
     base: str = "starter"
+    abstract_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
     method: Method = "full"
     steps: Steps | None = None
     epochs: Annotated[float, Meta(gt=0, le=1000)] = 3.0
@@ -52,6 +63,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     accumulation: Annotated[int, Meta(ge=1, le=10_000)] = 1
     max_tokens: Annotated[int, Meta(ge=8, le=131_072)] = 256
     heldout: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
+    eval_papers: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
     seed: Annotated[int, Meta(ge=0, lt=2**32)] = 0
     sample_every: Every = 25
     save_every: Every = 50
@@ -68,3 +80,25 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     early_stop: bool = False
     preview_titles: Annotated[int, Meta(ge=1, le=64)] = 5
     preview_temperature: Annotated[float, Meta(gt=0, le=5)] = 0.8
+    preview_tokens: Annotated[int, Meta(ge=1, le=1024)] = 48
+    dropout: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    save_as: SavedAs = "fp32"
+    architecture: Architecture = "gpt2"
+    vocabulary: Annotated[int, Meta(ge=300, le=200_000)] = 8192
+    width: Annotated[int, Meta(ge=8, le=8192)] = 256
+    layers: Annotated[int, Meta(ge=1, le=128)] = 6
+    heads: Annotated[int, Meta(ge=1, le=128)] = 4
+    context: Annotated[int, Meta(ge=16, le=131_072)] = 512
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What a model of this recipe can do."""
+        if self.task == "title" and self.abstract_share > 0:
+            return ("title", "abstract-to-title")
+        return (self.task,)
+
+    @property
+    def wants_abstracts(self) -> bool:
+        return self.task in ("abstract-to-title", "abstract", "instruction") or (
+            self.abstract_share > 0
+        )

@@ -1,0 +1,78 @@
+"""Real model folders, tiny, made on the spot: random weights and a trained tokenizer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from titletui.training.base_models import CARD, Card
+from titletui.training.new_model import END, new_model, train_tokenizer
+from titletui.training.recipe import Architecture, Recipe, Task
+
+TITLES = [
+    f"{how} {what} for {where}"
+    for how in ("Neural", "Robust", "Self-Supervised", "Streaming", "End-to-End")
+    for what in ("Speech Recognition", "Audio Tagging", "Music Generation", "Speaker Embeddings")
+    for where in ("Low-Resource Languages", "Noisy Rooms", "Mobile Devices", "Call Centres")
+]
+CHAT_TEMPLATE = (
+    "{% for m in messages %}<|user|>\n{{ m['content'] }}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>\n{% endif %}"
+)
+
+
+def tiny_gpt2(folder: Path, *, tasks: Sequence[Task] = (), context: int = 128) -> Path:
+    """A GPT-2 of 20 thousand parameters in `folder`; with `tasks`, a card that names them."""
+    return _save(folder, _shape(context), tasks)
+
+
+def tiny_llama(folder: Path, *, tasks: Sequence[Task] = (), chat: bool = False) -> Path:
+    """A Llama as small; with `chat`, its tokenizer has a chat template."""
+    template = CHAT_TEMPLATE if chat else ""
+    return _save(folder, _shape(256, "llama"), tasks, template)
+
+
+def tiny_gpt_neo(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
+    """A GPT-Neo as small, with one global and one local layer."""
+    from transformers import AutoModelForCausalLM, GPTNeoConfig
+
+    tokenizer = train_tokenizer(TITLES, 320)
+    config = GPTNeoConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_layers=2,
+        num_heads=2,
+        attention_types=[[["global", "local"], 1]],
+        window_size=16,
+        max_position_embeddings=128,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    _write_card(folder, tasks)
+    return folder
+
+
+def _shape(context: int, architecture: Architecture = "gpt2") -> Recipe:
+    return Recipe(
+        vocabulary=320, width=32, layers=2, heads=2, context=context, architecture=architecture
+    )
+
+
+def _save(folder: Path, recipe: Recipe, tasks: Sequence[Task], template: str = "") -> Path:
+    tokenizer = train_tokenizer(TITLES, recipe.vocabulary)
+    if template:
+        tokenizer.chat_template = template
+    new_model(recipe, tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    _write_card(folder, tasks)
+    return folder
+
+
+def _write_card(folder: Path, tasks: Sequence[Task]) -> None:
+    if tasks:
+        (folder / CARD).write_bytes(msgspec.json.encode(Card(tasks=tuple(tasks))))
+
+
+__all__ = ["CHAT_TEMPLATE", "END", "TITLES", "tiny_gpt2", "tiny_gpt_neo", "tiny_llama"]

@@ -1,0 +1,195 @@
+"""The presets: recipes with a name, and how a person changes one."""
+
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from titletui.errors import UsageError
+from titletui.training.recipe import Recipe
+
+DEFAULT = "starter-titles"
+
+
+def presets() -> dict[str, Recipe]:
+    """All presets by name, the default first; each has the numbers of its source."""
+    recipes = (
+        Recipe(preset=DEFAULT),
+        Recipe(
+            preset="gpt2-titles",
+            base="gpt2",
+            steps=500,
+            learning_rate=1e-4,
+            schedule="constant",
+            warmup_steps=0,
+            weight_decay=0.0,
+            batch_tokens=1024,
+            save_every=50,
+            sample_every=25,
+            keep=10,
+        ),
+        Recipe(
+            preset="neo-abstract-to-title",
+            task="abstract-to-title",
+            base="EleutherAI/gpt-neo-125m",
+            learning_rate=5e-6,
+            schedule="constant",
+            warmup_steps=0,
+            weight_decay=0.01,
+            batch_tokens=0,
+            batch_size=2,
+            accumulation=5,
+            max_tokens=512,
+            preview_titles=20,
+            preview_tokens=30,
+        ),
+        Recipe(
+            preset="distilgpt2-abstracts",
+            task="abstract",
+            base="distilgpt2",
+            epochs=1.0,
+            learning_rate=5e-4,
+            schedule="step-decay",
+            decay=0.95,
+            decay_every=500,
+            warmup_steps=0,
+            weight_decay=0.01,
+            batch_tokens=0,
+            batch_size=16,
+            max_tokens=300,
+            heldout=0.2,
+            sample_every=500,
+            save_every=500,
+            eval_every=500,
+            preview_tokens=300,
+        ),
+        Recipe(
+            preset="llama-lora-instruct",
+            task="instruction",
+            base="",
+            method="lora",
+            epochs=3.0,
+            learning_rate=3e-4,
+            schedule="linear",
+            warmup_steps=100,
+            weight_decay=0.0,
+            batch_tokens=0,
+            batch_size=4,
+            accumulation=32,
+            max_tokens=256,
+            lora_r=8,
+            lora_alpha=16,
+            lora_dropout=0.05,
+        ),
+        Recipe(preset="year-titles", task="year-to-title"),
+    )
+    return {recipe.preset: recipe for recipe in recipes}
+
+
+def preset(name: str) -> Recipe:
+    """The preset of that name.
+
+    Raises:
+        UsageError: there is none; the message names those that there are.
+    """
+    known = presets()
+    if name not in known:
+        raise UsageError(f"There is no preset named {name!r}; there are: {', '.join(known)}.")
+    return known[name]
+
+
+def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
+    """`recipe` with other values, each given as text.
+
+    Setting `epochs` makes `steps` none, unless both are set.
+
+    Raises:
+        UsageError: a field is unknown or a value impossible; the message names field and range.
+    """
+    changed: dict[str, Any] = {}
+    for key, text in changes.items():
+        changed[key] = _value(key, text.strip())
+    if "epochs" in changed and "steps" not in changed:
+        changed["steps"] = None
+    return checked(msgspec.structs.replace(recipe, **changed))
+
+
+def checked(recipe: Recipe) -> Recipe:
+    """`recipe`, if its values fit each other.
+
+    Raises:
+        UsageError: they do not.
+    """
+    if recipe.width % recipe.heads or (recipe.width // recipe.heads) % 2:
+        raise UsageError(
+            f"width: must be an even multiple of heads ({recipe.width} for {recipe.heads} heads)."
+        )
+    if recipe.abstract_share > 0 and recipe.task != "title":
+        raise UsageError("abstract_share: only goes with task=title.")
+    if recipe.quantization != "none" and recipe.method != "lora":
+        raise UsageError("quantization: only goes with method=lora.")
+    if recipe.base == "new" and recipe.method == "lora":
+        raise UsageError("method: a new model has nothing for LoRA to adapt; take method=full.")
+    return recipe
+
+
+def allowed(key: str) -> str:
+    """The range of a field, for a person (`1 to 1000`, `full or lora`).
+
+    Raises:
+        UsageError: there is no such field.
+    """
+    field = _field(key)
+    return _range(field.type)
+
+
+def _field(key: str) -> Any:
+    fields = {field.name: field for field in msgspec.inspect.type_info(Recipe).fields}  # type: ignore[attr-defined]
+    if key not in fields:
+        close = difflib.get_close_matches(key, fields, n=3)
+        hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(fields)}."
+        raise UsageError(f"A recipe has no field {key!r}; {hint}")
+    return fields[key]
+
+
+def _value(key: str, text: str) -> Any:
+    field = _field(key)
+    kind = typing.get_type_hints(Recipe, include_extras=True)[key]
+    optional = isinstance(kind, types.UnionType) and type(None) in typing.get_args(kind)
+    if optional and text.lower() in ("", "none", "null", "auto"):
+        return None
+    low = text.lower()
+    given: Any = {"yes": True, "no": False, "on": True, "off": False}.get(low, text)
+    if kind is not bool:
+        given = text
+    elif isinstance(given, str):
+        given = low
+    try:
+        value = msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError:
+        value = math.nan
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{key}: must be {_range(field.type)}, not {text!r}.")
+    return value
+
+
+def _range(kind: Any) -> str:
+    info = msgspec.inspect
+    if isinstance(kind, info.UnionType):
+        return " or ".join(_range(part) for part in kind.types)
+    if isinstance(kind, info.NoneType):
+        return "none"
+    if isinstance(kind, info.LiteralType):
+        return " or ".join(sorted(str(value) for value in kind.values))
+    if isinstance(kind, info.BoolType):
+        return "yes or no"
+    if isinstance(kind, info.IntType | info.FloatType):
+        word = "a whole number" if isinstance(kind, info.IntType) else "a number"
+        low = f"from {kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}"
+        high = f"to {kind.le}" if kind.le is not None else f"below {kind.lt}"
+        return f"{word} {low} {high}"
+    return "text"
