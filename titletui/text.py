@@ -1,10 +1,12 @@
 """Text from elsewhere: made fit for the store, and made harmless for a terminal."""
 
 import re
+import unicodedata
 
 SHOWN_LENGTH = 2_000
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"[^\W_]+")
 _SPACE = re.compile(r"[\t\n\r\u2028\u2029]")
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f"
@@ -38,7 +40,25 @@ def display(text: str) -> str:
     """
     if len(text) > SHOWN_LENGTH:
         text = text[: SHOWN_LENGTH - 1] + "…"
+    return harmless(text)
+
+
+def harmless(text: str) -> str:
+    """`text` as `display` makes it, at its full length; for files that a person opens."""
     if text.isascii() and text.isprintable():
         return text
     text = _HARMFUL.sub("\ufffd", _SPACE.sub(" ", text))
     return _MARKS.sub(r"\1", _INVISIBLE.sub("", text))
+
+
+def fold(text: str) -> str:
+    """What two writings of one title have in common: its words, without case or punctuation.
+
+    A text without any letter or digit stands for itself.
+
+    >>> fold("Deep-Learning:  A Survey!")
+    'deep learning a survey'
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return " ".join(_WORD.findall(text.casefold())) or text.strip()

@@ -1,0 +1,105 @@
+"""The shortlist from a script."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from titletui.cli import main
+from titletui.home import Home
+
+
+def run(*words: str) -> int:
+    return main(["shortlist", *words])
+
+
+def test_titles_are_added_listed_and_removed_by_a_script(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--add", "Neural Things", "--note", "maybe", "--tag", "ASR") == 0
+    assert run("--add", "Other Things") == 0
+    capsys.readouterr()
+    assert run("--json") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["text"] for row in rows] == ["Other Things", "Neural Things"]
+    wanted = {
+        "text",
+        "original",
+        "note",
+        "tags",
+        "model",
+        "prefix",
+        "temperature",
+        "seed",
+        "starred",
+    }
+    assert wanted <= rows[0].keys()
+    assert (rows[1]["note"], rows[1]["tags"]) == ("maybe", ["asr"])
+    assert run("--filter", "#asr") == 0
+    assert capsys.readouterr().out == "Neural Things  — maybe\n"
+    assert run("--edit", "neural things", "Neural Matters") == 0
+    assert run("--remove", "Neural Matters") == 0
+    assert run("--undo") == 0
+    capsys.readouterr()
+    assert run("--json", "--filter", "matters") == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["text"], row["original"]) == ("Neural Matters", "Neural Things")
+
+
+def test_adding_again_changes_the_note_and_keeps_the_tags(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--add", "A Title", "--tag", "one", "--note", "old")
+    capsys.readouterr()
+    assert run("--add", "a title", "--tag", "two", "--note", "new", "--json") == 0
+    row = json.loads(capsys.readouterr().out)
+    assert (row["text"], row["note"], row["tags"]) == ("A Title", "new", ["one", "two"])
+
+
+def test_the_export_says_how_many_and_never_overwrites(
+    home: Home, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--add", "A Title")
+    target = tmp_path / "list.md"
+    assert run("--export", str(target)) == 0
+    assert "1 title written" in capsys.readouterr().err
+    assert run("--export", str(target)) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert run("--export", str(target), "--overwrite") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--add", " "], 2, "cannot be empty"),
+        (["--remove", "nobody"], 2, "is not on the shortlist"),
+        (["--edit", "nobody", "x"], 2, "is not on the shortlist"),
+        (["--note", "x"], 2, "--note and --tag belong to a title"),
+        (["--overwrite"], 2, "belongs to --export"),
+        (["--add", "x", "--tag", "two words"], 2, "A tag is one word"),
+        (["--export", "list.pdf"], 2, "names no format"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    home: Home, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    assert run(*words) == code
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_tag_that_is_refused_leaves_nothing_starred(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("--add", "A Title", "--tag", "two words")
+    capsys.readouterr()
+    run("--json")
+    assert capsys.readouterr().out == ""
+
+
+def test_an_empty_shortlist_says_what_to_do(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run() == 0
+    assert "--add" in capsys.readouterr().err
+    assert run("--undo") == 0
+    assert "nothing to be undone" in capsys.readouterr().err
