@@ -138,7 +138,7 @@ def test_a_job_is_given_no_secret_of_another_program(
 
 
 def test_events_come_back_as_they_were_said(tmp_path: Path) -> None:
-    said = [
+    said: list[AnyEvent] = [
         Started(pid=1, step=3),
         Step(step=4, loss=None, average=1.5, rate=0.1),
         Note(text="é\n"),

@@ -1,5 +1,6 @@
 """The app: four modes over the rooms, and what they share."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -67,6 +68,7 @@ class TitletuiApp(App[int]):
         corpora: the corpus store; `await app.corpora.ask(lambda store: …)`.
         library: candidates and favourites, in the same way.
         jobs_changed: published with all watched jobs, about once a second.
+        errands: whatever else reads files; `await app.errands.ask(lambda home: …)`.
         on_quit: called (quickly) when the app ends; a screen that owns a process adds its end.
     """
 
@@ -105,6 +107,9 @@ class TitletuiApp(App[int]):
         known = self.settings.theme in self.available_themes
         self.theme = self.settings.theme if known else DEFAULT_THEME
         self.jobs_changed: Signal[tuple[JobNews, ...]] = Signal(self, "jobs_changed")
+        self.model_changed: Signal[str] = Signal(self, "model_changed")
+        self.model_line = self.settings.generate.model
+        self.shown_jobs: tuple[JobNews, ...] = ()
         self._jobs: dict[tuple[str, str], JobNews] = {}
         self.set_keymap(self.settings.keys)
 
@@ -125,6 +130,10 @@ class TitletuiApp(App[int]):
             return Library.open(self.home)
 
         return StoreThread("library", open_store)
+
+    @cached_property
+    def errands(self) -> StoreThread[Home]:
+        return StoreThread("errands", lambda: self.home)
 
     @cached_property
     def job_watch(self) -> StoreThread[JobWatch]:
@@ -195,7 +204,13 @@ class TitletuiApp(App[int]):
             self._jobs[job.kind, job.name] = job
             if before is not None:
                 self._announce(before, job)
+        self.shown_jobs = tuple(job for job in news if job.state.alive or job.tone)
         self.jobs_changed.publish(news)
+
+    def show_model(self, line: str) -> None:
+        """Says on every screen which model is in use."""
+        self.model_line = line
+        self.model_changed.publish(line)
 
     def _announce(self, before: JobNews, job: JobNews) -> None:
         if job.overfit and not before.overfit:
@@ -277,10 +292,11 @@ def run_app() -> int:
     Raises:
         TitletuiError: there is no terminal to open it on.
     """
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    served = "TEXTUAL_DRIVER" in os.environ
+    if not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("The app needs a terminal; `titletui --help` lists commands for scripts.")
     app = TitletuiApp()
     code = app.run(mouse=app.settings.mouse)
-    for line in app.goodbye:
+    for line in () if served else app.goodbye:
         print(display(line))
     return app.return_code or 0 if code is None else code

@@ -1,0 +1,73 @@
+"""`titletui doctor` finds what is wrong and says what to do."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from titletui.doctor import Check, examine, integrity
+from titletui.home import Home
+from titletui.jobs.logind import kills_user_processes
+
+
+def found(home: Home) -> dict[str, Check]:
+    return {f"{check.area}/{check.name}": check for check in examine(home)}
+
+
+def test_a_healthy_machine_has_no_error(home: Home) -> None:
+    assert [check for check in examine(home) if check.verdict == "error"] == []
+
+
+def test_a_damaged_database_is_an_error_with_advice(home: Home) -> None:
+    home.library_db.write_bytes(b"this is no database, it is a sentence " * 50)
+    check = found(home)["databases/library"]
+    assert check.verdict == "error"
+    assert "not a database" in check.finding
+    assert check.advice
+    assert integrity(home.library_db) == check.finding
+
+
+@pytest.mark.fault("F64")
+def test_a_folder_that_others_can_read_is_a_warning(home: Home) -> None:
+    home.data.chmod(0o755)
+    check = found(home)["folders/data"]
+    assert check.verdict == "warning"
+    assert "chmod 700" in check.advice
+
+
+@pytest.mark.fault("F44")
+@pytest.mark.parametrize(
+    ("main", "drop", "kills"),
+    [
+        ("", None, False),
+        ("[Login]\n#KillUserProcesses=yes\n", None, False),
+        ("[Login]\nKillUserProcesses=yes\n", None, True),
+        ("[Login]\nKillUserProcesses=yes\n", "[Login]\nKillUserProcesses=no\n", False),
+        ("[Login]\nKillUserProcesses=no\n", "[Login]\nKillUserProcesses=yes\n", True),
+    ],
+)
+def test_logind_that_kills_jobs_is_recognised(
+    tmp_path: Path, main: str, drop: str | None, kills: bool
+) -> None:
+    (tmp_path / "logind.conf").write_text(main)
+    if drop is not None:
+        (tmp_path / "logind.conf.d").mkdir()
+        (tmp_path / "logind.conf.d" / "10-site.conf").write_text(drop)
+    assert kills_user_processes([tmp_path], tmp_path / "nobody-lingers") is kills
+    (tmp_path / "lingers").touch()
+    assert kills_user_processes([tmp_path], tmp_path / "lingers") is False
+
+
+def test_the_command_prints_one_object_a_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "titletui", "doctor", "--json"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    checks = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {"versions", "folders", "databases", "terminal", "session"} <= {
+        c["area"] for c in checks
+    }
+    assert done.returncode == int(any(c.get("verdict") == "error" for c in checks))
+    assert "Traceback" not in done.stderr
