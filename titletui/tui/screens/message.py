@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from titletui.text import display
-from titletui.tui.screens.mode import app_type
+from titletui.tui.own_app import app_type
 
 
 class MessageDialog(ModalScreen[None]):

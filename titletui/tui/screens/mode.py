@@ -1,6 +1,6 @@
 """What the four modes have in common: header, status line, footer and the way out of an input."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import getters
 from textual.app import ComposeResult
@@ -10,19 +10,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
+from titletui.tui.own_app import app_type as app_type
 from titletui.tui.widgets.header import Header
 from titletui.tui.widgets.key_bar import KeyBar
 from titletui.tui.widgets.status_line import StatusLine
-
-if TYPE_CHECKING:
-    from titletui.tui.app import TitletuiApp
-
-
-def app_type() -> "type[TitletuiApp]":
-    """The app, for `getters.app`; imported late because the app is what imports the screens."""
-    from titletui.tui.app import TitletuiApp
-
-    return TitletuiApp
 
 
 class ModeScreen(Screen[None]):

@@ -1,5 +1,6 @@
 """The line under the header: what runs, and the model in use."""
 
+from textual import getters
 from textual.app import RenderResult
 from textual.content import Content
 from textual.reactive import reactive
@@ -7,6 +8,7 @@ from textual.widget import Widget
 
 from titletui.text import display
 from titletui.tui.job_watch import JobNews
+from titletui.tui.own_app import app_type
 
 
 class StatusLine(Widget):
@@ -23,6 +25,19 @@ class StatusLine(Widget):
 
     jobs: reactive[tuple[JobNews, ...]] = reactive(())
     model: reactive[str] = reactive("")
+
+    app = getters.app(app_type)
+
+    def on_mount(self) -> None:
+        self.app.jobs_changed.subscribe(self, self._take_jobs, immediate=True)
+        self.app.model_changed.subscribe(self, self._take_model, immediate=True)
+        self.jobs, self.model = self.app.shown_jobs, self.app.model_line
+
+    def _take_jobs(self, _: tuple[JobNews, ...]) -> None:
+        self.jobs = self.app.shown_jobs
+
+    def _take_model(self, line: str) -> None:
+        self.model = line
 
     def render(self) -> RenderResult:
         width = self.content_size.width

@@ -1,0 +1,88 @@
+"""A candidate on its way from the model to the eye."""
+
+from typing import Literal
+
+import msgspec
+
+from titletui.shortlist.records import Candidate, NewCandidate, Novelty
+
+Star = Literal["", "saving", "saved"]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One candidate as a list shows it.
+
+    Attributes:
+        index: its place in the batch.
+        id: in the library; None until it is kept there.
+        star: `saving` from the key until the library has it on disk.
+        repeat: it was seen before, in this batch or an earlier one.
+        liking: what the taste model says, 0…1.
+    """
+
+    text: str
+    index: int
+    perplexity: float | None = None
+    tokens: int = 0
+    seed: int | None = None
+    whole: bool = True
+    novelty: Novelty | None = None
+    id: int | None = None
+    star: Star = ""
+    repeat: bool = False
+    liking: float | None = None
+
+    @classmethod
+    def kept(cls, candidate: Candidate, *, repeat: bool = False) -> "Row":
+        """From the library."""
+        return cls(
+            text=candidate.text,
+            index=candidate.index,
+            perplexity=candidate.perplexity,
+            tokens=candidate.tokens,
+            seed=candidate.seed,
+            whole=candidate.whole,
+            novelty=candidate.novelty,
+            id=candidate.id,
+            star="saved" if candidate.starred else "",
+            repeat=repeat,
+        )
+
+    def to_keep(self) -> NewCandidate:
+        """For the library."""
+        return NewCandidate(
+            text=self.text,
+            index=self.index,
+            perplexity=self.perplexity,
+            tokens=self.tokens,
+            seed=self.seed,
+            whole=self.whole,
+            novelty=self.novelty,
+        )
+
+
+SORTS = ("arrival", "perplexity", "novelty", "length", "taste")
+
+
+def arranged(rows: list[Row], sort: str, *, hide_copies: bool, hide_repeats: bool) -> list[Row]:
+    """The rows that are to be shown, in order; starred ones are never hidden."""
+    kept = [
+        row
+        for row in rows
+        if row.star
+        or not (
+            (hide_copies and row.novelty is not None and row.novelty.kind == "copy")
+            or (hide_repeats and row.repeat)
+        )
+    ]
+    match sort:
+        case "perplexity":
+            return sorted(kept, key=lambda r: r.perplexity if r.perplexity is not None else 1e9)
+        case "novelty":
+            return sorted(kept, key=lambda r: r.novelty.similarity if r.novelty else 0.0)
+        case "length":
+            return sorted(kept, key=lambda r: len(r.text))
+        case "taste":
+            return sorted(kept, key=lambda r: -(r.liking or 0.0))
+        case _:
+            return kept

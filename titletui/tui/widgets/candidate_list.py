@@ -1,0 +1,63 @@
+"""Candidates: star, title, perplexity, novelty."""
+
+from textual.content import Content
+
+from titletui.shortlist.records import Novelty
+from titletui.text import display
+from titletui.tui.candidate_row import Row
+from titletui.tui.widgets.row_list import RowList
+
+NARROW = 56
+_FIGURES = 21
+_STARS = {"": "  ", "saving": "☆ ", "saved": "★ "}
+
+
+class CandidateList(RowList[Row]):
+    """Long titles wrap; in a narrow column the figures go under the title."""
+
+    def lines(self, row: Row, width: int) -> list[Content]:
+        narrow = width < NARROW
+        room = width - 2 - (0 if narrow else _FIGURES)
+        style = "$text-muted" if row.repeat else "bold" if row.star else ""
+        text = Content.styled(display(row.text) + ("" if row.whole else " …"), style)
+        wrapped = text.wrap(max(8, room))
+        star = Content.styled(_STARS[row.star], "$accent")
+        if narrow:
+            figures = Content.assemble("  ", (_perplexity(row).strip(), "$text-muted"), "  ")
+            lines = [
+                Content.assemble(star if n == 0 else "  ", part) for n, part in enumerate(wrapped)
+            ]
+            return [*lines, Content.assemble(figures, _verdict(row))]
+        first = Content.assemble(
+            star,
+            wrapped[0].pad_right(max(0, room - wrapped[0].cell_length)),
+            (_perplexity(row), "$text-muted"),
+            "  ",
+            _verdict(row),
+        )
+        return [first, *(Content.assemble("  ", part) for part in wrapped[1:])]
+
+
+def _perplexity(row: Row) -> str:
+    if row.perplexity is None:
+        return " " * 9
+    return f" ppl {row.perplexity:4.0f}" if row.perplexity < 9999.5 else " ppl >9999"[:9]
+
+
+def _verdict(row: Row) -> Content:
+    if row.repeat:
+        return Content.styled("seen", "$text-muted")
+    if row.novelty is None:
+        return Content.styled("", "$text-muted")
+    return verdict(row.novelty)
+
+
+def verdict(novelty: Novelty) -> Content:
+    """`new`, `near 0.86` or `copy`, the last two in colour as well."""
+    match novelty.kind:
+        case "copy":
+            return Content.styled("copy", "bold $error")
+        case "near":
+            return Content.styled(f"near {novelty.similarity:.2f}", "$warning")
+        case _:
+            return Content.styled("new", "$success")

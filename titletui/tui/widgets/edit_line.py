@@ -1,0 +1,58 @@
+"""An input laid over a row, to change the row where it stands."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.widgets import Input
+
+from titletui.text import display
+
+
+class EditLine(Input):
+    """Enter keeps the change, escape drops it."""
+
+    DEFAULT_CSS = """
+    EditLine {
+        position: absolute;
+        overlay: screen;
+        height: 1;
+        border: none;
+        padding: 0 1;
+        background: $primary 30%;
+        &:focus { border: none; background: $primary 30%; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "drop", "leave as it is", id="edit.drop", tooltip="Change nothing"),
+    ]
+
+    @dataclass
+    class Kept(Message):
+        """The line was changed to `text`."""
+
+        edit_line: "EditLine"
+        text: str
+
+    @dataclass
+    class Dropped(Message):
+        """Nothing is to be changed."""
+
+    def __init__(self, text: str, region: Region) -> None:
+        self._before = display(text)
+        super().__init__(self._before, select_on_focus=False)
+        self.styles.offset = (region.x, region.y)
+        self.styles.width = region.width
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value.strip() and event.value != self._before:
+            self.post_message(self.Kept(self, event.value))
+        else:
+            self.post_message(self.Dropped())
+
+    def action_drop(self) -> None:
+        """Leaves the row as it is."""
+        self.post_message(self.Dropped())

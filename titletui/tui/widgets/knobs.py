@@ -1,0 +1,56 @@
+"""The knobs of the generator on one line, each to be turned by key or click."""
+
+from textual.app import RenderResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from titletui.text import display
+
+
+class Knobs(Widget):
+    """`Model ▸ starter   Temperature ◂ 0.80 ▸   Count ◂ 10 ▸`, and a line for what else is set."""
+
+    DEFAULT_CSS = """
+    Knobs {
+        height: auto;
+        padding: 0 1;
+        link-style: none;
+        link-color: $primary;
+        link-style-hover: bold;
+        link-background-hover: $panel;
+        link-color-hover: $primary;
+    }
+    """
+
+    model: reactive[str] = reactive("", layout=True)
+    temperature: reactive[float] = reactive(0.8)
+    count: reactive[int] = reactive(10)
+    also: reactive[str] = reactive("", layout=True)
+
+    def render(self) -> RenderResult:
+        width = max(20, self.content_size.width or 78)
+        model = Content(display(self.model)).truncate(max(10, width - 54), ellipsis=True)
+        line = Content.assemble(
+            _label("Model "),
+            ("▸ ", "@click=screen.pick_model"),
+            model.stylize("bold"),
+            "   ",
+            _label("Temperature "),
+            ("◂", "@click=screen.temperature(-0.1)"),
+            (f" {self.temperature:.2f} ", "bold"),
+            ("▸", "@click=screen.temperature(0.1)"),
+            "   ",
+            _label("Count "),
+            ("◂", "@click=screen.count(-1)"),
+            (f" {self.count} ", "bold"),
+            ("▸", "@click=screen.count(1)"),
+        )
+        if self.also:
+            also = Content.styled(display(self.also), "$text-muted")
+            line = Content.assemble(line, "\n", also.truncate(width, ellipsis=True))
+        return line
+
+
+def _label(text: str) -> Content:
+    return Content.styled(text, "$text-muted")
