@@ -1,6 +1,13 @@
-"""What all tests share: a home of their own, and no network but loopback."""
+"""What all tests share: a home of their own, no network but loopback, and the fault line.
 
+The suite ends with one line: how many of the faults that were tried were survived, how many
+records were lost, how many bad inputs were tried. A test counts by its marker `fault`, by
+`record_property("records_lost", n)` and by `record_property("bad_inputs", n)`.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +17,7 @@ from titletui.home import Home, find_home
 @pytest.fixture(autouse=True)
 def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     root = tmp_path_factory.mktemp("home")
+    root.chmod(0o700)
     monkeypatch.setenv("TITLETUI_HOME", str(root))
     monkeypatch.setenv("HF_HOME", str(root / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
@@ -29,3 +37,34 @@ def home() -> Home:
 def root(home: Home) -> Path:
     """The one folder that everything of this test's user lies under."""
     return home.data
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker in item.iter_markers("fault"):
+            item.user_properties.append(("fault", str(marker.args[0])))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    outcomes: dict[str, bool] = {}
+    lost = bad_inputs = 0
+    for passed, name, value in _properties(terminalreporter):
+        if name == "fault":
+            outcomes[value] = outcomes.get(value, True) and passed
+        elif name == "records_lost":
+            lost += value
+        elif name == "bad_inputs":
+            bad_inputs += value
+    if outcomes:
+        terminalreporter.write_line(
+            f"faults survived {sum(outcomes.values())} / {len(outcomes)} tried, "
+            f"records lost {lost}, bad inputs tried {bad_inputs}"
+        )
+
+
+def _properties(reporter: Any) -> Iterator[tuple[bool, str, Any]]:
+    for kind in ("passed", "failed", "error"):
+        for report in reporter.stats.get(kind, []):
+            if report.when == "call" or kind != "passed":
+                for name, value in report.user_properties:
+                    yield kind == "passed", name, value

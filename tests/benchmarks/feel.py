@@ -1,0 +1,142 @@
+"""How quickly the app answers: `python -m tests.benchmarks.feel [rounds]`.
+
+Start-up is measured in a 120×40 pty, interleaved with a Textual hello-world: from the start of the
+process until the screen has been quiet after its first full frame. Quit is measured from the key to
+the end of the process, `--version` as a whole process.
+"""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Sequence
+
+HELLO = """
+from textual.app import App
+from textual.widgets import Header, Footer, Static
+class Hello(App):
+    def compose(self):
+        yield Header(); yield Static("Hello, world"); yield Footer()
+Hello().run()
+"""
+
+
+class Terminal:
+    """A process in a 120×40 pty."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.began = time.perf_counter()
+        self.pid, self.descriptor = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="xterm-256color", COLORTERM="truecolor")
+            os.execvp(command[0], list(command))
+        size = struct.pack("HHHH", 40, 120, 0, 0)
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, size)
+        self.painted = b""
+
+    def read(self, quiet: float, limit: float = 15.0) -> float:
+        """Reads until nothing has come for `quiet` seconds; the time of the last byte."""
+        last = time.perf_counter()
+        until = last + limit
+        while time.perf_counter() < until:
+            ready, _, _ = select.select([self.descriptor], [], [], quiet)
+            if not ready:
+                break
+            try:
+                data = os.read(self.descriptor, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.painted += data
+            last = time.perf_counter()
+        return last
+
+    def first_frame(self, text: bytes) -> float:
+        """Seconds until `text` was painted."""
+        while text not in self.painted:
+            if time.perf_counter() - self.began > 20:
+                raise SystemExit(f"{text!r} was not painted")
+            if select.select([self.descriptor], [], [], 0.5)[0]:
+                self.painted += os.read(self.descriptor, 65536)
+        return time.perf_counter() - self.began
+
+    def press(self, keys: bytes) -> None:
+        os.write(self.descriptor, keys)
+
+    def ended(self) -> float:
+        """Seconds until the process is gone."""
+        began = time.perf_counter()
+        while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+            if select.select([self.descriptor], [], [], 0.005)[0]:
+                try:
+                    os.read(self.descriptor, 65536)
+                except OSError:
+                    time.sleep(0.002)
+        os.close(self.descriptor)
+        return time.perf_counter() - began
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        os.close(self.descriptor)
+
+
+def main() -> None:
+    """Prints the table."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    os.environ["TITLETUI_HOME"] = tempfile.mkdtemp(prefix="titletui-feel-")
+    rows: dict[str, list[float]] = {}
+    for number in range(rounds + 1):
+        measured = _round()
+        if number:
+            for name, seconds in measured.items():
+                rows.setdefault(name, []).append(seconds)
+    print(f"{'':34}{'median ms':>10}{'min':>8}{'max':>8}")
+    for name, times in rows.items():
+        cells = (statistics.median(times), min(times), max(times))
+        print(f"{name:34}{cells[0] * 1e3:10.0f}{cells[1] * 1e3:8.0f}{cells[2] * 1e3:8.0f}")
+    ratio = statistics.median(rows["titletui, first frame"]) / statistics.median(
+        rows["hello-world, first frame"]
+    )
+    print(f"first frame: {ratio:.2f} × hello-world (to beat: 2.0)")
+
+
+def _round() -> dict[str, float]:
+    measured: dict[str, float] = {}
+    hello = Terminal([sys.executable, "-c", HELLO])
+    measured["hello-world, first frame"] = hello.first_frame(b"world")
+    hello.kill()
+
+    app = Terminal([sys.executable, "-m", "titletui"])
+    measured["titletui, first frame"] = app.first_frame(b"Shortlist")
+    app.read(0.5)
+    app.press(b"\x1b")
+    app.read(0.3)
+    for key, name in ((b"1", "corpus"), (b"2", "train"), (b"4", "shortlist"), (b"3", "generate")):
+        began = time.perf_counter()
+        app.press(key)
+        measured[f"switch to {name}, first visit"] = app.read(0.25) - began
+    for key, name in ((b"1", "corpus"), (b"2", "train"), (b"4", "shortlist"), (b"3", "generate")):
+        began = time.perf_counter()
+        app.press(key)
+        measured[f"switch to {name}, again"] = app.read(0.25) - began
+    app.press(b"q")
+    measured["quit"] = app.ended()
+
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "titletui", "--version"], stdout=-3, check=True)
+    measured["titletui --version"] = time.perf_counter() - began
+    return measured
+
+
+if __name__ == "__main__":
+    main()
