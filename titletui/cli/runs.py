@@ -1,8 +1,221 @@
-"""Runs from the command line: train, watch, stop, resume."""
+"""Runs from the command line: train, watch, stop, resume, continue, rename, delete."""
 
 import argparse
 from typing import Any
 
+from titletui.cli.output import print_json, print_line, say
+
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds this room's commands to the parser."""
+    train = commands.add_parser("train", help="fine-tune a model on a corpus")
+    train.add_argument("corpus", metavar="CORPUS")
+    train.add_argument("--preset", default=None, help="a named recipe (default: starter-titles)")
+    train.add_argument(
+        "--run", dest="run_name", metavar="NAME", help="the run's name (default: after the corpus)"
+    )
+    _recipe_options(train)
+    train.set_defaults(run=_train)
+
+    go_on = commands.add_parser("continue", help="train a finished run's model on as a new run")
+    go_on.add_argument("parent", metavar="RUN", help="RUN, RUN@STEP or RUN@best")
+    go_on.add_argument("--corpus", help="another corpus (default: the same)")
+    go_on.add_argument("--run", dest="run_name", metavar="NAME", help="the new run's name")
+    _recipe_options(go_on)
+    go_on.set_defaults(run=_continue, preset=None)
+
+    runs = commands.add_parser("runs", help="list the runs, or show one")
+    runs.add_argument("name", metavar="RUN", nargs="?")
+    runs.add_argument("--json", action="store_true", help="one JSON object a line")
+    runs.set_defaults(run=_runs)
+
+    for word, handler, text in (
+        ("watch", _watch, "follow a run until it ends"),
+        ("stop", _stop, "end a run at its next step, with a checkpoint"),
+        ("resume", _resume, "let a stopped or interrupted run go on"),
+        ("delete", _delete, "delete a run and its checkpoints"),
+    ):
+        command = commands.add_parser(word, help=text)
+        command.add_argument("name", metavar="RUN")
+        command.add_argument("--json", action="store_true", help="one JSON object a line")
+        if word == "resume":
+            command.add_argument("--detach", action="store_true", help="return at once")
+        command.set_defaults(run=handler)
+
+    rename = commands.add_parser("rename", help="rename a run")
+    rename.add_argument("name", metavar="RUN")
+    rename.add_argument("new", metavar="NEW")
+    rename.set_defaults(run=_rename)
+
+
+def _recipe_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--base", help="starter, a run, a folder, a hub id, or new")
+    command.add_argument("--steps", help="optimizer steps")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="any field of the recipe"
+    )
+    command.add_argument("--processes", type=int, default=1, metavar="K", help="side by side")
+    command.add_argument("--slurm", action="store_true", help="submit it to Slurm")
+    command.add_argument("--detach", action="store_true", help="start it and return at once")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
+def _changes(arguments: argparse.Namespace) -> dict[str, str]:
+    """What the command line asks to change of a recipe.
+
+    Raises:
+        UsageError: a `--set` is no KEY=VALUE.
+    """
+    from titletui.errors import UsageError
+
+    changes: dict[str, str] = {}
+    for text in arguments.set:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set takes KEY=VALUE, not {text!r}.")
+        changes[key.strip()] = value
+    if arguments.base is not None:
+        changes["base"] = arguments.base
+    if arguments.steps is not None:
+        changes["steps"] = arguments.steps
+    return changes
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from titletui.corpus.store import CorpusStore
+    from titletui.home import find_home
+    from titletui.jobs.folder import JobFolder
+    from titletui.training.presets import DEFAULT, override, preset
+    from titletui.training.runs import resume_run, start_run
+
+    home = find_home()
+    existing = JobFolder(home.jobs / "run" / arguments.run_name) if arguments.run_name else None
+    if existing and existing.path.is_dir():
+        if existing.state.alive:
+            say(f"{existing.name} is {existing.state.value}; watching it.")
+        else:
+            resume_run(home, existing.name)
+            say(f"{existing.name} goes on.")
+        return _follow(existing, arguments)
+    recipe = override(preset(arguments.preset or DEFAULT), _changes(arguments))
+    with CorpusStore.open(home) as store:
+        job = start_run(
+            home,
+            store,
+            arguments.corpus,
+            recipe,
+            name=arguments.run_name,
+            processes=arguments.processes,
+            slurm=arguments.slurm,
+        )
+    say(f"The run {job.name} has started.")
+    return _follow(job, arguments)
+
+
+def _continue(arguments: argparse.Namespace) -> int:
+    from titletui.corpus.store import CorpusStore
+    from titletui.home import find_home
+    from titletui.training.runs import continue_run
+
+    home = find_home()
+    with CorpusStore.open(home) as store:
+        job = continue_run(
+            home,
+            store,
+            arguments.parent,
+            corpus=arguments.corpus,
+            changes=_changes(arguments),
+            name=arguments.run_name,
+            processes=arguments.processes,
+            slurm=arguments.slurm,
+        )
+    say(f"The run {job.name} has started.")
+    return _follow(job, arguments)
+
+
+def _follow(job: Any, arguments: argparse.Namespace) -> int:
+    """Watches, unless the run is to be left alone."""
+    from titletui.cli.watching import watch
+
+    if arguments.detach:
+        if arguments.json:
+            print_json({"name": job.name, "state": job.state.value})
+        else:
+            print_line(job.name)
+        return 0
+    return watch(job, json=arguments.json, stops=True)
+
+
+def _find(name: str) -> Any:
+    from titletui.home import find_home
+    from titletui.jobs.folder import find_job
+
+    return find_job(find_home().jobs, "run", name)
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from titletui.cli.watching import watch
+
+    return watch(_find(arguments.name), json=arguments.json, stops=False)
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from titletui.jobs import launch
+
+    job = _find(arguments.name)
+    if not job.state.alive:
+        say(f"{job.name} is {job.state.value} already.")
+        return 0
+    launch.stop(job)
+    say(f"{job.name} ends at its next step.")
+    return 0
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from titletui.home import find_home
+    from titletui.training.runs import resume_run
+
+    job = resume_run(find_home(), arguments.name)
+    say(f"{job.name} goes on.")
+    return _follow(job, arguments)
+
+
+def _delete(arguments: argparse.Namespace) -> int:
+    job = _find(arguments.name)
+    job.delete()
+    say(f"{job.name} is deleted.")
+    return 0
+
+
+def _rename(arguments: argparse.Namespace) -> int:
+    from titletui.home import find_home
+    from titletui.training.runs import rename_run
+
+    job = rename_run(find_home(), arguments.name, arguments.new)
+    say(f"{arguments.name} is now {job.name}.")
+    return 0
+
+
+def _runs(arguments: argparse.Namespace) -> int:
+    from titletui.cli.watching import facts, line, report
+    from titletui.home import find_home
+    from titletui.training.runs import RunView, views
+
+    if arguments.name:
+        view = RunView(_find(arguments.name))
+        view.refresh()
+        if arguments.json:
+            print_json(facts(view))
+        else:
+            for text in report(view):
+                print_line(text)
+        return 0
+    found = views(find_home())
+    if not found and not arguments.json:
+        say("There are no runs yet; `titletui train CORPUS` starts one.")
+    for view in found:
+        if arguments.json:
+            print_json(facts(view))
+        else:
+            print_line(line(view))
+    return 0

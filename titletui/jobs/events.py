@@ -24,11 +24,13 @@ class Started(Event):
     Attributes:
         step: the step that it goes on from; whatever an earlier worker said of later steps was
             undone.
+        steps: how many there will be in all, for a run.
         device: what it computes on, as a person would say it.
     """
 
     pid: int
     step: int = 0
+    steps: int = 0
     device: str = ""
 
 
