@@ -1,15 +1,33 @@
 """A paper, as arXiv's metadata describes it."""
 
 import re
+from hashlib import blake2b
 
 import msgspec
 
 _ID = re.compile(
     r"(?:arXiv:)?(?:[a-z-]+(?:\.[A-Z]{2})?/)?(\d{2})(\d{2})\.?\d{3,5}(?:v\d+)?", re.IGNORECASE
 )
+_WRITTEN = re.compile(
+    r"(?:oai:arXiv\.org:|arXiv:|https?://(?:www\.|export\.)?arxiv\.org/(?:abs|pdf)/)?"
+    r"(?:(?P<new>\d{4}\.\d{4,5})|(?P<archive>[a-z-]+)(?:\.[A-Za-z-]+)?/(?P<old>\d{7}))"
+    r"(?:v\d+)?(?:\.pdf)?",
+    re.IGNORECASE,
+)
+_NEW = re.compile(r"(\d\d)(\d\d)\.(\d{4,5})")
+_OLD = re.compile(r"([a-z-]+)/(\d\d)(\d\d)(\d{3})")
+_ARCHIVES = (
+    "acc-phys", "adap-org", "alg-geom", "ao-sci", "astro-ph", "atom-ph", "bayes-an", "chao-dyn",
+    "chem-ph", "cmp-lg", "comp-gas", "cond-mat", "cs", "dg-ga", "funct-an", "gr-qc", "hep-ex",
+    "hep-lat", "hep-ph", "hep-th", "math", "math-ph", "mtrl-th", "nlin", "nucl-ex", "nucl-th",
+    "patt-sol", "physics", "plasm-ph", "q-alg", "q-bio", "quant-ph", "solv-int", "supr-con",
+)  # fmt: skip
+_ARCHIVE_NUMBER = {name: number for number, name in enumerate(_ARCHIVES)}
+_MONTH_BITS = 18
+_OLD_STYLE = 100_000
 
 
-class Paper(msgspec.Struct, frozen=True, kw_only=True):
+class Paper(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One paper.
 
     Attributes:
@@ -19,6 +37,9 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
         authors: separated by `; `.
         created, updated: ISO dates as arXiv gives them, or empty. `created` is the date of the
             current version, so the year of a paper comes from its id.
+        datestamp: the day on which arXiv last changed the record, or empty; of two versions of a
+            paper the one with the later datestamp stands.
+        deleted: arXiv has withdrawn the record.
     """
 
     id: str
@@ -28,6 +49,8 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True):
     authors: str = ""
     created: str = ""
     updated: str = ""
+    datestamp: str = ""
+    deleted: bool = False
 
     @property
     def year(self) -> int | None:
@@ -51,3 +74,61 @@ def submission_month(arxiv_id: str) -> str | None:
         return None
     year = int(match[1])
     return f"{1900 + year if year >= 91 else 2000 + year}-{match[2]}"
+
+
+def title_id(title: str) -> str:
+    """The id of a paper of which only the title is known."""
+    return "x-" + blake2b(title.encode(errors="replace"), digest_size=10).hexdigest()
+
+
+def plain_id(written: str) -> str:
+    """An arXiv id as people write it, without prefix, subject class and version.
+
+    >>> plain_id("arXiv:2409.04057v2"), plain_id("https://arxiv.org/abs/math.GT/0309136")
+    ('2409.04057', 'math/0309136')
+    """
+    written = written.strip()
+    match = _WRITTEN.fullmatch(written)
+    if match is None:
+        return written
+    return match["new"] or f"{match['archive'].lower()}/{match['old']}"
+
+
+def arxiv_key(arxiv_id: str) -> int | None:
+    """A number for a plain arXiv id: different for different ids, greater for later ones.
+
+    None where the id is not arXiv's.
+    """
+    match = _NEW.fullmatch(arxiv_id)
+    if match is not None:
+        month = _months(match[1], match[2])
+        width = 4 if month < 12 * 24 else 5
+        number = int(match[3]) if len(match[3]) == width else -1
+    else:
+        match = _OLD.fullmatch(arxiv_id)
+        if match is None or match[1] not in _ARCHIVE_NUMBER:
+            return None
+        month = _months(match[2], match[3])
+        number = _OLD_STYLE + _ARCHIVE_NUMBER[match[1]] * 1_000 + int(match[4])
+    if month < 0 or number < 0:
+        return None
+    return month << _MONTH_BITS | number
+
+
+def year_keys(year: int) -> tuple[int, int]:
+    """The least key of `year` and the least of the year after."""
+    return (year - 1991) * 12 << _MONTH_BITS, (year - 1990) * 12 << _MONTH_BITS
+
+
+def key_month(key: int) -> str:
+    """The month of submission of a paper, from its `arxiv_key`, as `YYYY-MM`."""
+    years, month = divmod(key >> _MONTH_BITS, 12)
+    return f"{1991 + years}-{month + 1:02}"
+
+
+def _months(year: str, month: str) -> int:
+    number = int(month)
+    if not 1 <= number <= 12:
+        return -1
+    years = int(year) - 91 if int(year) >= 91 else int(year) + 9
+    return years * 12 + number - 1

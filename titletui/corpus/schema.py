@@ -1,0 +1,45 @@
+"""The tables of corpus.db, version by version."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from titletui.database import Migration
+
+
+def _first(connection: sqlite3.Connection) -> None:
+    """Papers, keyed so that a greater key is a later submission; a corpus is its members.
+
+    Papers with an arXiv id have `arxiv_key(id)`, all others negative keys. Abstracts lie apart, so
+    that lists of titles are dense on disk.
+    """
+    for statement in (
+        """CREATE TABLE papers (
+            key INTEGER PRIMARY KEY, id TEXT NOT NULL, title TEXT NOT NULL,
+            categories TEXT NOT NULL, authors TEXT NOT NULL, created TEXT NOT NULL,
+            updated TEXT NOT NULL, datestamp TEXT NOT NULL, deleted INTEGER NOT NULL)""",
+        "CREATE UNIQUE INDEX other_ids ON papers (id) WHERE key < 0",
+        "CREATE TABLE abstracts (key INTEGER PRIMARY KEY, text TEXT NOT NULL)",
+        """CREATE VIRTUAL TABLE titles USING fts5 (
+            title, content='papers', content_rowid='key', columnsize=0,
+            tokenize='unicode61 remove_diacritics 2')""",
+        """CREATE TABLE corpora (
+            number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, category TEXT NOT NULL,
+            source TEXT NOT NULL, papers INTEGER NOT NULL DEFAULT 0,
+            updated TEXT NOT NULL DEFAULT '', changes INTEGER NOT NULL DEFAULT 0,
+            hidden INTEGER NOT NULL DEFAULT 0)""",
+        """CREATE TABLE members (
+            corpus INTEGER NOT NULL, key INTEGER NOT NULL,
+            PRIMARY KEY (corpus, key)) WITHOUT ROWID""",
+        """CREATE TABLE marks (
+            corpus INTEGER NOT NULL, kind TEXT NOT NULL, state BLOB NOT NULL,
+            PRIMARY KEY (corpus, kind)) WITHOUT ROWID""",
+        """CREATE TABLE aside (
+            corpus INTEGER NOT NULL, id TEXT NOT NULL, datestamp TEXT NOT NULL,
+            reason TEXT NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (corpus, id)) WITHOUT ROWID""",
+        """CREATE TABLE insights (
+            corpus INTEGER PRIMARY KEY, changes INTEGER NOT NULL, insight BLOB NOT NULL)""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: Sequence[Migration] = (_first,)

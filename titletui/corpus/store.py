@@ -1,0 +1,400 @@
+"""corpus.db: papers, corpora, search.
+
+Everything in it can be fetched again. Each call is one short transaction or one short read, so
+that the screens, a harvest and an import get along; streams are read in pieces.
+"""
+
+import contextlib
+import itertools
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from titletui.corpus.browse import Browser, Cursor, Page, Row
+from titletui.corpus.merge import Added, Keeper, find_key
+from titletui.corpus.paper import Paper, key_month, plain_id
+from titletui.corpus.schema import MIGRATIONS
+from titletui.database import DatabaseDamagedError, open_database, transaction
+from titletui.errors import TitletuiError, UsageError
+from titletui.home import Home, checked_name
+
+__all__ = ["Added", "CorpusStore", "CorpusSummary", "Cursor", "Page", "Row"]
+
+_BATCH = 10_000
+_PIECE = 2_000
+_CACHE_KIB = 64_000
+_SUMMARY = "SELECT number, name, papers, category, source, updated FROM corpora WHERE NOT hidden"
+_PAPER = """
+    SELECT p.id, p.title, p.categories, p.authors, p.created, p.updated, p.datestamp, p.deleted,
+    a.text FROM papers p LEFT JOIN abstracts a ON a.key = p.key WHERE p.key = ?"""
+_PAPERS = """
+    SELECT p.key, p.id, p.title, p.categories, p.authors, p.created, p.updated, p.datestamp,
+    p.deleted, a.text FROM members m JOIN papers p ON p.key = m.key
+    LEFT JOIN abstracts a ON a.key = p.key AND ?2
+    WHERE m.corpus = ?1 AND m.key < ?3 ORDER BY m.key DESC LIMIT ?4"""
+_TITLES = """
+    SELECT p.key, p.title FROM members m JOIN papers p ON p.key = m.key
+    WHERE m.corpus = ? AND m.key < ? ORDER BY m.key DESC LIMIT ?"""
+_ALL_TITLES = "SELECT key, title FROM papers WHERE key < ? ORDER BY key DESC LIMIT ?"
+
+
+class CorpusSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One corpus in a list.
+
+    Attributes:
+        source: `arXiv` or the file that it came from.
+        earliest, latest: months of submission (`2024-01`), from the ids; empty where there are
+            none.
+        updated: when papers were last added, ISO 8601 in UTC.
+    """
+
+    name: str
+    papers: int
+    category: str = ""
+    source: str = ""
+    earliest: str = ""
+    latest: str = ""
+    updated: str = ""
+
+
+class CorpusStore:
+    """The corpora in one file.
+
+    Raises:
+        DatabaseDamagedError: the file is damaged (see `CorpusStore.open`).
+        TitletuiError: the file is of a newer titletui, or cannot be opened.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.read_only = read_only
+        self.notice = ""
+        self._lock = threading.RLock()
+        self._connection = open_database(path, MIGRATIONS, read_only=read_only)
+        self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self._connection.execute("PRAGMA temp_store = MEMORY")
+        self._browser = Browser(self._connection)
+
+    @classmethod
+    def open(cls, home: Home) -> Self:
+        """Opens the corpora of `home`, whatever state they are in.
+
+        A damaged file is moved aside and an empty one put in its place; a file that cannot be
+        written is opened for reading. `notice` then holds a sentence for the person.
+        """
+        path = home.corpus_db
+        try:
+            return cls(path)
+        except DatabaseDamagedError as error:
+            aside = _move_aside(path)
+            store = cls(path)
+            store.notice = (
+                f"{error} It was moved to {aside.name}; scrape or import the corpora again."
+            )
+            return store
+        except (TitletuiError, PermissionError) as error:
+            if not path.exists():
+                raise
+            try:
+                store = cls(path, read_only=True)
+            except TitletuiError:
+                raise error from None
+            store.notice = f"{path} cannot be written; corpora are shown but not changed."
+            return store
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def corpora(self) -> list[CorpusSummary]:
+        """All corpora, by name."""
+        with self._reading():
+            found = self._connection.execute(f"{_SUMMARY} ORDER BY name COLLATE NOCASE").fetchall()
+            return [self._summary(row) for row in found]
+
+    def summary(self, name: str) -> CorpusSummary:
+        """The corpus of that name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        with self._reading():
+            row = self._connection.execute(f"{_SUMMARY} AND name = ?", (name,)).fetchone()
+            if row is None:
+                raise self._unknown(name)
+            return self._summary(row)
+
+    def create(self, name: str, *, category: str = "", source: str = "") -> None:
+        """Makes an empty corpus; one that is there stays as it is.
+
+        Raises:
+            UsageError: `name` cannot name a corpus.
+        """
+        name = checked_name(name, "corpus name")
+        with self._writing():
+            self._connection.execute(
+                "INSERT INTO corpora (name, category, source, updated) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (name) DO NOTHING",
+                (name, category, source, _now()),
+            )
+
+    def add(
+        self, name: str, papers: Iterable[Paper], *, mark: tuple[str, bytes] | None = None
+    ) -> Added:
+        """Puts papers into a corpus.
+
+        A paper that is there already is overwritten only by one of a later datestamp; what it
+        lacks is filled in from the other in any case.
+
+        Args:
+            papers: stored 10,000 a transaction.
+            mark: a kind and a state that are remembered in the same transaction; all papers go
+                into one then.
+
+        Raises:
+            UsageError: there is no such corpus.
+        """
+        total = Added()
+        source = iter(papers)
+        while True:
+            batch = list(source if mark else itertools.islice(source, _BATCH))
+            if not batch and not mark:
+                return total
+            with self._writing():
+                number = self._number(name)
+                added = Keeper(self._connection).put(number, batch)
+                self._connection.execute(
+                    "UPDATE corpora SET papers = papers + ?, changes = changes + ?, updated = ? "
+                    "WHERE number = ?",
+                    (added.new, 1 if added.new or added.updated else 0, _now(), number),
+                )
+                if mark:
+                    self._set_mark(number, *mark)
+            total = total + added
+            if mark:
+                return total
+
+    def mark(self, name: str, kind: str) -> bytes | None:
+        """What `set_mark` or `add` remembered of that kind."""
+        with self._reading():
+            row = self._connection.execute(
+                "SELECT state FROM marks JOIN corpora ON number = corpus "
+                "WHERE name = ? AND kind = ?",
+                (name, kind),
+            ).fetchone()
+            return None if row is None else bytes(row[0])
+
+    def set_mark(self, name: str, kind: str, state: bytes | None) -> None:
+        """Remembers something about a corpus; None forgets it."""
+        with self._writing():
+            number = self._number(name)
+            if state is None:
+                self._connection.execute(
+                    "DELETE FROM marks WHERE corpus = ? AND kind = ?", (number, kind)
+                )
+            else:
+                self._set_mark(number, kind, state)
+
+    def rename(self, old: str, new: str) -> None:
+        """Gives a corpus another name.
+
+        Raises:
+            UsageError: there is no `old`, or there is a `new`, or it cannot name a corpus.
+        """
+        new = checked_name(new, "corpus name")
+        with self._writing():
+            number = self._number(old)
+            try:
+                self._connection.execute(
+                    "UPDATE corpora SET name = ? WHERE number = ?", (new, number)
+                )
+            except sqlite3.IntegrityError:
+                raise UsageError(
+                    f"There is a corpus named {new!r} already; choose another name."
+                ) from None
+
+    def delete(self, name: str) -> None:
+        """Removes a corpus, and the papers that are in no other.
+
+        It is gone from all lists at once; its papers go in short transactions, and if that is cut
+        off, with the next deletion.
+
+        Raises:
+            UsageError: there is no such corpus.
+        """
+        with self._writing():
+            number = self._number(name)
+            self._connection.execute(
+                "UPDATE corpora SET hidden = 1, name = ? WHERE number = ?",
+                (f"\x00{number}", number),
+            )
+        hidden = self._all("SELECT number FROM corpora WHERE hidden")
+        for (gone,) in hidden:
+            while True:
+                with self._writing():
+                    if not Keeper(self._connection).drop_some(gone, _BATCH):
+                        break
+
+    def page(
+        self, name: str, *, search: str = "", after: Cursor | None = None, limit: int = 200
+    ) -> Page:
+        """A part of the papers of a corpus that match `search`, the newest first.
+
+        Args:
+            search: as a person types it; an arXiv id finds its paper.
+
+        Raises:
+            UsageError: there is no such corpus.
+        """
+        with self._reading():
+            number, papers, changes = self._corpus(name)
+            return self._browser.page(
+                number, papers, changes, search=search, after=after, limit=limit
+            )
+
+    def paper(self, id: str) -> Paper:  # noqa: A002
+        """The paper of that arXiv id, as people write it.
+
+        Raises:
+            UsageError: it is in no corpus.
+        """
+        with self._reading():
+            key = find_key(self._connection, plain_id(id))
+            row = self._connection.execute(_PAPER, (key,)).fetchone()
+            if row is None:
+                raise UsageError(f"There is no paper {id!r} in any corpus.")
+            return _paper(row)
+
+    def papers(self, name: str, *, abstracts: bool = True) -> Iterator[Paper]:
+        """All papers of a corpus, the newest first.
+
+        Raises:
+            UsageError: there is no such corpus.
+        """
+        number = self._number(name)
+        return (_paper(row[1:]) for row in self._stream(_PAPERS, number, abstracts))
+
+    def titles(self, name: str | None) -> Iterator[str]:
+        """All titles of a corpus, or of all, the newest first.
+
+        Raises:
+            UsageError: there is no such corpus.
+        """
+        if name is None:
+            return (title for _, title in self._stream(_ALL_TITLES))
+        return (title for _, title in self._stream(_TITLES, self._number(name)))
+
+    def _stream(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        before = 1 << 62
+        while rows := self._all(query, (*values, before, _PIECE)):
+            yield from rows
+            before = rows[-1][0]
+
+    def _summary(self, row: tuple[int, str, int, str, str, str]) -> CorpusSummary:
+        number, name, papers, category, source, updated = row
+        least, greatest = self._connection.execute(
+            "SELECT (SELECT min(key) FROM members WHERE corpus = ?1 AND key >= 0), "
+            "(SELECT max(key) FROM members WHERE corpus = ?1 AND key >= 0)",
+            (number,),
+        ).fetchone()
+        return CorpusSummary(
+            name=name,
+            papers=papers,
+            category=category,
+            source=source,
+            earliest="" if least is None else key_month(least),
+            latest="" if greatest is None else key_month(greatest),
+            updated=updated,
+        )
+
+    def _corpus(self, name: str) -> tuple[int, int, int]:
+        row: tuple[int, int, int] | None = self._connection.execute(
+            "SELECT number, papers, changes FROM corpora WHERE name = ? AND NOT hidden", (name,)
+        ).fetchone()
+        if row is None:
+            raise self._unknown(name)
+        return row
+
+    def _number(self, name: str) -> int:
+        with self._reading():
+            return self._corpus(name)[0]
+
+    def _unknown(self, name: str) -> UsageError:
+        known = self._all("SELECT name FROM corpora WHERE NOT hidden ORDER BY updated DESC LIMIT 8")
+        hint = f"there are: {', '.join(row[0] for row in known)}" if known else "there is none yet"
+        return UsageError(f"There is no corpus named {name!r}; {hint}.")
+
+    def _set_mark(self, number: int, kind: str, state: bytes) -> None:
+        self._connection.execute(
+            "INSERT INTO marks VALUES (?, ?, ?) "
+            "ON CONFLICT (corpus, kind) DO UPDATE SET state = excluded.state",
+            (number, kind, state),
+        )
+
+    def _all(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._reading():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._reading():
+            if self.read_only:
+                raise TitletuiError(f"{self.path} was opened for reading only.")
+            with transaction(self._connection):
+                yield
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        with self._lock:
+            try:
+                yield
+            except sqlite3.OperationalError as error:
+                raise TitletuiError(_sentence(self.path, error)) from error
+            except sqlite3.DatabaseError as error:
+                raise DatabaseDamagedError(
+                    f"{self.path} is damaged ({error}); start titletui again to set it aside."
+                ) from error
+
+
+def _paper(row: tuple[Any, ...]) -> Paper:
+    id_, title, categories, authors, created, updated, datestamp, deleted, abstract = row
+    return Paper(
+        id=id_,
+        title=title,
+        abstract=abstract or "",
+        categories=categories,
+        authors=authors,
+        created=created,
+        updated=updated,
+        datestamp=datestamp,
+        deleted=bool(deleted),
+    )
+
+
+def _sentence(path: Path, error: sqlite3.OperationalError) -> str:
+    if "locked" in str(error) or "busy" in str(error):
+        return f"{path} has been held by another process for 30 s; try again."
+    if "full" in str(error):
+        return f"The disk of {path} is full; free some space and try again."
+    return f"{path} cannot be used ({error})."
+
+
+def _move_aside(path: Path) -> Path:
+    aside = path.with_name(f"{path.stem}-damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.db")
+    path.replace(aside)
+    path.with_name(path.name + "-journal").unlink(missing_ok=True)
+    return aside
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
