@@ -22,6 +22,7 @@ class GenerateSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
         model: `starter`, a run's name, a folder or a hub id.
         top_k: 0 means all tokens.
         seed: None draws a new one for each batch.
+        hide_repeats: titles that were seen before are not shown again.
         against: the corpus that candidates are compared with; None means all papers.
     """
 
@@ -36,6 +37,7 @@ class GenerateSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     against: str | None = None
     sort: str = "arrival"
     hide_copies: bool = False
+    hide_repeats: bool = True
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +57,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     welcome: bool = True
     bell: bool = True
     generate: GenerateSettings = msgspec.field(default_factory=GenerateSettings)
+    shortlist_sort: str = "added"
     keys: dict[str, str] = {}
 
 

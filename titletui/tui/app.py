@@ -1,5 +1,6 @@
 """The app: four modes over the rooms, and what they share."""
 
+import itertools
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from titletui.text import display
 from titletui.tui import ending
 from titletui.tui.clipboard import osc52
 from titletui.tui.job_watch import JobNews, JobWatch
+from titletui.tui.judging import Judge
 from titletui.tui.stores import StoreThread
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from titletui.corpus.store import CorpusStore
+    from titletui.generation.client import GenerationClient
     from titletui.shortlist.store import Library
     from titletui.tui.screens.mode import ModeScreen
 
@@ -82,7 +85,7 @@ class TitletuiApp(App[int]):
         "shortlist": _shortlist,
     }
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,f1", "help", "help", key_display="?", id="help",
+        Binding("question_mark,f1", "help", "help", id="help",
                 tooltip="Help for what has focus"),
         Binding("1,f2", "open_mode('corpus')", "Corpus", show=False, id="corpus",
                 tooltip="Corpora: scrape, import, browse"),
@@ -110,6 +113,8 @@ class TitletuiApp(App[int]):
         self.model_changed: Signal[str] = Signal(self, "model_changed")
         self.model_line = self.settings.generate.model
         self.shown_jobs: tuple[JobNews, ...] = ()
+        self.judge = Judge(self)
+        self._requests = itertools.count(1)
         self._jobs: dict[tuple[str, str], JobNews] = {}
         self.set_keymap(self.settings.keys)
 
@@ -130,6 +135,18 @@ class TitletuiApp(App[int]):
             return Library.open(self.home)
 
         return StoreThread("library", open_store)
+
+    @cached_property
+    def generator(self) -> "GenerationClient":
+        from titletui.generation.client import GenerationClient
+
+        generator = GenerationClient(self.home)
+        self.on_quit.append(generator.kill)
+        return generator
+
+    def next_request(self) -> int:
+        """A number that no request to the generator has yet."""
+        return next(self._requests)
 
     @cached_property
     def errands(self) -> StoreThread[Home]:
@@ -271,6 +288,8 @@ class TitletuiApp(App[int]):
 
     def _fatal_error(self) -> None:
         """In place of Textual's traceback with the values of variables: one sentence and a file."""
+        if self._exit_renderables:
+            return
         for end in self.on_quit:
             end()
         path = ending.write_crash(self.home.logs, self._exception)

@@ -17,6 +17,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         id: in the library; None until it is kept there.
         star: `saving` from the key until the library has it on disk.
         repeat: it was seen before, in this batch or an earlier one.
+        edited: how it reads on the shortlist, where that is another way.
         liking: what the taste model says, 0…1.
     """
 
@@ -30,7 +31,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     id: int | None = None
     star: Star = ""
     repeat: bool = False
+    edited: str = ""
     liking: float | None = None
+
+    @property
+    def reads(self) -> str:
+        """As it is to be shown and copied."""
+        return self.edited or self.text
 
     @classmethod
     def kept(cls, candidate: Candidate, *, repeat: bool = False) -> "Row":

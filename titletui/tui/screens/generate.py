@@ -1,11 +1,303 @@
 """Titles: write them, look at them, star them."""
 
+import secrets
 from typing import ClassVar
 
-from titletui.tui.screens.mode import ModeScreen
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Input, Static
+
+from titletui.generation.messages import Generate
+from titletui.settings import GenerateSettings
+from titletui.shortlist.records import BatchSettings
+from titletui.text import display
+from titletui.tui.candidate_row import SORTS
+from titletui.tui.screens.batches import BatchesScreen
+from titletui.tui.widgets.batch_column import BatchColumn
+from titletui.tui.widgets.knobs import Knobs
+from titletui.tui.widgets.welcome import Welcome
+from titletui.tui.writing import Batch
+
+TEMPERATURES = (0.0, 5.0)
+COUNTS = (1, 2, 3, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
+SWEEP = (0.5, 0.8, 1.1)
+MOST_ROUNDS = 20
 
 
-class GenerateScreen(ModeScreen):
-    """Candidates from a model."""
+class PrefixInput(Input):
+    """How the titles begin; enter writes them, down goes to the list."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "generate", id="prefix.generate", tooltip="Write titles"),
+        Binding("down", "screen.leave", "list", id="prefix.list", tooltip="To the list"),
+    ]
+
+
+class GenerateScreen(BatchesScreen):
+    """Candidates from a model, one batch or several side by side."""
+
+    CSS_PATH = "generate.tcss"
     AREA: ClassVar[str] = "Generate"
+    HELP: ClassVar[str] = (
+        "Type how a title begins and press enter; leave it empty to let the model begin.\n"
+        "ppl is the perplexity: how surprised the model is at its own title. new, near and copy "
+        "say how it stands to the papers of your corpora."
+    )
+    FOOTER: ClassVar[tuple[str, ...]] = (
+        "generate.go", "prefix.generate", "generate.star", "title.edit", "generate.abstract",
+        "generate.more",
+    )  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "generate", "generate", id="generate.go", tooltip="Write titles"),
+        Binding("a", "abstract", "abstract", id="generate.abstract",
+                tooltip="Write titles for an abstract"),
+        Binding("m", "more", "more", id="generate.more",
+                tooltip="top-p, top-k, length, seed, year, sort, what to hide and compare with"),
+        Binding("slash", "prefix", "prefix", show=False, id="generate.prefix",
+                tooltip="Go to the prefix"),
+        Binding("plus,equals_sign", "hotter", "hotter", show=False, id="generate.hotter",
+                tooltip="Raise the temperature"),
+        Binding("minus", "cooler", "cooler", show=False, id="generate.cooler",
+                tooltip="Lower the temperature"),
+        Binding("greater_than_sign,full_stop", "greater", "more titles", show=False,
+                id="generate.count_up", tooltip="More titles at once"),
+        Binding("less_than_sign,comma", "fewer", "fewer titles", show=False,
+                id="generate.count_down", tooltip="Fewer titles at once"),
+        Binding("p", "pick_model", "model", show=False, id="generate.model",
+                tooltip="Choose the model"),
+        Binding("r", "again", "roll again", show=False, id="generate.again",
+                tooltip="The same once more, with another seed"),
+        Binding("w", "sweep", "temperature sweep", show=False, id="generate.sweep",
+                tooltip="The same prompt at 0.5, 0.8 and 1.1, side by side"),
+        Binding("v", "versus", "compare models", show=False, id="generate.versus",
+                tooltip="The same prompt with another model, side by side"),
+        Binding("l", "like_this", "more like this", show=False, id="generate.like",
+                tooltip="Titles that begin like this one"),
+        Binding("N", "until_new", "until new ones", show=False, id="generate.until_new",
+                tooltip="Keep going until as many new titles are there as the count says"),
+        Binding("s", "sort", "sort", show=False, id="generate.sort",
+                tooltip="Sort by arrival, perplexity, novelty, length or taste"),
+        Binding("h", "hide('hide_copies')", "hide copies", show=False, id="generate.copies",
+                tooltip="Hide or show copies of papers"),
+        Binding("d", "hide('hide_repeats')", "hide seen", show=False, id="generate.repeats",
+                tooltip="Hide or show titles that were seen before"),
+        Binding("escape", "stop", "stop", show=False, id="generate.stop",
+                tooltip="Stop writing; from an input, back to the list"),
+    ]  # fmt: skip
+
+    prefix = getters.query_one("#prefix", Input)
+    knobs = getters.query_one(Knobs)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.abstract = ""
+        self.year: int | None = None
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="prompt"):
+            with Horizontal(id="prefix-row"):
+                yield Static("Prefix", id="prefix-label")
+                yield PrefixInput(display(self.chosen.prefix), id="prefix", max_length=400)
+            yield Knobs()
+        yield Horizontal(id="columns")
+        if self.app.settings.welcome:
+            yield Welcome()
+        yield Static(id="nearest")
+
+    async def on_mount(self) -> None:
+        self.show_knobs()
+        self.prefix.focus()
+        await self.set_columns([BatchColumn(Batch(BatchSettings()))])
+        self.call_after_refresh(self.action_walk, 0)
+        self.watch_library()
+
+    def show_item(self, name: str, action: str = "") -> None:
+        """Uses the model `name`; with the action `like`, writes titles like the title `name`."""
+        if action == "like":
+            self.write_like(name)
+        elif name:
+            self.use_model(name)
+        self.prefix.focus()
+
+    # --- writing
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input.id == "prefix":
+            self.action_generate()
+
+    def action_generate(self) -> None:
+        """Writes titles with the knobs as they stand."""
+        self.write([("", self.request())])
+
+    def action_again(self) -> None:
+        """Writes once more, with another seed."""
+        self.write([("", self.request(seed=None))])
+
+    def action_sweep(self) -> None:
+        """Writes at three temperatures, side by side."""
+        self.write([(f"t {t:.2f}", self.request(temperature=t)) for t in SWEEP])
+
+    def request(self, **changes: object) -> Generate:
+        """What the knobs ask for; `id` is set by the generator."""
+        knobs = self.chosen
+        asked: dict[str, object] = {
+            "model": knobs.model,
+            "prefix": self.prefix.value,
+            "abstract": self.abstract,
+            "year": self.year,
+            "count": knobs.count,
+            "temperature": knobs.temperature,
+            "top_p": knobs.top_p,
+            "top_k": knobs.top_k,
+            "length": knobs.length,
+            "seed": knobs.seed,
+            **changes,
+        }
+        return Generate(id=self.app.next_request(), **asked)  # type: ignore[arg-type]
+
+    async def action_stop(self) -> None:
+        """Stops writing; from an input, goes back to the list."""
+        if isinstance(self.focused, Input):
+            self.action_leave()
+        elif await self.stop():
+            self.app.say("Stopped; the titles so far are kept.")
+
+    def action_until_new(self) -> None:
+        """Keeps writing until as many new titles are there as the count says."""
+        self.write([("", self.request(seed=None))], until_new=self.chosen.count)
+
+    def action_like_this(self) -> None:
+        """Writes titles that begin like the highlighted one."""
+        if text := self.title_text():
+            self.write_like(text)
+
+    def write_like(self, text: str) -> None:
+        """Writes titles that begin with the first words of `text`."""
+        words = text.split()
+        self.prefix.value = " ".join(words[: max(1, min(3, len(words) // 2))])
+        self.action_generate()
+
+    # --- knobs
+
+    def show_knobs(self) -> None:
+        """Shows the knobs as they stand."""
+        knobs, fresh = self.chosen, GenerateSettings()
+        self.knobs.model = knobs.model
+        self.knobs.temperature = knobs.temperature
+        self.knobs.count = knobs.count
+        also = [
+            f"abstract of {len(self.abstract.split())} words" if self.abstract else "",
+            f"year {self.year}" if self.year is not None else "",
+            f"top-p {knobs.top_p:g}" if knobs.top_p != fresh.top_p else "",
+            f"top-k {knobs.top_k}" if knobs.top_k else "",
+            f"at most {knobs.length} tokens" if knobs.length != fresh.length else "",
+            f"seed {knobs.seed}" if knobs.seed is not None else "",
+            f"against {knobs.against}" if knobs.against else "",
+            f"sorted by {knobs.sort}" if knobs.sort != "arrival" else "",
+            "copies hidden" if knobs.hide_copies else "",
+            "" if knobs.hide_repeats else "seen ones shown",
+        ]
+        self.knobs.also = " · ".join(filter(None, also))
+
+    def use_model(self, name: str) -> None:
+        """Chooses the model."""
+        self.chosen.model = name
+        self.app.show_model(name)
+        self.show_knobs()
+
+    def action_hotter(self) -> None:
+        """Raises the temperature."""
+        self._turn_temperature(0.1)
+
+    def action_cooler(self) -> None:
+        """Lowers the temperature."""
+        self._turn_temperature(-0.1)
+
+    def _turn_temperature(self, change: float) -> None:
+        low, high = TEMPERATURES
+        self.chosen.temperature = round(min(high, max(low, self.chosen.temperature + change)), 2)
+        self.show_knobs()
+
+    def action_greater(self) -> None:
+        """Asks for more titles at once."""
+        self._turn_count(1)
+
+    def action_fewer(self) -> None:
+        """Asks for fewer titles at once."""
+        self._turn_count(-1)
+
+    def _turn_count(self, step: int) -> None:
+        counts = sorted({*COUNTS, self.chosen.count})
+        at = counts.index(self.chosen.count) + step
+        self.chosen.count = counts[max(0, min(len(counts) - 1, at))]
+        self.show_knobs()
+
+    def action_sort(self) -> None:
+        """Sorts in the next way."""
+        at = SORTS.index(self.chosen.sort) if self.chosen.sort in SORTS else 0
+        self.chosen.sort = SORTS[(at + 1) % len(SORTS)]
+        self.rearrange()
+
+    def action_hide(self, what: str) -> None:
+        """Hides or shows copies, or what was seen before."""
+        setattr(self.chosen, what, not getattr(self.chosen, what))
+        self.rearrange()
+
+    def rearrange(self) -> None:
+        """Shows all columns as the knobs sort and hide them."""
+        self.show_knobs()
+        for column in self.columns:
+            column.rearrange()
+
+    def action_prefix(self) -> None:
+        """Goes to the prefix."""
+        self.prefix.focus()
+
+    # --- dialogs
+
+    @work(group="dialog")
+    async def action_pick_model(self) -> None:
+        """Asks for the model."""
+        from titletui.tui.screens.model_picker import ModelPicker
+
+        name = await self.app.push_screen_wait(ModelPicker())
+        if name:
+            self.use_model(name)
+
+    @work(group="dialog")
+    async def action_versus(self) -> None:
+        """Asks for a second model and writes with both, side by side."""
+        from titletui.tui.screens.model_picker import ModelPicker
+
+        other = await self.app.push_screen_wait(ModelPicker(f"Compare {self.chosen.model} with"))
+        if other:
+            seed = self.chosen.seed if self.chosen.seed is not None else secrets.randbits(31)
+            names = (self.chosen.model, other)
+            self.write([(name, self.request(model=name, seed=seed)) for name in names])
+
+    @work(group="dialog")
+    async def action_abstract(self) -> None:
+        """Asks for an abstract and writes titles for it."""
+        from titletui.tui.screens.abstract import AbstractDialog
+
+        text = await self.app.push_screen_wait(AbstractDialog(self.abstract))
+        if text is None:
+            return
+        self.abstract = text
+        self.show_knobs()
+        if text:
+            self.action_generate()
+
+    @work(group="dialog")
+    async def action_more(self) -> None:
+        """Asks for the knobs that are turned less often."""
+        from titletui.tui.screens.more import MoreDialog
+
+        corpora = [one.name for one in await self.app.corpora.ask(lambda store: store.corpora())]
+        chosen = await self.app.push_screen_wait(MoreDialog(self.chosen, self.year, corpora))
+        if chosen is not None:
+            self.app.settings.generate = chosen.knobs
+            self.year = chosen.year
+            self.rearrange()

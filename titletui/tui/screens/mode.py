@@ -21,11 +21,13 @@ class ModeScreen(Screen[None]):
 
     Attributes:
         AREA: the mode's name in the palette and in the help.
+        FOOTER: ids of bindings, those that come first in the footer.
         HELP: what can be done here, in a few lines, for the help.
     """
 
     AREA: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
+    FOOTER: ClassVar[tuple[str, ...]] = ()
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012
         (0, "-compact"),

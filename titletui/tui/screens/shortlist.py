@@ -2,10 +2,238 @@
 
 from typing import ClassVar
 
-from titletui.tui.screens.mode import ModeScreen
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from titletui.errors import TitletuiError
+from titletui.shortlist.listing import SORTS, Sort
+from titletui.shortlist.records import Favourite
+from titletui.text import display
+from titletui.tui.screens.curating import CuratingScreen
+from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.widgets.favourite_list import FavouriteList
+from titletui.tui.widgets.row_list import RowList
 
 
-class ShortlistScreen(ModeScreen):
+class FilterInput(Input):
+    """Words that the titles shown must have; `#word` is a tag."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,down", "screen.leave", "list", id="filter.list", tooltip="To the list"),
+        Binding("escape", "screen.unfilter", "show all", id="filter.clear",
+                tooltip="Show all titles again"),
+    ]  # fmt: skip
+
+
+class ShortlistScreen(CuratingScreen):
     """The starred titles."""
 
+    CSS_PATH = "shortlist.tcss"
     AREA: ClassVar[str] = "Shortlist"
+    HELP: ClassVar[str] = (
+        "All that you starred. An edited title keeps its original, shown below the list.\n"
+        "Every change can be taken back with u, also after a restart."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x,delete", "remove", "remove", id="shortlist.remove",
+                tooltip="Take the title from the shortlist; u brings it back"),
+        Binding("E", "export", "export", id="shortlist.export",
+                tooltip="Write the titles shown to a file: md, txt, csv or jsonl"),
+        Binding("slash", "filter", "filter", id="shortlist.filter",
+                tooltip="Show titles with these words; #word is a tag"),
+        Binding("s", "sort", "sort", show=False, id="shortlist.sort",
+                tooltip="Sort by time, by hand, by title, model, perplexity or novelty"),
+        Binding("J,shift+down", "move(1)", "move down", show=False, id="shortlist.down",
+                tooltip="Move the title down (sorts by hand)"),
+        Binding("K,shift+up", "move(-1)", "move up", show=False, id="shortlist.up",
+                tooltip="Move the title up (sorts by hand)"),
+        Binding("C", "copy_all", "copy all", show=False, id="shortlist.copy_all",
+                tooltip="Copy all titles shown, one a line"),
+        Binding("l", "like_this", "more like this", show=False, id="shortlist.like",
+                tooltip="Write titles that begin like this one"),
+    ]  # fmt: skip
+
+    titles = getters.query_one(FavouriteList)
+    filter_input = getters.query_one("#filter", Input)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._total = 0
+
+    def compose_body(self) -> ComposeResult:
+        yield Static(id="heading")
+        yield FilterInput(id="filter", placeholder="words, or #tag", max_length=200)
+        yield FavouriteList()
+        yield EmptyState(
+            "Nothing starred yet", "Press 3 to write titles and space to star the good ones."
+        )
+        yield Static(id="about")
+
+    def on_mount(self) -> None:
+        self.filter_input.display = False
+        self.titles.focus()
+        self.watch_library()
+        self.show_titles()
+
+    def on_screen_resume(self) -> None:
+        self.show_titles()
+
+    def main_widget(self) -> Widget | None:
+        return self.titles
+
+    # --- what is shown
+
+    @property
+    def sort(self) -> Sort:
+        """How the titles are sorted."""
+        return next((one for one in SORTS if one == self.app.settings.shortlist_sort), "added")
+
+    @work(group="library")
+    async def show_titles(self) -> None:
+        """Shows the shortlist's present state."""
+        await self.refresh_titles()
+
+    async def refresh_titles(self) -> None:
+        """Shows the shortlist's present state; the highlight stays on its title."""
+        matching = self.filter_input.value
+        sort = self.sort
+        try:
+            shown, total = await self.app.library.ask(
+                lambda library: (library.favourites(matching, sort), len(library.favourites()))
+            )
+        except TitletuiError as error:
+            self.query_one(EmptyState).say("The shortlist cannot be read", display(str(error)))
+            shown, total = [], 0
+        self._total = total
+        kept, at = self.titles.row, self.titles.highlighted
+        ids = [title.id for title in shown]
+        if list(self.titles.rows) != shown:
+            self.titles.show(shown, ids.index(kept.id) if kept and kept.id in ids else at or 0)
+        self.titles.display = bool(shown)
+        empty = self.query_one(EmptyState)
+        empty.display = not shown
+        if matching and not shown and total:
+            empty.say(f"No title matches {display(matching)}", "escape in the filter shows all.")
+        self._say(len(shown))
+        self.show_about(self.titles.row)
+
+    def _say(self, shown: int) -> None:
+        counted = f"{shown} of {self._total}" if shown != self._total else f"{shown}"
+        self.query_one("#heading", Static).update(
+            Content.assemble(
+                (f"★ {counted}", "bold $accent"),
+                ("   sorted by ", "$foreground 60%"),
+                ({"order": "hand"}.get(self.sort, self.sort) + " ▾", "@click=screen.sort"),
+                ("   / filter", "$foreground 60%"),
+            )
+        )
+
+    def on_row_list_highlighted(self) -> None:
+        self.show_about(self.titles.row)
+
+    def show_about(self, title: Favourite | None) -> None:
+        """Shows what is known of the highlighted title."""
+        about = self.query_one("#about", Static)
+        about.update(_about(title, about.content_size.width or 78) if title else "")
+
+    # --- the title that the keys are about
+
+    def title_list(self) -> RowList[object]:
+        return self.titles  # type: ignore[return-value]
+
+    def title_text(self) -> str:
+        return self.titles.row.text if self.titles.row else ""
+
+    async def favourite(self) -> Favourite | None:
+        return self.titles.row
+
+    # --- keys
+
+    def action_filter(self) -> None:
+        """Opens the filter."""
+        self.filter_input.display = True
+        self.filter_input.focus()
+
+    def action_unfilter(self) -> None:
+        """Shows all titles again."""
+        self.filter_input.value = ""
+        self.filter_input.display = False
+        self.titles.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "filter":
+            self.show_titles()
+
+    def action_sort(self) -> None:
+        """Sorts in the next way."""
+        self.app.settings.shortlist_sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
+        self.show_titles()
+
+    @work(group="library")
+    async def action_remove(self) -> None:
+        """Takes the title from the shortlist."""
+        title = self.titles.row
+        if title is not None:
+            await self.change(lambda library: library.unstar(title.id))
+            self.app.say("Removed; u brings it back.")
+
+    @work(group="library")
+    async def action_move(self, places: int) -> None:
+        """Moves the title; the list is sorted by hand from then on."""
+        title = self.titles.row
+        if title is None:
+            return
+        if self.sort != "order":
+            self.app.settings.shortlist_sort = "order"
+            await self.refresh_titles()
+        await self.change(lambda library: library.move(title.id, places))
+
+    def action_copy_all(self) -> None:
+        """Copies all titles that are shown."""
+        if self.titles.rows:
+            self.app.copy("\n".join(title.text for title in self.titles.rows))
+
+    async def action_like_this(self) -> None:
+        """Goes to Generate with the beginning of this title as prefix."""
+        if self.titles.row is not None:
+            await self.app.open_mode("generate", self.titles.row.text, "like")
+
+    @work(group="library")
+    async def action_export(self) -> None:
+        """Asks for a name and writes the titles that are shown."""
+        from titletui.tui.screens.export import ExportDialog
+
+        if not self.titles.rows:
+            self.app.say("There is nothing to export yet.")
+            return
+        said = await self.app.push_screen_wait(ExportDialog(list(self.titles.rows)))
+        if said:
+            self.app.say(said)
+
+
+def _about(title: Favourite, width: int) -> Content:
+    asked = title.settings
+    facts = [
+        asked.model,
+        f"“{asked.prefix}”" if asked.prefix else "",
+        f"t {asked.temperature:.2f}" if asked.temperature is not None else "",
+        f"top-p {asked.top_p:g}" if asked.top_p is not None else "",
+        f"seed {title.seed}" if title.seed is not None else "",
+        f"ppl {title.perplexity:.0f}" if title.perplexity is not None else "",
+        f"starred {title.starred[:10]}",
+    ]
+    made = Content.styled(display(" · ".join(filter(None, facts))), "$foreground 60%")
+    lines = [made.truncate(width, ellipsis=True)]
+    if title.edited:
+        lines.append(Content.assemble(("was ", "$foreground 60%"), display(title.original)))
+    elif title.novelty is not None and title.novelty.title:
+        paper = title.novelty
+        where = ", ".join(filter(None, (str(paper.year or ""), paper.id)))
+        lines.append(
+            Content.assemble(("nearest ", "$foreground 60%"), display(f"{paper.title} ({where})"))
+        )
+    return Content("\n").join(lines)

@@ -18,12 +18,14 @@ class CandidateList(RowList[Row]):
     def lines(self, row: Row, width: int) -> list[Content]:
         narrow = width < NARROW
         room = width - 2 - (0 if narrow else _FIGURES)
-        style = "$text-muted" if row.repeat else "bold" if row.star else ""
-        text = Content.styled(display(row.text) + ("" if row.whole else " …"), style)
+        style = "$foreground 60%" if row.repeat else "bold" if row.star else ""
+        text = Content.styled(
+            display(row.reads) + (" ✎" if row.edited else "" if row.whole else " …"), style
+        )
         wrapped = text.wrap(max(8, room))
         star = Content.styled(_STARS[row.star], "$accent")
         if narrow:
-            figures = Content.assemble("  ", (_perplexity(row).strip(), "$text-muted"), "  ")
+            figures = Content.assemble("  ", (_perplexity(row).strip(), "$foreground 60%"), "  ")
             lines = [
                 Content.assemble(star if n == 0 else "  ", part) for n, part in enumerate(wrapped)
             ]
@@ -31,7 +33,7 @@ class CandidateList(RowList[Row]):
         first = Content.assemble(
             star,
             wrapped[0].pad_right(max(0, room - wrapped[0].cell_length)),
-            (_perplexity(row), "$text-muted"),
+            (_perplexity(row), "$foreground 60%"),
             "  ",
             _verdict(row),
         )
@@ -46,9 +48,9 @@ def _perplexity(row: Row) -> str:
 
 def _verdict(row: Row) -> Content:
     if row.repeat:
-        return Content.styled("seen", "$text-muted")
+        return Content.styled("seen", "$foreground 60%")
     if row.novelty is None:
-        return Content.styled("", "$text-muted")
+        return Content.styled("", "$foreground 60%")
     return verdict(row.novelty)
 
 

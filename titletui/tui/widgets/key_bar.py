@@ -1,5 +1,7 @@
 """The footer: help first, then the keys of what has focus, as many as fit whole."""
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len
 from textual.app import RenderResult
 from textual.binding import ActiveBinding
@@ -39,8 +41,9 @@ class KeyBar(Widget):
     def render(self) -> RenderResult:
         room = self.content_size.width
         parts: list[Content] = []
-        for active in _shown(list(self.screen.active_bindings.values())):
-            binding = active.binding
+        active = list(self.screen.active_bindings.values())
+        for one in _shown(active, getattr(self.screen, "FOOTER", ())):
+            binding = one.binding
             key = self.app.get_key_display(binding)
             width = cell_len(key) + 1 + cell_len(binding.description) + 2
             if width - 2 > room:
@@ -56,10 +59,16 @@ class KeyBar(Widget):
         return Content.assemble(*parts)
 
 
-def _shown(active: list[ActiveBinding]) -> list[ActiveBinding]:
-    """At most `MOST` bindings, help first, one for each action."""
+def _shown(active: list[ActiveBinding], order: Sequence[str]) -> list[ActiveBinding]:
+    """At most `MOST` bindings: help, then those named in `order`, then what else may be shown."""
     shown: dict[str, ActiveBinding] = {}
-    for one in sorted(active, key=lambda a: a.binding.action != "app.help"):
+    for one in sorted(active, key=lambda a: _rank(a.binding.id or "", order)):
         if one.binding.show and one.enabled:
             shown.setdefault(one.binding.action, one)
     return list(shown.values())[:MOST]
+
+
+def _rank(name: str, order: Sequence[str]) -> int:
+    if name == "help":
+        return -1
+    return order.index(name) if name in order else len(order)

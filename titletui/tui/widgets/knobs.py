@@ -37,20 +37,20 @@ class Knobs(Widget):
             model.stylize("bold"),
             "   ",
             _label("Temperature "),
-            ("◂", "@click=screen.temperature(-0.1)"),
+            ("◂", "@click=screen.cooler"),
             (f" {self.temperature:.2f} ", "bold"),
-            ("▸", "@click=screen.temperature(0.1)"),
+            ("▸", "@click=screen.hotter"),
             "   ",
             _label("Count "),
-            ("◂", "@click=screen.count(-1)"),
+            ("◂", "@click=screen.fewer"),
             (f" {self.count} ", "bold"),
-            ("▸", "@click=screen.count(1)"),
+            ("▸", "@click=screen.greater"),
         )
         if self.also:
-            also = Content.styled(display(self.also), "$text-muted")
+            also = Content.styled(display(self.also), "$foreground 60%")
             line = Content.assemble(line, "\n", also.truncate(width, ellipsis=True))
         return line
 
 
 def _label(text: str) -> Content:
-    return Content.styled(text, "$text-muted")
+    return Content.styled(text, "$foreground 60%")

@@ -8,7 +8,7 @@ from textual.widget import Widget
 _LINES = (
     "Type how a title begins, say Neural, and press enter.",
     "Titles appear as they are written; j and k move, enter writes more.",
-    "Press space to star the one you like. 4 is your shortlist, E there exports it.",
+    "Press space to star one you like; 4 shows your shortlist, E exports it.",
 )
 
 
@@ -29,7 +29,7 @@ class Welcome(Widget):
         lines = []
         for place, line in enumerate(_LINES):
             if place < self.done:
-                lines.append(Content.styled(f" ✓ {line}", "$text-muted"))
+                lines.append(Content.styled(f" ✓ {line}", "$foreground 60%"))
             elif place == self.done:
                 lines.append(Content.styled(f" {place + 1} {line}", "bold $accent"))
             else:

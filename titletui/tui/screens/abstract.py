@@ -1,0 +1,90 @@
+"""The abstract that titles are to be written for."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static, TextArea
+
+from titletui.text import display
+from titletui.tui.own_app import app_type
+from titletui.tui.screens.prompt import PromptDialog
+
+LONGEST = 100_000
+
+
+class AbstractDialog(ModalScreen[str | None]):
+    """A text area; dismissed with its text, or None where nothing is to change."""
+
+    DEFAULT_CSS = """
+    AbstractDialog .dialog { width: 92%; height: 80%; }
+    AbstractDialog TextArea { height: 1fr; border: none; padding: 0; background: $panel; }
+    AbstractDialog #counted { height: 1; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+g,f6", "keep", "write titles for it", priority=True, id="abstract.keep",
+                tooltip="Write titles for this abstract"),
+        Binding("ctrl+o", "open", "open a file", priority=True, id="abstract.open",
+                tooltip="Read the abstract from a text file"),
+        Binding("ctrl+l", "empty", "empty", priority=True, id="abstract.empty",
+                tooltip="Take the abstract away"),
+        Binding("escape", "dismiss(None)", "cancel", priority=True, id="abstract.cancel",
+                tooltip="Change nothing"),
+    ]  # fmt: skip
+    app = getters.app(app_type)
+    area = getters.query_one(TextArea)
+
+    def __init__(self, text: str, note: str = "") -> None:
+        super().__init__()
+        self._text = text
+        self._note = note
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Titles for an abstract"
+            box.border_subtitle = "ctrl+g write · ctrl+o file · ctrl+l empty · escape cancel"
+            yield TextArea(_shown(self._text), soft_wrap=True, show_line_numbers=False)
+            yield Static(id="counted", markup=False)
+
+    def on_mount(self) -> None:
+        self.area.focus()
+
+    def on_text_area_changed(self) -> None:
+        words = len(self.area.text.split())
+        said = f"{words} words" if words else "Paste or type the abstract here."
+        self.query_one("#counted", Static).update(" · ".join(filter(None, (said, self._note))))
+
+    def action_keep(self) -> None:
+        """Ends with the text."""
+        self.dismiss(" ".join(self.area.text.split()))
+
+    def action_empty(self) -> None:
+        """Takes the abstract away."""
+        self.area.text = ""
+
+    @work
+    async def action_open(self) -> None:
+        """Asks for a file and reads it."""
+        name = await self.app.push_screen_wait(
+            PromptDialog("Read the abstract from", placeholder="path of a text file")
+        )
+        if not name:
+            return
+        path = Path(name).expanduser()
+        try:
+            self.area.text = _shown(await self.app.errands.ask(lambda _: _read(path)))
+        except (OSError, ValueError) as error:
+            self.app.say(f"{path} cannot be read ({error}).", "error")
+
+
+def _read(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.read(LONGEST)
+
+
+def _shown(text: str) -> str:
+    return "\n".join(display(line) for line in text.splitlines())

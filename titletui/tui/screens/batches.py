@@ -1,0 +1,257 @@
+"""Batches side by side: written, walked through, starred."""
+
+import asyncio
+from typing import ClassVar
+
+from msgspec.structs import replace
+from textual import getters, work
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from titletui.errors import TitletuiError
+from titletui.generation.messages import Generate
+from titletui.settings import GenerateSettings
+from titletui.shortlist.records import BatchSettings, Favourite
+from titletui.text import display, fold
+from titletui.tui.candidate_row import Row
+from titletui.tui.screens.curating import CuratingScreen
+from titletui.tui.widgets.batch_column import BatchColumn
+from titletui.tui.widgets.candidate_list import CandidateList
+from titletui.tui.widgets.row_list import RowList
+from titletui.tui.widgets.welcome import Welcome
+from titletui.tui.writing import Batch, Writing
+
+MOST_ROUNDS = 20
+
+
+class BatchesScreen(CuratingScreen):
+    """One batch, or several in columns, and the highlighted candidate's nearest paper."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "star", "star", id="generate.star",
+                tooltip="Star the title, or unstar it"),
+        Binding("left_square_bracket", "walk(-1)", "batch before", show=False,
+                id="generate.before", tooltip="The batch before"),
+        Binding("right_square_bracket", "walk(1)", "next batch", show=False, id="generate.next",
+                tooltip="The next batch"),
+        Binding("right", "column(1)", "next column", show=False, id="generate.right",
+                tooltip="To the column on the right"),
+        Binding("left", "column(-1)", "column before", show=False, id="generate.left",
+                tooltip="To the column on the left"),
+    ]  # fmt: skip
+
+    nearest = getters.query_one("#nearest", Static)
+    holder = getters.query_one("#columns", Horizontal)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.columns: list[BatchColumn] = []
+        self._writing: dict[int, BatchColumn] = {}
+        self._walked: int | None = None
+
+    @property
+    def chosen(self) -> GenerateSettings:
+        """The knobs as they stand."""
+        return self.app.settings.generate
+
+    def main_widget(self) -> Widget | None:
+        return self.column.candidates
+
+    # --- columns
+
+    @property
+    def column(self) -> BatchColumn:
+        """The column that the keys are about."""
+        return next((one for one in self.columns if one.has_focus_within), self.columns[0])
+
+    async def set_columns(self, columns: list[BatchColumn], *, focus: bool = False) -> None:
+        """Shows these; the focus stays in the list if it was there."""
+        focus = focus or isinstance(self.focused, CandidateList)
+        with self.app.batch_update():
+            self.columns = columns
+            await self.holder.remove_children()
+            await self.holder.mount(*columns)
+        if focus:
+            columns[0].candidates.focus()
+
+    def action_column(self, step: int) -> None:
+        """Goes to the column beside this one."""
+        at = self.columns.index(self.column) + step
+        if 0 <= at < len(self.columns):
+            self.columns[at].candidates.focus()
+
+    def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
+        if event.row_list is self.column.candidates:
+            self.show_nearest(self.column.row)
+
+    def on_descendant_focus(self) -> None:
+        if isinstance(self.focused, CandidateList):
+            self.show_nearest(self.column.row)
+
+    def show_nearest(self, row: Row | None) -> None:
+        """Shows the paper that is most like the candidate."""
+        if row is None or row.novelty is None:
+            self.nearest.update("")
+            return
+        paper = row.novelty
+        if not paper.title:
+            self.nearest.update(
+                Content.styled("No paper has words in common with it.", "$foreground 60%")
+            )
+            return
+        where = ", ".join(filter(None, (str(paper.year or ""), paper.id)))
+        self.nearest.update(
+            Content.assemble(
+                ("nearest ", "$foreground 60%"),
+                display(paper.title),
+                (f" ({display(where)})", "$foreground 60%"),
+            )
+        )
+
+    # --- writing
+
+    @work(group="write")
+    async def write(self, asked: list[tuple[str, Generate]], until_new: int = 0) -> None:
+        """Stops what is being written and writes one batch for each of `asked`, side by side."""
+        await self.stop()
+        against = self.chosen.against
+        columns = [
+            BatchColumn(Batch(BatchSettings.of(request, against=against)), label)
+            for label, request in asked
+        ]
+        for column, (_, request) in zip(columns, asked, strict=True):
+            self._writing[request.id] = column
+            column.titles.running = True
+        self._walked = None
+        self.welcome(1)
+        await self.set_columns(columns, focus=True)
+        for column, (_, request) in zip(columns, asked, strict=True):
+            if request.id in self._writing:
+                await self._write_one(column, request, until_new)
+
+    async def _write_one(self, column: BatchColumn, request: Generate, until_new: int) -> None:
+        writing = Writing(self.app, column.titles, column.changed)
+        try:
+            await writing.run(request)
+            for _ in range(MOST_ROUNDS):
+                if column.titles.new >= until_new or self._writing.pop(request.id, None) is None:
+                    break
+                request = replace(request, id=self.app.next_request(), seed=None)
+                self._writing[request.id] = column
+                await writing.run(request)
+        except TitletuiError as error:
+            self._writing.clear()
+            self.app.show_error(error)
+        finally:
+            self._writing.pop(request.id, None)
+            column.titles.running = False
+            column.changed(None)
+        self.welcome(2)
+
+    async def stop(self) -> bool:
+        """Stops what is being written; returns whether anything was."""
+        running, self._writing = self._writing, {}
+        for number in running:
+            await self.app.generator.cancel(number)
+        return bool(running)
+
+    # --- batches of before
+
+    @work(group="walk", exclusive=True)
+    async def action_walk(self, step: int) -> None:
+        """Shows the batch before or after the one that is shown; 0 the newest."""
+        try:
+            batches = await self.app.library.ask(lambda library: library.batches(limit=10_000))
+        except TitletuiError as error:
+            self.app.show_error(error)
+            return
+        ids = [batch.id for batch in reversed(batches) if batch.candidates]
+        if not ids:
+            return
+        here = self.column.titles.id
+        at = ids.index(here) + step if here in ids else len(ids) - 1
+        if not 0 <= at < len(ids):
+            self.app.say("This is the oldest batch." if step < 0 else "This is the newest batch.")
+            return
+        number = ids[at]
+        kept = await self.app.library.ask(lambda library: library.candidates(number))
+        batch = Batch(next(one.settings for one in batches if one.id == number), number)
+        batch.rows = [Row.kept(candidate) for candidate in kept]
+        place = f"batch {at + 1} of {len(ids)}"
+        await self.set_columns([BatchColumn(batch, place=place)])
+        await self.refresh_titles()
+
+    # --- stars
+
+    def title_list(self) -> RowList[object]:
+        return self.column.candidates  # type: ignore[return-value]
+
+    def title_text(self) -> str:
+        row = self.column.row
+        return row.reads if row else ""
+
+    @work(group="library")
+    async def action_star(self) -> None:
+        """Stars the highlighted candidate, or unstars it; it counts once it is on disk."""
+        column, place = self.column, self.column.at
+        if place is None:
+            self.app.say("There is no title to star yet: type a prefix and press enter.")
+            return
+        row = column.titles.rows[place]
+        if row.star == "saving":
+            return
+        if row.star == "saved":
+            there = await self.change(lambda library: library.favourite(row.text))
+            if there is not None:
+                await self.change(lambda library: library.unstar(there.id))
+            return
+        await self._star(column, place)
+
+    async def favourite(self) -> Favourite | None:
+        column, place = self.column, self.column.at
+        return None if place is None else await self._star(column, place)
+
+    async def _star(self, column: BatchColumn, place: int) -> Favourite | None:
+        batch = column.titles
+        if batch.rows[place].star != "saved":
+            batch.rows[place] = replace(batch.rows[place], star="saving")
+            column.changed(place)
+        while batch.rows[place].id is None and batch.running:
+            await asyncio.sleep(0.01)
+        row = batch.rows[place]
+        starred = await self.change(lambda library: library.star(row.text, candidate=row.id))
+        if starred is None and batch.rows[place].star == "saving":
+            batch.rows[place] = replace(batch.rows[place], star="")
+            column.changed(place)
+        elif starred is not None:
+            self.welcome(3)
+        return starred
+
+    async def refresh_titles(self) -> None:
+        """Shows the stars as the library has them."""
+        try:
+            titles = await self.app.library.ask(lambda library: library.favourites())
+        except TitletuiError:
+            # What was asked for has failed too and was told.
+            return
+        reads = {fold(one.original): one.text for one in titles}
+        reads |= {fold(one.text): one.text for one in titles}
+        for column in self.columns:
+            for place, row in enumerate(column.titles.rows):
+                text = reads.get(fold(row.text))
+                star = "saved" if text is not None else row.star if row.star == "saving" else ""
+                edited = text if text is not None and text != row.text else ""
+                if (star, edited) != (row.star, row.edited):
+                    column.titles.rows[place] = replace(row, star=star, edited=edited)
+                    column.changed(place)
+
+    def welcome(self, done: int) -> None:
+        """Ticks the first lines of the welcome off; after the third it goes for good."""
+        for lines in self.query(Welcome):
+            lines.done = max(lines.done, done)
+            if done == 3:
+                self.app.settings.welcome = False
+                lines.remove()

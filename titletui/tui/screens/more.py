@@ -1,0 +1,146 @@
+"""The knobs that are turned less often."""
+
+from typing import ClassVar
+
+import msgspec
+from textual import getters
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from titletui.errors import UsageError
+from titletui.settings import GenerateSettings
+from titletui.text import display
+from titletui.tui.candidate_row import SORTS
+
+FIELDS = (
+    ("top_p", "Top-p", "the likeliest tokens that together make up this share, up to 1"),
+    ("top_k", "Top-k", "only so many of the likeliest tokens; 0 means all"),
+    ("length", "Length", "most tokens in a title, 4 to 512"),
+    ("seed", "Seed", "the same seed gives the same titles; empty draws one"),
+    ("year", "Year", "for models that take one; empty for none"),
+    ("temperature", "Temperature", "0 takes the likeliest token each time, up to 5"),
+    ("count", "Count", "titles at once, 1 to 1000"),
+    ("against", "Against", "the corpus to compare with; empty means all papers"),
+    ("sort", "Sort", ", ".join(SORTS)),
+    ("hide_copies", "Hide copies", "yes or no: titles that stand in a corpus"),
+    ("hide_repeats", "Hide seen", "yes or no: titles that you have been shown before"),
+)
+_OPTIONAL = ("seed", "against", "year")
+_YES, _NO = ("yes", "y", "true", "1", "on"), ("no", "n", "false", "0", "off", "")
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """What the dialog ends with."""
+
+    knobs: GenerateSettings
+    year: int | None
+
+
+class MoreDialog(ModalScreen[Chosen | None]):
+    """One line a knob, each checked when enter is pressed."""
+
+    DEFAULT_CSS = """
+    MoreDialog .dialog { width: 78; }
+    MoreDialog Grid {
+        grid-size: 3;
+        grid-columns: 13 18 1fr;
+        grid-rows: 1;
+        grid-gutter: 0 1;
+        height: auto;
+    }
+    MoreDialog .hint { color: $text-muted; }
+    MoreDialog #said { color: $error; height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", id="more.cancel", tooltip="Change nothing"),
+        Binding("down", "app.focus_next", "next", show=False, id="more.next", tooltip="Next"),
+        Binding("up", "app.focus_previous", "before", show=False, id="more.up", tooltip="Before"),
+    ]
+    said = getters.query_one("#said", Static)
+
+    def __init__(self, knobs: GenerateSettings, year: int | None, corpora: list[str]) -> None:
+        super().__init__()
+        self._knobs = knobs
+        self._year = year
+        self._corpora = corpora
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog", can_focus=False) as box:
+            box.border_title = "More"
+            box.border_subtitle = "enter keep · ↑↓ move · escape cancel"
+            with Grid():
+                for name, label, hint in FIELDS:
+                    yield Label(label)
+                    yield Input(self._text(name), id=name, max_length=100)
+                    yield Label(hint, classes="hint", markup=False)
+            yield Static(id="said")
+
+    def on_mount(self) -> None:
+        self.query(Input).first().focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        try:
+            self.dismiss(Chosen(self._chosen(), self._chosen_year()))
+        except UsageError as error:
+            self.said.update(Content(f"✕ {display(str(error))}"))
+
+    def _text(self, name: str) -> str:
+        value = self._year if name == "year" else getattr(self._knobs, name)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return (
+            ""
+            if value is None
+            else f"{value:g}"
+            if isinstance(value, float)
+            else display(str(value))
+        )
+
+    def _value(self, name: str) -> object:
+        text = self.query_one(f"#{name}", Input).value.strip()
+        if name.startswith("hide"):
+            if text.lower() not in _YES + _NO:
+                raise self._refused(name, f"{text!r} is neither yes nor no.")
+            return text.lower() in _YES
+        return None if name in _OPTIONAL and not text else text
+
+    def _chosen(self) -> GenerateSettings:
+        """The knobs as typed.
+
+        Raises:
+            UsageError: one will not do; it gets the focus.
+        """
+        knobs = self._knobs
+        for name, label, hint in FIELDS:
+            if name == "year":
+                continue
+            value = self._value(name)
+            if name == "sort" and value not in SORTS:
+                raise self._refused(name, f"{label}: {value!r} is none of {hint}.")
+            if name == "against" and value is not None and value not in self._corpora:
+                known = ", ".join(self._corpora[:6]) or "none yet"
+                raise self._refused(
+                    name, f"{label}: there is no corpus {value!r}; there are: {known}."
+                )
+            table = {**msgspec.to_builtins(knobs), name: value}
+            try:
+                knobs = msgspec.convert(table, GenerateSettings, strict=False)
+            except msgspec.ValidationError:
+                raise self._refused(name, f"{label}: {value!r} will not do; {hint}.") from None
+        return knobs
+
+    def _chosen_year(self) -> int | None:
+        value = self._value("year")
+        try:
+            return None if value is None else int(str(value))
+        except ValueError:
+            raise self._refused("year", f"Year: {value!r} is no year.") from None
+
+    def _refused(self, name: str, sentence: str) -> UsageError:
+        self.query_one(f"#{name}", Input).focus()
+        return UsageError(sentence)

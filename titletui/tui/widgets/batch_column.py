@@ -1,0 +1,140 @@
+"""One batch under a heading that says what it is and how far it is."""
+
+from typing import ClassVar
+
+from textual import getters
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.timer import Timer
+
+from titletui.settings import GenerateSettings
+from titletui.text import display
+from titletui.tui.candidate_row import Row, arranged
+from titletui.tui.own_app import app_type
+from titletui.tui.widgets.candidate_list import CandidateList
+from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.writing import Batch
+
+_REARRANGE = 0.2
+
+
+class BatchColumn(Vertical):
+    """A batch's candidates as the settings sort and hide them.
+
+    Args:
+        label: what this column is among others (`t 0.50`); empty for a batch on its own.
+        place: where the batch stands among all that are kept (`3 of 12`).
+    """
+
+    DEFAULT_CSS = """
+    BatchColumn {
+        width: 1fr;
+        height: 1fr;
+        border-top: solid $panel-lighten-1;
+        border-title-color: $text-muted;
+        border-title-background: $background;
+        &:focus-within {
+            border-top: solid $primary 60%;
+            border-title-color: $foreground;
+        }
+    }
+    """
+    EMPTY: ClassVar[tuple[str, str]] = ("No titles yet", "Type a prefix and press enter.")
+
+    app = getters.app(app_type)
+
+    def __init__(self, batch: Batch, label: str = "", place: str = "") -> None:
+        super().__init__()
+        self.titles = batch
+        self.place = place
+        self._label = label
+        self._shown: list[int] = []
+        self._later: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield CandidateList()
+        yield EmptyState(*self.EMPTY)
+
+    def on_mount(self) -> None:
+        self.rearrange()
+
+    @property
+    def _view(self) -> GenerateSettings:
+        return self.app.settings.generate
+
+    @property
+    def candidates(self) -> CandidateList:
+        return self.query_one(CandidateList)
+
+    @property
+    def row(self) -> Row | None:
+        """The highlighted candidate."""
+        return self.candidates.row
+
+    @property
+    def at(self) -> int | None:
+        """The place in `titles.rows` of the highlighted candidate."""
+        index = self.candidates.highlighted
+        return self._shown[index] if index is not None and index < len(self._shown) else None
+
+    def changed(self, place: int | None) -> None:
+        """Shows what became known of the row at `place`; None: only the status changed."""
+        if not self.is_mounted:
+            return
+        if place is not None and self._view.sort == "arrival":
+            row = self.titles.rows[place]
+            visible = bool(self._visible([row]))
+            if place in self._shown and visible:
+                self.candidates.replace(self._shown.index(place), row)
+            elif visible and (not self._shown or place > self._shown[-1]):
+                self._shown.append(place)
+                self.candidates.append(row)
+            else:
+                self._arrange_soon()
+        elif place is not None:
+            self._arrange_soon()
+        self._say()
+
+    def rearrange(self) -> None:
+        """Sorts and hides anew; the highlight stays on its candidate."""
+        self._later = None
+        kept = self.at
+        order = {id(row): place for place, row in enumerate(self.titles.rows)}
+        rows = self._visible(self.titles.rows)
+        self._shown = [order[id(row)] for row in rows]
+        self.candidates.show(rows, self._shown.index(kept) if kept in self._shown else 0)
+        self._say()
+
+    def _visible(self, rows: list[Row]) -> list[Row]:
+        view = self._view
+        return arranged(
+            rows, view.sort, hide_copies=view.hide_copies, hide_repeats=view.hide_repeats
+        )
+
+    def _arrange_soon(self) -> None:
+        if self._later is None:
+            self._later = self.set_timer(_REARRANGE, self.rearrange)
+
+    def _say(self) -> None:
+        batch, parts = self.titles, [self._label, self.place]
+        asked = batch.settings
+        if not self._label and batch.rows:
+            parts += [asked.model, f"“{asked.prefix}”" if asked.prefix else ""]
+            parts += [f"t {asked.temperature:.2f}" if asked.temperature is not None else ""]
+        if batch.running:
+            parts.append(batch.status or f"writing {len(batch.rows)}/{asked.count}")
+        hidden = len(batch.rows) - len(self._shown)
+        if hidden:
+            parts.append(f"{hidden} hidden")
+        title = display(" · ".join(filter(None, parts)))
+        self.border_title = Content(f" {title} ").markup if title else ""
+        empty = self.query_one(EmptyState)
+        empty.display = not self._shown
+        self.candidates.display = bool(self._shown)
+        if batch.running:
+            empty.say(batch.status or "Writing…", "escape stops it")
+        elif hidden:
+            empty.say(f"All {hidden} titles are hidden", "d shows what was seen before, h copies.")
+        else:
+            empty.say(*self.EMPTY)
