@@ -79,9 +79,9 @@ def start_run(
         raise UsageError(
             f"The preset {recipe.preset} needs a base model: give a folder or a hub id as base."
         )
+    summary = store.summary(corpus)
     if recipe.base != "new":
         find_model(home, recipe.base)
-    summary = store.summary(corpus)
     if summary.papers < FEWEST_PAPERS:
         raise TitletuiError(
             f"The corpus {corpus} has {summary.papers} papers; a run needs at least "
