@@ -2,7 +2,6 @@
 
 import difflib
 import math
-import types
 import typing
 from collections.abc import Mapping
 from typing import Any
@@ -159,7 +158,7 @@ def _field(key: str) -> Any:
 def _value(key: str, text: str) -> Any:
     field = _field(key)
     kind = typing.get_type_hints(Recipe, include_extras=True)[key]
-    optional = isinstance(kind, types.UnionType) and type(None) in typing.get_args(kind)
+    optional = type(None) in typing.get_args(kind)
     if optional and text.lower() in ("", "none", "null", "auto"):
         return None
     low = text.lower()
