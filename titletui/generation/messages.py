@@ -35,6 +35,13 @@ class Generate(msgspec.Struct, kw_only=True, tag="generate"):
     seed: int | None = None
 
 
+class Prepare(msgspec.Struct, kw_only=True, tag="prepare"):
+    """Load `model`, so that a request finds it there."""
+
+    id: int
+    model: str = "starter"
+
+
 class Cancel(msgspec.Struct, kw_only=True, tag="cancel"):
     """Stop the request `id` before its next token."""
 
@@ -113,5 +120,5 @@ class Failed(msgspec.Struct, kw_only=True, tag="failed"):
     error: str
 
 
-Request = Generate | Cancel | Unload
+Request = Generate | Prepare | Cancel | Unload
 Answer = Loading | Loaded | Candidate | Finished | Failed

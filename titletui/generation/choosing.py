@@ -1,0 +1,113 @@
+"""One token out of many: temperature, top-k, top-p, and chance that can be repeated.
+
+Each number drawn depends on the seed, the title's index and its step alone, so the same seed gives
+the same titles however they are batched.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import torch
+
+_GAMMA = 0x9E3779B97F4A7C15
+_TRIES = 6
+
+Draw = Callable[[int], torch.Tensor]
+
+
+class Knobs(msgspec.Struct, frozen=True, kw_only=True):
+    """How tokens are chosen, in transformers' order: temperature, then top-k, then top-p.
+
+    Attributes:
+        temperature: 0 takes the likeliest.
+        top_k: 0 means all.
+        top_p: the likeliest tokens that make up this share (Holtzman et al. 2020).
+    """
+
+    temperature: float = 0.8
+    top_k: int = 0
+    top_p: float = 0.95
+    seed: int = 0
+
+
+def draws(seed: int, rows: torch.Tensor, steps: torch.Tensor) -> Draw:
+    """Numbers in [0, 1), one a row; the argument of the result tells further draws apart.
+
+    Counter-based, after SplitMix64 (Steele, Lea and Flood 2014).
+    """
+    row = rows.numpy().astype(np.uint64)
+    step = steps.numpy().astype(np.uint64)
+    with np.errstate(over="ignore"):
+        base = _mix(_mix(np.uint64(seed % 2**64) + np.uint64(_GAMMA) * (row + np.uint64(1))) + step)
+
+    def draw(attempt: int) -> torch.Tensor:
+        with np.errstate(over="ignore"):
+            bits = _mix(base + np.uint64(_GAMMA) * np.uint64(attempt + 1))
+        return torch.from_numpy((bits >> np.uint64(41)).astype(np.float32) / np.float32(2**23))
+
+    return draw
+
+
+def choose(scores: torch.Tensor, knobs: Knobs, draw: Draw) -> torch.Tensor:
+    """One token a row, [rows].
+
+    Args:
+        scores: log-likelihoods up to a constant, float32 [rows, tokens]; -inf is never chosen.
+    """
+    if knobs.temperature == 0:
+        return scores.argmax(dim=-1)
+    if knobs.temperature != 1:
+        scores = scores / knobs.temperature
+    if 0 < knobs.top_k < scores.shape[-1]:
+        least = scores.topk(knobs.top_k, dim=-1).values[:, -1:]
+        scores = scores.masked_fill(scores < least, float("-inf"))
+    chances = torch.softmax(scores, dim=-1)
+    uniform = draw(0).to(chances.device)
+    tokens = _pick(chances, uniform)
+    if knobs.top_p < 1:
+        _redraw_outside(chances, tokens, knobs.top_p, draw)
+    return tokens
+
+
+def _redraw_outside(chances: torch.Tensor, tokens: torch.Tensor, top_p: float, draw: Draw) -> None:
+    """Replaces, in place, tokens outside of the top-p set.
+
+    A token is inside where the likelier ones make up less than `top_p`. Drawing again until it is
+    inside gives the truncated distribution exactly and spares sorting every row.
+    """
+    rows = torch.arange(len(tokens), device=tokens.device)
+    for attempt in range(1, _TRIES + 1):
+        own = chances[rows]
+        mine = own.gather(1, tokens[rows, None])
+        outside = torch.where(own > mine, own, 0.0).sum(dim=-1) >= top_p
+        rows = rows[outside]
+        if not len(rows):
+            return
+        uniform = draw(attempt).to(chances.device)[rows]
+        if attempt < _TRIES:
+            tokens[rows] = _pick(chances[rows], uniform)
+        else:
+            tokens[rows] = _pick_sorted(chances[rows], uniform, top_p)
+
+
+def _pick(chances: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Inverts the cumulative distribution at `uniform`."""
+    sums = chances.cumsum(dim=-1)
+    points = (uniform * sums[:, -1])[:, None]
+    return torch.searchsorted(sums, points, right=True)[:, 0].clamp(max=chances.shape[-1] - 1)
+
+
+def _pick_sorted(chances: torch.Tensor, uniform: torch.Tensor, top_p: float) -> torch.Tensor:
+    ordered, order = chances.sort(dim=-1, descending=True)
+    before = ordered.cumsum(dim=-1) - ordered
+    picked = _pick(ordered.masked_fill(before >= top_p, 0.0), uniform)
+    return order.gather(1, picked[:, None])[:, 0]
+
+
+def _mix(
+    x: "np.ndarray[tuple[int, ...], np.dtype[np.uint64]]",
+) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint64]]":
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

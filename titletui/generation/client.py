@@ -1,0 +1,255 @@
+"""The app's side of the generation server: starts it, asks it, outlives its crashes."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from typing import Self
+
+import msgspec
+
+from titletui.generation.messages import (
+    Answer,
+    Cancel,
+    Candidate,
+    Failed,
+    Finished,
+    Generate,
+    Prepare,
+    Unload,
+)
+from titletui.home import Home
+from titletui.jobs.launch import worker_environment
+
+_LINE_LIMIT = 1 << 20
+_END_WITHIN = 1.0
+_KEPT_LINES = 12
+
+
+class GenerationClient:
+    """Owns one server process; it is started with the first request and ends with `close`.
+
+    All methods belong to one event loop, but for `kill`.
+    """
+
+    def __init__(
+        self, home: Home | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """
+        Args:
+            home: where runs and settings are; None means this user's.
+            environment: variables to add to the server's.
+        """
+        self._environment = dict(environment or {})
+        if home is not None and "TITLETUI_HOME" in os.environ:
+            self._environment["TITLETUI_HOME"] = str(home.data)
+        self._server: _Process | None = None
+        self._starting = asyncio.Lock()
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id, while there is one."""
+        return self._server.process.pid if self._server and self._server.alive else None
+
+    async def generate(self, request: Generate) -> AsyncIterator[Answer]:
+        """Answers to `request` as they come; the last is `Finished` or `Failed`.
+
+        Whoever stops listening cancels the request. Requests are answered one after the other.
+        """
+        async for answer in self._ask(request):
+            yield answer
+
+    async def prepare(self, request: Prepare) -> AsyncIterator[Answer]:
+        """Loads a model before it is needed; answers as `generate`, without candidates."""
+        async for answer in self._ask(request):
+            yield answer
+
+    async def cancel(self, id: int) -> None:  # noqa: A002
+        """Stops the request before its next token; its last answer says `cancelled`."""
+        if self._server is not None:
+            await self._server.send(Cancel(id=id))
+
+    async def unload(self) -> None:
+        """Asks the server to give the model's memory back; it loads it again when needed."""
+        if self._server is not None and self._server.alive:
+            await self._server.send(Unload())
+
+    async def close(self) -> None:
+        """Ends the server within a second."""
+        self._closed = True
+        server, self._server = self._server, None
+        if server is not None:
+            await server.end()
+
+    def kill(self) -> None:
+        """Ends the server at once; may be called from anywhere, also from a signal handler."""
+        self._closed = True
+        if self._server is not None:
+            self._server.kill()
+
+    async def _ask(self, request: Generate | Prepare) -> AsyncIterator[Answer]:
+        """Asks, and asks once more where the server dies over it."""
+        seen: set[int] = set()
+        crashes = 0
+        while True:
+            try:
+                server = await self._running()
+            except OSError as error:
+                reason = error.strerror or error
+                yield Failed(id=request.id, error=f"The generator cannot be started ({reason}).")
+                return
+            async for answer in server.ask(request):
+                if isinstance(answer, Candidate):
+                    if answer.index in seen:
+                        continue
+                    seen.add(answer.index)
+                    # A server that is asked once more has to write the same titles.
+                    if isinstance(request, Generate) and request.seed is None:
+                        request = msgspec.structs.replace(request, seed=answer.seed)
+                yield answer
+                if isinstance(answer, Finished | Failed):
+                    return
+            if self._closed:
+                yield Failed(id=request.id, error="The generator was closed.")
+                return
+            crashes += not await server.ended_well()
+            if crashes > 1:
+                yield Failed(id=request.id, error=await server.last_words())
+                return
+
+    async def _running(self) -> "_Process":
+        async with self._starting:
+            if self._server is None or not self._server.alive:
+                self._server = await _Process.start(self._environment)
+            return self._server
+
+
+class _Process:
+    """One server process and the requests that it has been given."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._said: dict[int, asyncio.Queue[Answer | None]] = {}
+        self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._tasks = [
+            asyncio.create_task(self._read_answers()),
+            asyncio.create_task(self._read_errors()),
+        ]
+        self._open = True
+
+    @classmethod
+    async def start(cls, environment: Mapping[str, str]) -> "_Process":
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "titletui.generation.server",
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=_LINE_LIMIT,
+            start_new_session=True,
+            env=worker_environment("run", environment),
+        )
+        return cls(process)
+
+    @property
+    def alive(self) -> bool:
+        return self._open and self.process.returncode is None
+
+    async def ask(self, request: Generate | Prepare) -> AsyncIterator[Answer]:
+        """The answers to one request; ends early where the process does."""
+        answers = self._said.setdefault(request.id, asyncio.Queue())
+        over = False
+        try:
+            if not await self.send(request):
+                return
+            while (answer := await answers.get()) is not None:
+                over = isinstance(answer, Finished | Failed)
+                yield answer
+                if over:
+                    return
+        finally:
+            self._said.pop(request.id, None)
+            if not over:
+                await self.send(Cancel(id=request.id))
+
+    async def send(self, message: Generate | Prepare | Cancel | Unload) -> bool:
+        """Writes one line; returns False where nobody is there to read it."""
+        assert self.process.stdin is not None
+        if not self.alive:
+            return False
+        try:
+            self.process.stdin.write(msgspec.json.encode(message) + b"\n")
+            await self.process.stdin.drain()
+        except (OSError, RuntimeError):
+            return False
+        return True
+
+    async def ended_well(self) -> bool:
+        """Waits for the end; whether the process ended by itself, for want of requests."""
+        return await self.process.wait() == 0
+
+    async def last_words(self) -> str:
+        """Why the process ended, as a sentence."""
+        code = await self.process.wait()
+        await asyncio.wait(self._tasks, timeout=_END_WITHIN)
+        how = f"ended with code {code}"
+        if code < 0:
+            with contextlib.suppress(ValueError):
+                how = f"was killed by {signal.Signals(-code).name}"
+        lines = [line for line in self._lines if not line.startswith((" ", "Traceback"))]
+        said = f": {lines[-1][:300]}" if lines else ""
+        advice = "; memory may be short" if code == -signal.SIGKILL else ""
+        return f"The generator {how} twice{said}{advice}."
+
+    async def end(self) -> None:
+        """Closes its standard input, and kills it where that does not end it within a second."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), _END_WITHIN / 2)
+        except TimeoutError:
+            self.kill()
+            await self.process.wait()
+        await asyncio.wait(self._tasks, timeout=_END_WITHIN / 2)
+        for task in self._tasks:
+            task.cancel()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+
+    async def _read_answers(self) -> None:
+        assert self.process.stdout is not None
+        decoder = msgspec.json.Decoder(Answer)
+        try:
+            while line := await self.process.stdout.readline():
+                answer = decoder.decode(line)
+                if (queue := self._said.get(answer.id)) is not None:
+                    queue.put_nowait(answer)
+        except (ValueError, msgspec.MsgspecError) as error:
+            self._lines.append(f"an answer cannot be read ({error})")
+            self.kill()
+        finally:
+            self._open = False
+            for queue in self._said.values():
+                queue.put_nowait(None)
+
+    async def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        while block := await self.process.stderr.read(65_536):
+            for line in block.decode(errors="replace").splitlines():
+                if line.strip():
+                    self._lines.append(line)
