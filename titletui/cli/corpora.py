@@ -1,8 +1,249 @@
 """Corpora from the command line: scrape, import, list, export."""
 
 import argparse
-from typing import Any
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from titletui.cli.output import print_json, print_line, say
+from titletui.errors import UsageError
+from titletui.home import Home, find_home
+
+if TYPE_CHECKING:
+    from titletui.corpus.insight import Insight, Lengths
+    from titletui.corpus.store import CorpusSummary
+    from titletui.jobs.folder import JobFolder
+
+_YEAR_BAR = 30
+_WORDS_SHOWN = 12
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds this room's commands to the parser."""
+    scrape = commands.add_parser(
+        "scrape",
+        help="pull papers of a category from arXiv",
+        description="Pulls the papers of a category (cs.CL, eess.AS, grp_physics, …) from arXiv "
+        "into a corpus, three seconds between requests. Run it again to update the corpus, or to "
+        "go on where it was cut off.",
+        epilog="--from and --until are days of the last modification, as arXiv keeps them: a "
+        "paper of 2019 that was revised in 2024 is found under 2024. For the date of submission "
+        "use --filter submitted=2024, submitted=2024-03 or submitted=2023-06..2024-02. arXiv's "
+        "metadata is CC0; arXiv does not endorse this program.",
+    )
+    scrape.add_argument("category", metavar="CATEGORY")
+    scrape.add_argument("--from", dest="start", default="", metavar="DAY", help="YYYY-MM-DD")
+    scrape.add_argument("--until", default="", metavar="DAY", help="YYYY-MM-DD, inclusive")
+    scrape.add_argument("--name", help="of the corpus; otherwise the category")
+    scrape.add_argument(
+        "--filter",
+        action="append",
+        default=[],
+        dest="filters",
+        metavar="KEY=VALUE",
+        help="keep only papers that hold VALUE in title, abstract, author or category, or of a "
+        "date of submission (submitted=2024-01..2024-06); values of one key mean any, keys all",
+    )
+    _for_jobs(scrape)
+    scrape.set_defaults(run=_scrape)
+
+    imported = commands.add_parser(
+        "import",
+        help="read papers from a file",
+        description="Reads papers into a corpus: arXiv's Kaggle snapshot or other JSON lines, CSV "
+        "or TSV with or without header, or one title a line; .gz, .xz, .bz2 and .zip too.",
+    )
+    imported.add_argument("file", metavar="FILE", type=Path)
+    imported.add_argument("--name", help="of the corpus; otherwise the file's")
+    imported.add_argument("--category", default="", help="what it is about")
+    _for_jobs(imported)
+    imported.set_defaults(run=_import)
+
+    corpora = commands.add_parser("corpora", help="list corpora, or show what one is like")
+    corpora.add_argument("name", nargs="?", metavar="NAME")
+    change = corpora.add_mutually_exclusive_group()
+    change.add_argument("--delete", action="store_true", help="delete it (asks, unless --yes)")
+    change.add_argument("--rename", metavar="NEW", help="give it another name")
+    corpora.add_argument("--yes", action="store_true", help="delete without asking")
+    corpora.add_argument("--cut", type=int, metavar="WORDS", help="tell what a cut there loses")
+    corpora.add_argument("--json", action="store_true", help="one JSON object a line")
+    corpora.set_defaults(run=_corpora)
+
+    export = commands.add_parser("export", help="write a corpus to a file")
+    export.add_argument("name", metavar="NAME")
+    export.add_argument(
+        "file", metavar="FILE", help=".jsonl (everything) or .txt (titles), also with .gz; - prints"
+    )
+    export.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    export.set_defaults(run=_export)
+
+
+def _for_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--detach", action="store_true", help="do not wait for it")
+    parser.add_argument("--json", action="store_true", help="end with a JSON object")
+
+
+def _scrape(arguments: argparse.Namespace) -> int:
+    from titletui.corpus.arxiv import find_category
+    from titletui.corpus.filters import parse_filters
+    from titletui.corpus.harvest import Query, start_harvest
+
+    category = find_category(arguments.category)
+    query = Query(
+        corpus=arguments.name or category.code,
+        category=category.code,
+        start=arguments.start,
+        until=arguments.until,
+        filters=parse_filters(arguments.filters),
+    )
+    home = find_home()
+    return _attend(home, start_harvest(home, query), arguments)
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from titletui.corpus.files import Source, corpus_name_for, start_import
+
+    path = arguments.file.expanduser().absolute()
+    name = arguments.name or corpus_name_for(path)
+    home = find_home()
+    source = Source(corpus=name, path=str(path), category=arguments.category)
+    return _attend(home, start_import(home, source), arguments)
+
+
+def _attend(home: Home, folder: "JobFolder", arguments: argparse.Namespace) -> int:
+    """Watches a job to its end and says what came of it."""
+    from titletui.cli.watching import follow
+    from titletui.corpus.store import CorpusStore
+
+    if arguments.detach:
+        if arguments.json:
+            print_json({"name": folder.name, "state": str(folder.state)})
+        else:
+            say(f"{folder.name} goes on by itself; the same command shows it again.")
+        return 0
+    code, counts = follow(folder)
+    with CorpusStore(home.corpus_db, read_only=True) as store:
+        papers = store.summary(folder.name).papers
+    if arguments.json:
+        print_json({"name": folder.name, "state": str(folder.state), "papers": papers, **counts})
+    else:
+        told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
+        print_line(f"{folder.name}: {papers:,} papers ({told})")
+    return code
+
+
+def _corpora(arguments: argparse.Namespace) -> int:
+    from titletui.corpus.store import CorpusStore
+
+    if arguments.name is None and (arguments.delete or arguments.rename):
+        raise UsageError("Name the corpus.")
+    with CorpusStore.open(find_home()) as store:
+        if store.notice:
+            say(store.notice)
+        if arguments.delete:
+            return _delete(store, arguments)
+        if arguments.rename:
+            store.rename(arguments.name, arguments.rename)
+            return 0
+        if arguments.name is None:
+            _list(store.corpora(), as_json=arguments.json)
+            return 0
+        from titletui.corpus.insight import describe
+
+        summary = store.summary(arguments.name)
+        _show(summary, describe(store, arguments.name), arguments)
+        return 0
+
+
+def _delete(store: Any, arguments: argparse.Namespace) -> int:
+    from titletui.corpus.begin import refuse_while_filled
+
+    summary = store.summary(arguments.name)
+    refuse_while_filled(find_home(), arguments.name)
+    if not arguments.yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"Say --yes to delete {arguments.name!r} without being asked.")
+        say(f"Delete the corpus {arguments.name} with {summary.papers:,} papers? [y/N]")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            return 1
+    store.delete(arguments.name)
+    return 0
+
+
+def _list(summaries: "Sequence[CorpusSummary]", *, as_json: bool) -> None:
+    from msgspec import to_builtins
+
+    if as_json:
+        for summary in summaries:
+            print_json(to_builtins(summary))
+        return
+    if not summaries:
+        say("There is no corpus yet; titletui scrape eess.AS makes one.")
+    width = max((len(summary.name) for summary in summaries), default=0)
+    for summary in summaries:
+        span = f"{summary.earliest} … {summary.latest}" if summary.earliest else ""
+        print_line(
+            f"{summary.name:<{width}}  {summary.papers:>9,}  {summary.category:<10}  {span:<17}  "
+            f"updated {summary.updated[:10]}"
+        )
+
+
+def _show(summary: "CorpusSummary", insight: "Insight", arguments: argparse.Namespace) -> None:
+    from msgspec import to_builtins
+
+    if arguments.json:
+        found = to_builtins(insight)
+        found["words"] = [{"word": word, "count": count} for word, count in insight.words]
+        found["years"] = [{"year": year, "papers": count} for year, count in insight.years]
+        if arguments.cut is not None:
+            found["cut"] = {
+                "words": arguments.cut,
+                "titles": insight.titles.longer_than(arguments.cut),
+                "abstracts": insight.abstracts.longer_than(arguments.cut),
+            }
+        print_json({**to_builtins(summary), **found})
+        return
+    print_line(f"{summary.name}: {summary.papers:,} papers  {summary.category}")
+    if summary.earliest:
+        print_line(f"submitted {summary.earliest} … {summary.latest}, updated {summary.updated}")
+    for what, lengths in (("title", insight.titles), ("abstract", insight.abstracts)):
+        _show_lengths(what, lengths, arguments.cut)
+    most = max((count for _, count in insight.years), default=1)
+    for year, count in insight.years:
+        print_line(f"{year} {count:>9,}  {'▇' * round(_YEAR_BAR * count / most)}")
+    shown = insight.words[:_WORDS_SHOWN]
+    print_line("frequent in titles: " + ", ".join(f"{word} {count:,}" for word, count in shown))
+    if insight.measured < insight.papers:
+        print_line(f"(lengths and words from an even sample of {insight.measured:,})")
+
+
+def _show_lengths(what: str, lengths: "Lengths", cut: int | None) -> None:
+    if not lengths.texts:
+        return
+    print_line(
+        f"words per {what}: mode {lengths.mode}, mean {lengths.mean:.1f}, "
+        f"median {lengths.median}, 95 % have at most {lengths.p95}"
+    )
+    if cut is not None:
+        print_line(
+            f"  a cut at {cut} words shortens {100 * lengths.longer_than(cut):.1f} % of them "
+            f"and loses {100 * lengths.lost_by_cut(cut):.1f} % of all words"
+        )
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from titletui.corpus.share import export_corpus, exported_lines
+    from titletui.corpus.store import CorpusStore
+
+    with CorpusStore.open(find_home()) as store:
+        if arguments.file == "-":
+            store.summary(arguments.name)
+            for line in exported_lines(store, arguments.name, ".jsonl"):
+                sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
+            return 0
+        path = Path(arguments.file).expanduser()
+        count = export_corpus(store, arguments.name, path, overwrite=arguments.overwrite)
+    say(f"{count:,} papers in {path}.")
+    return 0

@@ -1,246 +1,150 @@
-"""A run as the command line shows it: one line, a report, or live."""
+"""Following a job that fills a corpus, from the command line."""
 
+import sys
 import time
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from titletui.cli.output import print_json, say
+from titletui.cli.output import say
+from titletui.jobs import launch
+from titletui.jobs.events import AnyEvent, Note, Progress, Started
+from titletui.jobs.folder import JobFolder, State
 from titletui.text import display
 
 if TYPE_CHECKING:
-    from titletui.jobs.folder import JobFolder
-    from titletui.training.runs import RunView
+    from rich.progress import TaskID
 
-_PAUSE = 0.25
-_GLYPHS = {
-    "done": "✓",
-    "running": "●",
-    "queued": "○",
-    "stopping": "◌",
-    "stopped": "⏸",
-    "elsewhere": "◇",
-}
+_LOOK_EVERY = 0.1
+_STOP_WITHIN = 15.0
+_PLAIN_EVERY = 10.0
+_EXIT_INTERRUPTED = 130
 
 
-def facts(view: "RunView") -> dict[str, Any]:
-    """What `--json` prints of a run."""
-    best = view.best
-    ended = view.job.exit
-    found: dict[str, Any] = {
-        "name": view.name,
-        "state": view.state.value,
-        "step": view.step,
-        "steps": view.steps,
-        "loss": view.loss,
-        "heldout_loss": view.heldout_loss,
-        "perplexity": view.perplexity,
-        "bits_per_character": view.bits,
-        "overfit": view.overfit is not None,
-        "overfit_step": view.overfit.step if view.overfit else None,
-        "rising": view.rising is not None,
-        "diverged": view.diverged is not None,
-        "copies": view.copies,
-        "best_step": best[0] if best else None,
-        "best_heldout_loss": best[1] if best else None,
-        "eta": view.eta,
-        "device": view.device,
-        "checkpoints": view.checkpoints,
-        "reason": ended.reason if ended else view.problem,
-    }
-    if view.plan:
-        found |= {
-            "corpus": view.plan.corpus,
-            "papers": view.plan.papers,
-            "sha256": view.plan.sha256,
-            "preset": view.plan.recipe.preset,
-            "task": view.plan.recipe.task,
-            "base": view.plan.recipe.base,
-            "parent": view.plan.parent,
-        }
-    if view.evaluated:
-        found["figures"] = view.evaluated.figures
-    return found
+def follow(folder: JobFolder) -> tuple[int, dict[str, int]]:
+    """Shows a job on standard error until it ends; Ctrl-C stops it, a second one leaves it.
 
-
-def line(view: "RunView") -> str:
-    """One line of the list."""
-    state = view.condition or view.state.value
-    glyph = "✕" if view.state.value in ("failed", "unreadable") else _GLYPHS.get(view.state, "·")
-    parts = [f"{glyph} {view.name:<24} {state:<12} {view.step}/{view.steps or '?'}"]
-    if view.loss is not None:
-        parts.append(f"loss {view.loss:.3f}")
-    if view.heldout_loss is not None and view.perplexity is not None:
-        parts.append(f"held-out {view.heldout_loss:.3f} (ppl {view.perplexity:.1f})")
-    if view.problem:
-        parts.append(view.problem)
-    return "  ".join(parts)
-
-
-def report(view: "RunView") -> list[str]:
-    """All that there is to say about a run."""
-    said = [line(view)]
-    if view.plan:
-        recipe = view.plan.recipe
-        said.append(
-            f"  {recipe.task} from {recipe.base} on {view.plan.corpus}: {view.plan.papers:,} "
-            f"papers, sha256 {view.plan.sha256[:16]}"
-        )
-    if view.device:
-        said.append(f"  on {view.device}")
-    if view.bits is not None:
-        said.append(f"  {view.bits:.3f} bits per character on the held-out papers")
-    if view.best:
-        step, loss = view.best
-        use = f"; use it as {view.name}@best" if step != view.step else ""
-        said.append(f"  lowest held-out loss {loss:.3f} at step {step}{use}")
-    if view.last and view.last.memory:
-        said.append(f"  {view.last.speed:,.0f} title tokens/s, {view.last.memory >> 20:,} MB")
-    if view.overfit:
-        said.append(f"  overfit: {overfit_sentence(view)}")
-    if view.rising:
-        said.append(f"  the held-out loss rises since step {view.rising.best}")
-    if view.evaluated:
-        said += figures(view)
-    for note in view.notes[-5:]:
-        said.append(f"  {note.level}: {note.text}")
-    if view.bad_lines:
-        said.append(f"  {view.bad_lines} lines of the log could not be read")
-    ended = view.job.exit
-    if ended and ended.reason:
-        said.append(f"  {ended.reason}. {ended.advice}".rstrip())
-    if view.preview:
-        said.append(f"  titles at step {view.preview.step} (copies {view.copies:.0%}):")
-        said += [f"    {title}" for title in view.preview.titles]
-    return said
-
-
-def overfit_sentence(view: "RunView") -> str:
-    """What the banner says."""
-    event = view.overfit
-    if event is None:
-        return ""
-    return (
-        f"training loss {event.average:.3f} < {event.threshold:g} at step {event.step}: the model "
-        f"starts to repeat its titles (copies {event.copies:.0%})"
-    )
-
-
-def figures(view: "RunView") -> list[str]:
-    """The final figures."""
-    if view.evaluated is None:
-        return []
-    said = [f"  {name} {value:.4f}" for name, value in sorted(view.evaluated.figures.items())]
-    for name, words in view.evaluated.words.items():
-        said.append(f"  words of the {name}: {', '.join(word for word, _ in words[:12])}")
-    return said
-
-
-def watch(job: "JobFolder", *, json: bool, stops: bool) -> int:
-    """Shows a run until it ends; returns 0 done or stopped, 1 failed, 130 interrupted.
-
-    Args:
-        json: one JSON object a line on stdout for each event, in place of a picture on stderr.
-        stops: Ctrl-C asks the run to stop (the command that started it); else it only ends the
-            watching.
+    Returns the exit code, and how many papers were new, updated and skipped.
     """
-    from titletui.jobs import launch
-    from titletui.training.runs import RunView
-
-    view = RunView(job)
-    shown = _Events(job) if json else _Picture(view)
-    interrupted = False
-    with shown:
+    tail = folder.tail()
+    counts = {"new": 0, "updated": 0, "skipped": 0}
+    stopping_since: float | None = None
+    code: int | None = None
+    with _Display(folder.name) as shown:
         while True:
             try:
-                alive = job.state.alive
-                view.refresh()
-                shown.update()
-                if not alive:
+                state = folder.state
+                for event in _since_last_start(tail.read()):
+                    if isinstance(event, Progress):
+                        counts.update(event.counts)
+                    shown.take(event)
+                if not state.alive:
                     break
-                time.sleep(_PAUSE)
+                if stopping_since and time.monotonic() - stopping_since > _STOP_WITHIN:
+                    shown.say(f"{folder.name} has been asked to stop and takes long; left alone.")
+                    return _EXIT_INTERRUPTED, counts
+                time.sleep(_LOOK_EVERY)
             except KeyboardInterrupt:
-                if not stops or interrupted:
-                    say(f"{job.name} trains on; `titletui watch {job.name}` shows it again.")
-                    return 130
-                interrupted = True
-                launch.stop(job)
-                say(f"{job.name} ends at its next step; Ctrl-C again leaves it alone.")
-    if json:
-        print_json(facts(view))
-    else:
-        for text in report(view):
-            say(text)
-    if interrupted:
-        return 130
-    return 0 if view.state.value in ("done", "stopped") else 1
+                if stopping_since is not None:
+                    return _EXIT_INTERRUPTED, counts
+                stopping_since = time.monotonic()
+                launch.stop(folder)
+                shown.say("Stopping; what came so far is kept.")
+    code = _code(folder, interrupted=stopping_since is not None)
+    return code, counts
 
 
-class _Events:
-    """Each event of the log as it is, on stdout."""
-
-    def __init__(self, job: "JobFolder") -> None:
-        self._tail = job.tail()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def update(self) -> None:
-        for event in self._tail.read():
-            print_json(event)
+def _since_last_start(events: list[AnyEvent]) -> list[AnyEvent]:
+    starts = [place for place, event in enumerate(events) if isinstance(event, Started)]
+    return events[starts[-1] :] if starts else events
 
 
-class _Picture:
-    """A live picture on stderr: a bar, the losses, the newest titles."""
+def _code(folder: JobFolder, *, interrupted: bool) -> int:
+    state, ended = folder.state, folder.exit
+    if state is State.DONE:
+        return 0
+    if state is State.STOPPED:
+        say(f"{folder.name} is stopped; the same command goes on where it was.")
+        return _EXIT_INTERRUPTED if interrupted else 1
+    reason = ended.reason if ended and ended.reason else "its process is gone"
+    advice = ended.advice if ended and ended.advice else "The same command goes on where it was."
+    say(f"{folder.name}: {reason.rstrip('.')}. {advice}")
+    return 1
 
-    def __init__(self, view: "RunView") -> None:
-        from rich.console import Console
-        from rich.live import Live
 
-        self._view = view
-        self._live = Live(
-            console=Console(stderr=True), auto_refresh=False, transient=True, redirect_stdout=False
-        )
+class _Display:
+    """A line of progress: redrawn on a terminal, now and then a plain line elsewhere."""
 
-    def __enter__(self) -> None:
-        self._live.__enter__()
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bar: Any = None
+        self._task: TaskID | None = None
+        self._said = time.monotonic()
 
-    def __exit__(self, *reason: Any) -> None:
-        self._live.__exit__(*reason)
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
 
-    def update(self) -> None:
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.text import Text
-
-        view = self._view
-        parts: list[Any] = [Text(display(line(view)))]
-        if view.steps:
-            parts.append(ProgressBar(total=view.steps, completed=view.step, width=60))
-        if view.last:
-            eta = f", {_duration(view.eta)} left" if view.eta is not None else ""
-            parts.append(
-                Text(
-                    f"{view.last.speed:,.0f} title tokens/s, rate {view.last.rate:.2e}, norm "
-                    f"{view.last.norm or 0:.2f}, {view.last.memory >> 20:,} MB{eta}"
-                )
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=20),
+                TextColumn("{task.fields[text]}", markup=False),
+                console=Console(stderr=True),
+                refresh_per_second=4,
             )
-        elif view.progress:
-            waits = view.progress
-            of = f" of {waits.total:,}" if waits.total else ""
-            parts.append(Text(display(f"{waits.waiting}: {waits.done:,}{of} {waits.unit}")))
-        if view.overfit:
-            parts.append(Text(overfit_sentence(view), style="bold red"))
-        if view.preview:
-            parts.append(Text(f"step {view.preview.step}, copies {view.copies:.0%}", style="dim"))
-            parts += [Text("  " + display(title)) for title in view.preview.titles[:5]]
-        self._live.update(Group(*parts), refresh=True)
+            self._task = self._bar.add_task(display(self._name), total=None, text="starting")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def say(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.console.print(display(text), markup=False, highlight=False)
+        else:
+            say(text)
+
+    def take(self, event: AnyEvent) -> None:
+        if isinstance(event, Note):
+            self.say(event.text)
+        elif isinstance(event, Progress):
+            text = _sentence(event)
+            if self._bar is not None:
+                known = event.fraction is not None
+                self._bar.update(
+                    self._task,
+                    total=1.0 if known else None,
+                    completed=event.fraction if known else 0.0,
+                    text=display(text),
+                )
+            elif time.monotonic() - self._said > _PLAIN_EVERY:
+                self._said = time.monotonic()
+                say(f"{self._name}: {text}")
+
+
+def _sentence(event: Progress) -> str:
+    parts = [f"{event.done:,} {event.unit}"]
+    if event.fraction is not None:
+        parts.insert(0, f"{100 * event.fraction:.0f} %")
+    if event.day:
+        parts.append(event.day)
+    if event.eta is not None:
+        parts.append(f"{_duration(event.eta)} left")
+    if event.waiting:
+        parts.append(event.waiting)
+    return " · ".join(parts)
 
 
 def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5_400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.1f} h"

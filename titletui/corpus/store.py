@@ -8,7 +8,7 @@ import contextlib
 import itertools
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -141,7 +141,7 @@ class CorpusStore:
             UsageError: `name` cannot name a corpus.
         """
         name = checked_name(name, "corpus name")
-        with self._writing():
+        with self.writing():
             self._connection.execute(
                 "INSERT INTO corpora (name, category, source, updated) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (name) DO NOTHING",
@@ -149,7 +149,11 @@ class CorpusStore:
             )
 
     def add(
-        self, name: str, papers: Iterable[Paper], *, mark: tuple[str, bytes] | None = None
+        self,
+        name: str,
+        papers: Iterable[Paper],
+        *,
+        mark: tuple[str, Callable[[Added], bytes]] | None = None,
     ) -> Added:
         """Puts papers into a corpus.
 
@@ -158,8 +162,8 @@ class CorpusStore:
 
         Args:
             papers: stored 10,000 a transaction.
-            mark: a kind and a state that are remembered in the same transaction; all papers go
-                into one then.
+            mark: a kind, and what makes the state that is remembered in the same transaction; all
+                papers go into one then.
 
         Raises:
             UsageError: there is no such corpus.
@@ -170,7 +174,7 @@ class CorpusStore:
             batch = list(source if mark else itertools.islice(source, _BATCH))
             if not batch and not mark:
                 return total
-            with self._writing():
+            with self.writing():
                 number = self._number(name)
                 added = Keeper(self._connection).put(number, batch)
                 self._connection.execute(
@@ -179,7 +183,7 @@ class CorpusStore:
                     (added.new, 1 if added.new or added.updated else 0, _now(), number),
                 )
                 if mark:
-                    self._set_mark(number, *mark)
+                    self._set_mark(number, mark[0], mark[1](added))
             total = total + added
             if mark:
                 return total
@@ -196,7 +200,7 @@ class CorpusStore:
 
     def set_mark(self, name: str, kind: str, state: bytes | None) -> None:
         """Remembers something about a corpus; None forgets it."""
-        with self._writing():
+        with self.writing():
             number = self._number(name)
             if state is None:
                 self._connection.execute(
@@ -212,7 +216,7 @@ class CorpusStore:
             UsageError: there is no `old`, or there is a `new`, or it cannot name a corpus.
         """
         new = checked_name(new, "corpus name")
-        with self._writing():
+        with self.writing():
             number = self._number(old)
             try:
                 self._connection.execute(
@@ -232,16 +236,16 @@ class CorpusStore:
         Raises:
             UsageError: there is no such corpus.
         """
-        with self._writing():
+        with self.writing():
             number = self._number(name)
             self._connection.execute(
                 "UPDATE corpora SET hidden = 1, name = ? WHERE number = ?",
                 (f"\x00{number}", number),
             )
-        hidden = self._all("SELECT number FROM corpora WHERE hidden")
+        hidden = self.rows("SELECT number FROM corpora WHERE hidden")
         for (gone,) in hidden:
             while True:
-                with self._writing():
+                with self.writing():
                     if not Keeper(self._connection).drop_some(gone, _BATCH):
                         break
 
@@ -257,7 +261,7 @@ class CorpusStore:
             UsageError: there is no such corpus.
         """
         with self._reading():
-            number, papers, changes = self._corpus(name)
+            number, papers, changes = self.numbers(name)
             return self._browser.page(
                 number, papers, changes, search=search, after=after, limit=limit
             )
@@ -282,7 +286,7 @@ class CorpusStore:
             UsageError: there is no such corpus.
         """
         number = self._number(name)
-        return (_paper(row[1:]) for row in self._stream(_PAPERS, number, abstracts))
+        return (_paper(row[1:]) for row in self.stream(_PAPERS, number, abstracts))
 
     def titles(self, name: str | None) -> Iterator[str]:
         """All titles of a corpus, or of all, the newest first.
@@ -291,12 +295,18 @@ class CorpusStore:
             UsageError: there is no such corpus.
         """
         if name is None:
-            return (title for _, title in self._stream(_ALL_TITLES))
-        return (title for _, title in self._stream(_TITLES, self._number(name)))
+            return (title for _, title in self.stream(_ALL_TITLES))
+        return (title for _, title in self.stream(_TITLES, self._number(name)))
 
-    def _stream(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+    def stream(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query that is read in pieces, so that no reader holds up a writer.
+
+        Args:
+            query: its first column is a key, its last two values are the key to stay below and how
+                many rows to give, in falling order of keys.
+        """
         before = 1 << 62
-        while rows := self._all(query, (*values, before, _PIECE)):
+        while rows := self.rows(query, *values, before, _PIECE):
             yield from rows
             before = rows[-1][0]
 
@@ -317,7 +327,12 @@ class CorpusStore:
             updated=updated,
         )
 
-    def _corpus(self, name: str) -> tuple[int, int, int]:
+    def numbers(self, name: str) -> tuple[int, int, int]:
+        """A corpus's number, how many papers it has, and a count of the changes to it.
+
+        Raises:
+            UsageError: there is no such corpus.
+        """
         row: tuple[int, int, int] | None = self._connection.execute(
             "SELECT number, papers, changes FROM corpora WHERE name = ? AND NOT hidden", (name,)
         ).fetchone()
@@ -327,10 +342,10 @@ class CorpusStore:
 
     def _number(self, name: str) -> int:
         with self._reading():
-            return self._corpus(name)[0]
+            return self.numbers(name)[0]
 
     def _unknown(self, name: str) -> UsageError:
-        known = self._all("SELECT name FROM corpora WHERE NOT hidden ORDER BY updated DESC LIMIT 8")
+        known = self.rows("SELECT name FROM corpora WHERE NOT hidden ORDER BY updated DESC LIMIT 8")
         hint = f"there are: {', '.join(row[0] for row in known)}" if known else "there is none yet"
         return UsageError(f"There is no corpus named {name!r}; {hint}.")
 
@@ -341,17 +356,19 @@ class CorpusStore:
             (number, kind, state),
         )
 
-    def _all(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a query, for the other modules of this room."""
         with self._reading():
             return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All of the block in one transaction, or nothing of it."""
         with self._reading():
             if self.read_only:
                 raise TitletuiError(f"{self.path} was opened for reading only.")
             with transaction(self._connection):
-                yield
+                yield self._connection
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

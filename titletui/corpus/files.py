@@ -1,0 +1,207 @@
+"""Importing papers from a file, as a job: `python -m titletui.corpus.files FOLDER`.
+
+After each ten thousand papers they are in the store together with the place in the file, in one
+transaction: a job that is cut off goes on there.
+"""
+
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from titletui.corpus.begin import begin
+from titletui.corpus.formats import Bad, PaperReader, data_ending
+from titletui.corpus.paper import Paper
+from titletui.corpus.store import Added, CorpusStore
+from titletui.home import Home, checked_name, find_home
+from titletui.jobs.events import Note, Progress, Started
+from titletui.jobs.folder import Exit, JobFolder
+from titletui.jobs.worker import Job, run_worker
+
+_BATCH = 10_000
+_BATCH_BYTES = 32 << 20
+_BETWEEN_EVENTS = 0.25
+_BAD_TOLD = 20
+_MARK = "import"
+_STRIPPED = (".jsonl", ".json", ".ndjson", ".csv", ".tsv")
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What an import reads, and where to.
+
+    Attributes:
+        path: absolute.
+        category: what the corpus is said to be about.
+    """
+
+    corpus: str
+    path: str
+    category: str = ""
+
+
+class _Place(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an import is.
+
+    Attributes:
+        identity: path, size and modification time of the file.
+        bad: records that could not be used; the first of them in `told`.
+    """
+
+    identity: str
+    offset: int = 0
+    line: int = 0
+    read: int = 0
+    added: Added = Added()
+    bad: int = 0
+    latin1: int = 0
+    told: list[Bad] = []
+
+
+def corpus_name_for(path: Path) -> str:
+    """The name of the corpus that a file is imported into unless another is given."""
+    ending = data_ending(path)
+    name = path.name
+    if ending:
+        cut = name.lower().rindex(ending)
+        name = name[:cut] if ending in _STRIPPED else name[: cut + len(ending)]
+    return name.lstrip(".-") or "imported"
+
+
+def start_import(home: Home, source: Source) -> JobFolder:
+    """Starts importing a file, detached; attaches to or resumes an import that is there.
+
+    Raises:
+        UsageError: there is no such file, it is of no kind that can be read, or the corpus cannot
+            have that name.
+        TitletuiError: another file is being imported into the corpus.
+    """
+    checked_name(source.corpus, "corpus name")
+    path = Path(source.path).expanduser().absolute()
+    PaperReader(path).close()
+    source = msgspec.structs.replace(source, path=str(path))
+    with CorpusStore.open(home) as store:
+        store.create(source.corpus, category=source.category, source=path.name)
+    return begin(home, "import", source.corpus, source)
+
+
+def main() -> int:
+    """Imports what the job folder on the command line says."""
+    return run_worker(import_file)
+
+
+def import_file(job: Job) -> Exit:
+    """Reads the file to its end, or until the job is to stop."""
+    source = job.folder.work(Source)
+    path = Path(source.path)
+    with CorpusStore(find_home().corpus_db) as store, PaperReader(path) as reader:
+        store.create(source.corpus, category=source.category, source=path.name)
+        place = _place(store, source)
+        job.emit(Started(pid=os.getpid(), step=place.read))
+        if place.read:
+            job.emit(Note(text=f"Goes on after line {place.line:,}."))
+            reader.lines.skip_to(place.offset, place.line)
+        began, already = time.monotonic(), reader.lines.fraction
+        last = 0.0
+        for batch in _batches(reader):
+            place = _store(store, source, reader, place, batch)
+            now = time.monotonic()
+            if now - last > _BETWEEN_EVENTS:
+                last = now
+                job.emit(_progress(place, reader, now - began, already))
+            if job.stopping:
+                job.emit(_progress(place, reader, time.monotonic() - began, already))
+                return Exit(outcome="stopped", reason=f"stopped after {place.read:,} papers")
+        job.emit(_progress(place, reader, time.monotonic() - began, already))
+        _say_what_was_bad(job, place)
+        store.set_mark(source.corpus, _MARK, None)
+    return Exit(outcome="done")
+
+
+def _batches(reader: PaperReader) -> Iterator[list[Paper | Bad]]:
+    records = iter(reader)
+    while True:
+        until = reader.lines.offset + _BATCH_BYTES
+        batch: list[Paper | Bad] = []
+        for record in itertools.islice(records, _BATCH):
+            batch.append(record)
+            if reader.lines.offset > until:
+                break
+        if not batch:
+            return
+        yield batch
+
+
+def _store(
+    store: CorpusStore,
+    source: Source,
+    reader: PaperReader,
+    place: _Place,
+    batch: list[Paper | Bad],
+) -> _Place:
+    papers = [record for record in batch if isinstance(record, Paper)]
+    bad = (
+        [record for record in batch if isinstance(record, Bad)] if len(papers) < len(batch) else []
+    )
+    latin1, reader.latin1 = reader.latin1, 0
+    ahead = msgspec.structs.replace(
+        place,
+        offset=reader.lines.offset,
+        line=reader.lines.line,
+        read=place.read + len(papers),
+        bad=place.bad + len(bad),
+        latin1=place.latin1 + latin1,
+        told=[*place.told, *bad][:_BAD_TOLD],
+    )
+
+    def mark(added: Added) -> bytes:
+        nonlocal ahead
+        ahead = msgspec.structs.replace(ahead, added=place.added + added)
+        return msgspec.json.encode(ahead)
+
+    store.add(source.corpus, papers, mark=(_MARK, mark))
+    return ahead
+
+
+def _place(store: CorpusStore, source: Source) -> _Place:
+    """Where an earlier import of the same file stopped, or its beginning."""
+    about = Path(source.path).stat()
+    identity = f"{source.path} {about.st_size} {about.st_mtime_ns}"
+    remembered = store.mark(source.corpus, _MARK)
+    if remembered is not None:
+        place = msgspec.json.decode(remembered, type=_Place)
+        if place.identity == identity:
+            return place
+    return _Place(identity=identity)
+
+
+def _progress(place: _Place, reader: PaperReader, took: float, already: float) -> Progress:
+    fraction = reader.lines.fraction
+    pace = (fraction - already) / took if took > 0 else 0.0
+    return Progress(
+        done=place.read,
+        fraction=round(fraction, 4),
+        eta=round((1 - fraction) / pace, 1) if pace > 0 else None,
+        counts={
+            "new": place.added.new,
+            "updated": place.added.updated,
+            "skipped": place.added.skipped + place.bad,
+            "bad": place.bad,
+        },
+    )
+
+
+def _say_what_was_bad(job: Job, place: _Place) -> None:
+    for bad in place.told:
+        job.emit(Note(text=f"Line {bad.line:,} was left out: {bad.reason}.", level="warning"))
+    if place.bad > len(place.told):
+        more = place.bad - len(place.told)
+        job.emit(Note(text=f"{more:,} more were left out.", level="warning"))
+    if place.latin1:
+        job.emit(Note(text=f"{place.latin1:,} lines were not UTF-8; they were read as Latin-1."))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
