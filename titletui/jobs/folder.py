@@ -238,6 +238,21 @@ class JobFolder:
         self.path.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
 
+    def rename(self, name: str) -> "JobFolder":
+        """Gives the job another name; returns the folder under it.
+
+        Raises:
+            UsageError: `name` cannot name a folder.
+            TitletuiError: a worker is at it, or the name is taken.
+        """
+        target = self.path.with_name(checked_name(name, f"{self.kind} name"))
+        if self.state.alive:
+            raise TitletuiError(f"{self.name} is running; stop it before you rename it.")
+        if target.exists():
+            raise TitletuiError(f"There is a {self.kind} named {name} already.")
+        self.path.rename(target)
+        return JobFolder(target)
+
     def _read_control(self) -> Control:
         try:
             return msgspec.json.decode(self._control.read_bytes(), type=Control)

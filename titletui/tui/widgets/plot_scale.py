@@ -6,6 +6,7 @@ from functools import cached_property
 
 _STEPS = (1, 2, 5)
 _DECADES = 12
+_ZONE = 6
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,10 @@ def scale_for(
     """A scale that holds `low`…`high`, the threshold, and some room below it."""
     if log:
         floor = min([value for value in (low, threshold) if value is not None and value > 0] or [1])
-        bottom = max(floor / 1.5, 1e-9)
-        return Scale(bottom, max(high * 1.1, bottom * 10), dots, log=True)
+        top = max(high * 1.1, floor * 5)
+        share = min(0.5, _ZONE / dots)
+        below = max(math.log(1.5), math.log(top / floor) * share / (1 - share))
+        return Scale(max(floor / math.exp(below), 1e-12), top, dots, log=True)
     top = max(high, threshold or 0.0) * 1.05
     return Scale(min(0.0, low), top if top > min(0.0, low) else 1.0, dots, log=False)
 

@@ -1,0 +1,157 @@
+"""The harvests and imports of this home, as the Corpus screen shows them."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from titletui.errors import TitletuiError
+from titletui.jobs import events
+from titletui.jobs.folder import JobFolder, State, list_jobs
+from titletui.jobs.log import EventTail
+from titletui.text import display
+from titletui.tui.job_watch import GLYPHS
+
+_DOING = {"harvest": "scraping", "import": "importing"}
+
+
+class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One harvest or import.
+
+    Attributes:
+        corpus: the corpus that it fills.
+        category: what a harvest asks for, where it says so.
+        note: the last warning or error that it wrote.
+        said: how it ended, where that needs saying.
+        bad: lines of its log that could not be read.
+    """
+
+    folder: JobFolder
+    corpus: str
+    state: State
+    category: str = ""
+    progress: events.Progress | None = None
+    note: str = ""
+    said: str = ""
+    bad: int = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether it is at work, or could be taken up again."""
+        return self.state.alive or self.state.resumable
+
+    @property
+    def headline(self) -> str:
+        """`● scraping eess.AS  64 %`"""
+        doing = _DOING.get(self.folder.kind, self.folder.kind)
+        share = self.progress.fraction if self.progress else None
+        far = f"  {share:.0%}" if share is not None and self.state is not State.DONE else ""
+        word = "" if self.state is State.RUNNING else f"  {self.state.value}"
+        return f"{GLYPHS[self.state]} {doing} {display(self.corpus)}{far}{word}"
+
+    @property
+    def details(self) -> list[str]:
+        """How far it is, what it waits for, how it ended: at most three lines."""
+        lines: list[str] = []
+        seen = self.progress
+        if seen is not None:
+            parts = [seen.day, f"{seen.done:,} {seen.unit}"]
+            if seen.eta is not None and self.state.alive:
+                parts.append(f"{span(seen.eta)} left")
+            parts += [f"{count:,} {name}" for name, count in seen.counts.items() if count]
+            lines.append(" · ".join(display(part) for part in parts if part))
+            if seen.waiting and self.state.alive:
+                lines.append(display(seen.waiting))
+        if self.said:
+            lines.append(self.said)
+        elif self.note:
+            lines.append(self.note)
+        if self.bad:
+            lines.append(f"{self.bad} lines of its log cannot be read")
+        return lines[:3]
+
+
+def span(seconds: float) -> str:
+    """A stretch of time as a person says it: `40 s`, `6 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 10 and minutes else f"{hours} h"
+
+
+class _Work(msgspec.Struct):
+    corpus: str = ""
+    category: str = ""
+
+
+class _Read:
+    """What was read of a job so far."""
+
+    def __init__(self, job: JobFolder) -> None:
+        self.job = job
+        self.tail: EventTail = job.tail()
+        self.progress: events.Progress | None = None
+        self.note = ""
+
+    def look(self) -> CorpusJob | None:
+        state = self.job.state
+        if state is State.UNREADABLE:
+            return CorpusJob(
+                folder=self.job,
+                corpus=self.job.name,
+                state=state,
+                said="its spec.json cannot be read; x deletes it",
+            )
+        for event in self.tail.read():
+            match event:
+                case events.Progress():
+                    self.progress = event
+                case events.Started():
+                    self.note = ""
+                case events.Note(level="warning" | "error"):
+                    self.note = display(event.text)
+        work = self.job.work(_Work)
+        return CorpusJob(
+            folder=self.job,
+            corpus=work.corpus or self.job.name,
+            category=work.category,
+            state=state,
+            progress=self.progress,
+            note=self.note,
+            said=self._said(state),
+            bad=self.tail.bad,
+        )
+
+    def _said(self, state: State) -> str:
+        if state is State.INTERRUPTED:
+            return "it was interrupted; space goes on where it was"
+        ended = self.job.exit
+        if ended is None or not state.resumable:
+            return ""
+        again = "space goes on where it was" if state.resumable and not ended.advice else ""
+        return display(". ".join(p.rstrip(".") for p in (ended.reason, ended.advice, again) if p))
+
+
+class CorpusJobs:
+    """Reads the folders of all harvests and imports; keeps its place in each."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._read: dict[Path, _Read] = {}
+
+    def look(self) -> list[CorpusJob]:
+        """One job for each corpus: the one at work, else the newest."""
+        chosen: dict[str, CorpusJob] = {}
+        present: dict[Path, Any] = {}
+        for folder in list_jobs(self._root, "harvest", "import"):
+            read = present[folder.path] = self._read.get(folder.path) or _Read(folder)
+            with contextlib.suppress(TitletuiError):
+                job = read.look()
+                if job is not None and (job.corpus not in chosen or job.state.alive):
+                    chosen[job.corpus] = job
+        self._read = present
+        return list(chosen.values())

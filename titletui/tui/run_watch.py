@@ -1,0 +1,122 @@
+"""The runs of this home, as the Train screen shows them."""
+
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from titletui.jobs.folder import State, list_jobs
+from titletui.text import display
+from titletui.training.runs import RunView
+from titletui.tui.job_watch import GLYPHS
+
+_BUDGET = 0.2
+
+
+class RunLine(msgspec.Struct, frozen=True):
+    """One run in the list.
+
+    Attributes:
+        standing: its loss, or what became of it, in one word.
+        read: whether its log has been read yet.
+    """
+
+    name: str
+    state: State
+    standing: str
+    warns: bool = False
+    read: bool = True
+
+    @property
+    def glyph(self) -> str:
+        return GLYPHS[self.state]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A run's view with what was asked of its folder, all at one moment."""
+
+    view: RunView
+    state: State
+    reason: str = ""
+    advice: str = ""
+    log: tuple[str, ...] = ()
+
+
+class RunWatch:
+    """Reads the folders of all runs; keeps its place in each.
+
+    The views that it hands out change only while it looks.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._views: dict[Path, RunView] = {}
+        self._settled: dict[Path, tuple[RunLine, float]] = {}
+
+    def look(self, wanted: Collection[str] = ()) -> tuple[list[RunLine], dict[str, Shown]]:
+        """All runs, the newest first, and those of the `wanted` names in full.
+
+        Logs that were never read are read for a fifth of a second at a time, the wanted first.
+        """
+        jobs = list_jobs(self._root, "run")
+        paths = {job.path for job in jobs}
+        self._views = {path: view for path, view in self._views.items() if path in paths}
+        for job in jobs:
+            if job.path not in self._views:
+                self._views[job.path] = RunView(job)
+        until = time.monotonic() + _BUDGET
+        shown: dict[str, Shown] = {}
+        lines: dict[Path, RunLine] = {}
+        for job in sorted(jobs, key=lambda job: job.name not in wanted):
+            view, state = self._views[job.path], job.state
+            seen = self._settled.get(job.path)
+            marked = _mark(job.events)
+            settled = (
+                seen is not None and seen[0].read and (seen[0].state, seen[1]) == (state, marked)
+            )
+            if seen is not None and settled and not state.alive and job.name not in wanted:
+                lines[job.path] = seen[0]
+                continue
+            late = time.monotonic() > until and job.name not in wanted
+            if not late:
+                view.refresh()
+            lines[job.path] = _line(view, state, read=not late)
+            self._settled[job.path] = (lines[job.path], marked)
+            if job.name in wanted:
+                shown[job.name] = _shown(view, state)
+        return [lines[job.path] for job in jobs], shown
+
+
+def _mark(events: Path) -> float:
+    try:
+        return events.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _shown(view: RunView, state: State) -> Shown:
+    ended = view.job.exit if not state.alive else None
+    return Shown(
+        view=view,
+        state=state,
+        reason=display(ended.reason) if ended else view.problem and display(view.problem),
+        advice=display(ended.advice) if ended else "",
+        log=tuple(display(line) for line in view.job.last_log_lines(12))
+        if state in (State.FAILED, State.INTERRUPTED, State.UNREADABLE)
+        else (),
+    )
+
+
+def _line(view: RunView, state: State, *, read: bool) -> RunLine:
+    loss = f"{view.loss:.2f}" if view.loss is not None else ""
+    warns = bool(view.condition) or state in (State.FAILED, State.INTERRUPTED, State.UNREADABLE)
+    if view.condition == "diverged":
+        return RunLine(view.name, state, "diverged", warns, read)
+    if state in (State.RUNNING, State.DONE):
+        standing = loss or ("starts" if state is State.RUNNING else "done")
+    else:
+        standing = state.value
+    if view.condition == "overfit" and state in (State.RUNNING, State.DONE):
+        standing = f"{loss} ⚠"
+    return RunLine(view.name, state, standing, warns, read)

@@ -1,0 +1,200 @@
+"""What a new run is to do."""
+
+from typing import ClassVar
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widgets import Button, Collapsible, Input, Static
+
+from titletui.errors import TitletuiError, UsageError
+from titletui.text import display
+from titletui.training.presets import DEFAULT, override, preset, presets
+from titletui.training.recipe import Recipe
+from titletui.tui.own_app import app_type
+from titletui.tui.widgets.choice import Choice
+from titletui.tui.widgets.recipe_form import RecipeForm, as_text
+
+_PAUSE = 0.4
+
+
+class NewRunDialog(ModalScreen[str | None]):
+    """Preset, corpus, base model, length, and all settings in a fold.
+
+    Dismissed with the name of the run that was started.
+
+    Args:
+        corpus: chosen at first.
+        parent: the run that it goes on from; becomes the base model.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", id="new_run.cancel", tooltip="Start nothing"),
+        Binding("ctrl+r", "start", "start", id="new_run.start", tooltip="Start the run"),
+    ]
+    app = getters.app(app_type)
+
+    preset = getters.query_one("#preset", Choice)
+    corpus = getters.query_one("#corpus", Choice)
+    base = getters.query_one("#base", Input)
+    steps = getters.query_one("#steps", Input)
+    epochs = getters.query_one("#epochs", Input)
+    run_name = getters.query_one("#name", Input)
+    form = getters.query_one(RecipeForm)
+    verdict = getters.query_one("#verdict", Static)
+    estimate = getters.query_one("#estimate", Static)
+
+    def __init__(self, corpus: str = "", parent: str = "") -> None:
+        super().__init__()
+        self._corpus = corpus
+        self._from = parent
+        self._recipe = preset(DEFAULT)
+        self._starting = False
+
+    def compose(self) -> ComposeResult:
+        recipe = self._recipe
+        with VerticalScroll(classes="dialog") as box:
+            title = f"Continue {display(self._from)}" if self._from else "New run"
+            box.border_title = Content(title).markup
+            box.border_subtitle = "ctrl+r start · tab next · escape cancel"
+            with _line("Preset"):
+                yield Choice(list(presets()), DEFAULT, id="preset")
+            with _line("Corpus"):
+                yield Choice([self._corpus] if self._corpus else [], self._corpus, id="corpus")
+            with _line("Base model"):
+                yield Input(
+                    self._from or recipe.base,
+                    id="base",
+                    compact=True,
+                    placeholder="starter, a run, a folder or a hub id",
+                )
+            with _line("Steps"):
+                yield Input(
+                    as_text(recipe.steps), id="steps", compact=True, placeholder="by epochs"
+                )
+                yield Static("or epochs", classes="between")
+                yield Input(as_text(recipe.epochs), id="epochs", compact=True)
+            with _line("Name"):
+                yield Input(id="name", compact=True, placeholder="after the corpus")
+            yield Static(id="verdict")
+            yield Static(id="estimate")
+            with Collapsible(title="All settings", collapsed=True):
+                yield RecipeForm(recipe)
+            yield Button("Start", variant="primary", id="start", compact=True)
+
+    async def on_mount(self) -> None:
+        self.preset.focus()
+        try:
+            corpora = await self.app.corpora.ask(lambda store: store.corpora())
+        except TitletuiError as error:
+            self._say(str(error))
+            return
+        names = [corpus.name for corpus in corpora if corpus.papers]
+        self.corpus.offer(names, self._corpus)
+        if not names:
+            self._say("There is no corpus to train on yet; scrape or import one first (1).")
+        self._suggest_models()
+        self._check_soon()
+
+    @work(exclusive=True, group="models")
+    async def _suggest_models(self) -> None:
+        from titletui.training.base_models import list_models
+
+        models = await self.app.errands.ask(list_models)
+        self.base.suggester = SuggestFromList([model.name for model in models])
+
+    def on_choice_changed(self, event: Choice.Changed) -> None:
+        if event.choice is self.preset:
+            self._fill(preset(event.value))
+        self._check_soon()
+
+    def on_input_changed(self) -> None:
+        self._check_soon()
+
+    def on_recipe_form_changed(self) -> None:
+        self._check_soon()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.focus_next()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_start()
+
+    def _fill(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        with self.prevent(Input.Changed):
+            self.base.value = self._from or recipe.base
+            self.steps.value = as_text(recipe.steps)
+            self.epochs.value = as_text(recipe.epochs)
+        self.form.show(recipe)
+
+    def recipe(self) -> Recipe:
+        """The recipe as the form stands.
+
+        Raises:
+            UsageError: a value is impossible; the message names the field.
+        """
+        changes = {"epochs": self.epochs.value, "steps": self.steps.value, **self.form.changes()}
+        changes["base"] = self.base.value
+        return override(self._recipe, changes)
+
+    @work(exclusive=True, group="check")
+    async def _check_soon(self) -> None:
+        import asyncio
+
+        await asyncio.sleep(_PAUSE)
+        try:
+            await self._checked()
+        except TitletuiError as error:
+            self._say(str(error))
+            return
+        self._say("")
+
+    async def _checked(self) -> Recipe:
+        from titletui.training.base_models import find_model
+
+        recipe = self.recipe()
+        if not self.corpus.value:
+            raise UsageError("There is no corpus to train on yet; scrape or import one first.")
+        if not recipe.base:
+            raise UsageError(f"The preset {recipe.preset} needs a base model: a folder or hub id.")
+        if recipe.base != "new":
+            await self.app.errands.ask(lambda home: find_model(home, recipe.base))
+        return recipe
+
+    def _say(self, wrong: str) -> None:
+        self.verdict.set_class(bool(wrong), "-wrong")
+        self.verdict.update(Content(f"✕ {display(wrong)}") if wrong else Content(""))
+
+    @work(exclusive=True, group="start")
+    async def action_start(self) -> None:
+        """Starts the run, if everything in the form is possible."""
+        from titletui.training.runs import start_run
+
+        if self._starting:
+            return
+        self._starting = True
+        home, corpus, name = self.app.home, self.corpus.value, self.run_name.value.strip()
+        try:
+            recipe = await self._checked()
+            job = await self.app.corpora.ask(
+                lambda store: start_run(
+                    home, store, corpus, recipe, name=name or None, parent=self._from
+                )
+            )
+        except TitletuiError as error:
+            self._say(str(error))
+            return
+        finally:
+            self._starting = False
+        self.dismiss(job.name)
+
+
+def _line(name: str) -> Horizontal:
+    return Horizontal(Static(name, classes="field-name"), classes="field")

@@ -1,0 +1,96 @@
+"""A run's figures in words: as many lines as they need, no figure broken over two."""
+
+import math
+
+from textual.content import Content
+
+from titletui.jobs.folder import State
+from titletui.training.runs import RunView
+from titletui.tui.corpus_jobs import span
+
+Figure = tuple[str, str]
+
+
+def figures(view: RunView, state: State) -> list[Figure]:
+    """(name, value) of all that is known of a run, what matters most first."""
+    found: list[Figure] = []
+    last = view.last
+    if view.loss is not None:
+        found.append(("loss", number(view.loss)))
+    elif view.diverged is not None:
+        found.append(("loss", "not a number"))
+    if view.heldout_loss is not None:
+        value = number(view.heldout_loss)
+        extra = [f"ppl {number(math.exp(min(view.heldout_loss, 700)))}"]
+        if view.best is not None:
+            extra.append(f"best at {view.best[0]}")
+        found.append(("held-out", f"{value} ({', '.join(extra)})"))
+    if view.preview is not None:
+        found.append(("copies", f"{view.copies:.0%}"))
+    if last is not None and state.alive:
+        found.append(("", f"{last.speed:,.0f} tok/s"))
+    if view.bits is not None and math.isfinite(view.bits):
+        found.append(("bits/char", f"{view.bits:.2f}"))
+    if last is not None:
+        found.append(("lr", f"{last.rate:.2g}"))
+        if last.norm is not None:
+            found.append(("grad", number(last.norm)))
+        if last.memory and state.alive:
+            found.append(("memory", size(last.memory)))
+    if view.evaluated is not None:
+        found += [
+            (name, f"{value:.3g}")
+            for name, value in view.evaluated.figures.items()
+            if value == value
+        ]
+    if view.device and state.alive:
+        found.append(("on", view.device))
+    return found
+
+
+def lines(found: list[Figure], width: int, most: int) -> Content:
+    """The figures in at most `most` lines of `width` cells; those that do not fit are left out."""
+    rows: list[list[Content]] = [[]]
+    used = 0
+    for name, value in found:
+        figure = Content.assemble((f"{name} " if name else "", "$text-muted"), value)
+        need = figure.cell_length + (2 if rows[-1] else 0)
+        if used + need > width and rows[-1]:
+            if len(rows) == most:
+                break
+            rows.append([])
+            used, need = 0, figure.cell_length
+        rows[-1].append(figure)
+        used += need
+    return Content("\n").join(Content("  ").join(row) for row in rows)
+
+
+def how_far(view: RunView, state: State) -> str:
+    """`212/500 · ETA 6 min`, or what it does before its first step."""
+    parts: list[str] = []
+    if view.steps_done or view.steps:
+        parts.append(f"{view.step}/{view.steps}" if view.steps else f"step {view.step}")
+    if state is State.RUNNING:
+        if view.eta is not None:
+            parts.append(f"ETA {span(view.eta)}")
+    else:
+        parts.append(state.value)
+    return " · ".join(parts)
+
+
+def number(value: float) -> str:
+    """A loss or perplexity in three digits; exactly 0 is `0`, a small one never is."""
+    if value == 0:
+        return "0"
+    if abs(value) < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def size(count: float) -> str:
+    """Bytes as a person says them."""
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

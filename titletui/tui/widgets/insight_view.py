@@ -1,0 +1,155 @@
+"""What is in a corpus, in a few lines."""
+
+from datetime import UTC, datetime
+
+from textual.content import Content
+from textual.widgets import Static
+
+from titletui.corpus.insight import Insight, Lengths
+from titletui.corpus.store import CorpusSummary
+from titletui.text import display
+from titletui.tui.widgets.bars import bar, histogram
+
+CUT = 256
+_LETTERS_A_TOKEN = 5
+_NAME = 9
+_PLOT = 10
+
+
+class InsightView(Static):
+    """Name, source and dates of a corpus; lengths, years and frequent words of its papers."""
+
+    DEFAULT_CSS = """
+    InsightView {
+        height: auto;
+        max-height: 7;
+        padding: 0 1;
+        border-bottom: hkey $panel;
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name_shown = ""
+
+    def show_nothing(self, name: str) -> None:
+        """For a corpus that has no papers yet."""
+        self.name_shown = name
+        self.update(Content.styled(display(name), "bold"))
+
+    def show_summary(self, summary: CorpusSummary) -> None:
+        """What is known at once."""
+        self.name_shown = summary.name
+        self.update(Content("\n").join([*self._head(summary), Content.styled("counting…", "dim")]))
+
+    def show_insight(self, summary: CorpusSummary, insight: Insight) -> None:
+        """All that is known of a corpus."""
+        self.name_shown = summary.name
+        width = max(20, self.content_size.width)
+        rows = self._head(summary)
+        if insight.titles.texts:
+            rows.append(_lengths("title", insight.titles, width, _middle(insight.titles)))
+        if insight.abstracts.texts:
+            rows.append(_lengths("abstract", insight.abstracts, width, _cut(insight)))
+        if len(insight.years) > 1:
+            rows.append(_years(insight.years, width))
+        if insight.words:
+            rows.append(_words(insight.words, width))
+        self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
+
+    def show_error(self, summary: CorpusSummary, error: str) -> None:
+        """When the rest cannot be had."""
+        self.update(
+            Content("\n").join([*self._head(summary), Content.styled(display(error), "$error")])
+        )
+
+    def _head(self, summary: CorpusSummary) -> list[Content]:
+        width = max(20, self.content_size.width)
+        right = f"{summary.papers:,} papers"
+        if summary.category:
+            right = f"{display(summary.category)}  {right}"
+        name = Content.styled(display(summary.name), "bold")
+        name = name.truncate(max(4, width - len(right) - 2), ellipsis=True)
+        gap = " " * max(1, width - name.cell_length - len(right))
+        span = [part for part in (summary.earliest, summary.latest) if part]
+        facts = [" … ".join(dict.fromkeys(span)), display(summary.source), _when(summary.updated)]
+        return [
+            Content.assemble(name, gap, (right, "$text-muted")),
+            Content.styled(" · ".join(fact for fact in facts if fact), "$text-muted"),
+        ]
+
+
+def _lengths(name: str, lengths: Lengths, width: int, figures: list[str]) -> Content:
+    """A histogram of words with as many of the figures as leave room for it."""
+    while figures and len(" · ".join(figures)) > width - _NAME - _PLOT - 2:
+        figures = figures[:-1]
+    text = " · ".join(figures)
+    counts = lengths.counts[1 : max(lengths.p95 * 4 // 3, 2) + 1]
+    plot = histogram(counts, min(32, width - _NAME - 2 - len(text)))
+    return Content.assemble((f"{name:<{_NAME}}", "$text-muted"), (plot, "$primary"), "  ", text)
+
+
+def _middle(lengths: Lengths) -> list[str]:
+    return [
+        f"{lengths.mean:.1f} words",
+        f"p95 {lengths.p95}",
+        f"mode {lengths.mode}",
+        f"median {lengths.median}",
+    ]
+
+
+def _cut(insight: Insight) -> list[str]:
+    """Lengths, and how many abstracts a cut at `CUT` tokens would shorten."""
+    lengths = insight.abstracts
+    words = sum(n * count for n, count in enumerate(lengths.counts)) or 1
+    tokens_a_word = max(1.0, lengths.letters / _LETTERS_A_TOKEN / words)
+    shortened = lengths.longer_than(int(CUT / tokens_a_word))
+    return [
+        f"{lengths.mean:.0f} words",
+        f"p95 {lengths.p95}",
+        f"{shortened:.0%} over {CUT} tokens",
+        f"mode {lengths.mode}",
+        f"median {lengths.median}",
+    ]
+
+
+def _years(years: list[tuple[int, int]], width: int) -> Content:
+    plot = histogram([count for _, count in years], width - _NAME - 12)
+    return Content.assemble(
+        (f"{'years':<{_NAME}}", "$text-muted"),
+        f"{years[0][0]} ",
+        (plot, "$primary"),
+        f" {years[-1][0]}",
+    )
+
+
+def _words(words: list[tuple[str, int]], width: int) -> Content:
+    """As many words as fit, each with its count and a bar."""
+    most = words[0][1]
+    rows: list[Content] = []
+    used = 0
+    for word, count in words:
+        entry = Content.assemble(
+            (display(word)), (f" {count:,} ", "$text-muted"), (bar(count / most, 6), "$primary")
+        )
+        if used + entry.cell_length > width:
+            break
+        rows.append(entry)
+        used += entry.cell_length + 2
+    return Content("  ").join(rows)
+
+
+def _when(updated: str) -> str:
+    """`updated today`, `updated 3 days ago`, `updated 2024-05-01`."""
+    try:
+        moment = datetime.fromisoformat(updated)
+    except ValueError:
+        return ""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    days = (datetime.now(UTC).date() - moment.date()).days
+    if days <= 0:
+        return "updated today"
+    if days == 1:
+        return "updated yesterday"
+    return f"updated {days} days ago" if days < 30 else f"updated {moment.date()}"

@@ -1,0 +1,27 @@
+"""The runs in a list: glyph, name, and the loss or what became of it."""
+
+from textual.content import Content
+
+from titletui.text import display
+from titletui.tui.run_watch import RunLine
+from titletui.tui.widgets.corpus_list import state_style
+from titletui.tui.widgets.row_list import RowList
+
+
+class RunList(RowList[RunLine]):
+    """One line a run.
+
+    Attributes:
+        pinned: the run that the others are compared with.
+    """
+
+    pinned = ""
+
+    def lines(self, row: RunLine, width: int) -> list[Content]:
+        standing = Content.styled(row.standing, "$warning" if row.warns else "$text-muted")
+        pin = " ◆" if row.name == self.pinned else ""
+        room = max(4, width - 2 - standing.cell_length - 1 - len(pin))
+        name = Content(display(row.name)).truncate(room, ellipsis=True)
+        gap = " " * max(1, width - 2 - len(pin) - name.cell_length - standing.cell_length)
+        glyph = Content.styled(f"{row.glyph} ", state_style(row.state))
+        return [Content.assemble(glyph, name, (pin, "bold $accent"), gap, standing)]
