@@ -1,0 +1,49 @@
+"""Makes the pictures in `assets/` from a home that was really used.
+
+`python -m tests.screenshots HOME [FOLDER]` opens the app on HOME, without a terminal, at 80×24 and
+120×40, and saves each of the four screens as PNG. `rsvg-convert` (Debian: librsvg2-bin) and the
+font Fira Code must be installed.
+"""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SIZES = ((80, 24), (120, 40))
+MODES = {"generate": "3", "train": "2", "corpus": "1", "shortlist": "4"}
+GENERATED = 10.0
+DRAWN = 1.5
+
+
+async def picture_all(folder: Path) -> None:
+    """Saves each mode at each size."""
+    from titletui.tui.app import TitletuiApp
+
+    for width, height in SIZES:
+        app = TitletuiApp()
+        async with app.run_test(size=(width, height)) as pilot:
+            await pilot.pause(DRAWN)
+            await pilot.press("escape", "r")
+            await pilot.pause(GENERATED)
+            for mode, key in MODES.items():
+                await pilot.press("escape", key)
+                await pilot.pause(DRAWN)
+                save(app.export_screenshot(), folder / f"{mode}-{width}x{height}.png", width)
+
+
+def save(svg: str, path: Path, columns: int) -> None:
+    """One terminal screen as PNG, 12 pixels a column."""
+    local = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    command = ["rsvg-convert", "--width", str(columns * 12), "--output", str(path), "/dev/stdin"]
+    subprocess.run(command, input=local.encode(), check=True)
+    print(path)
+
+
+if __name__ == "__main__":
+    os.environ["TITLETUI_HOME"] = sys.argv[1]
+    target = Path(sys.argv[2] if len(sys.argv) > 2 else "assets")
+    target.mkdir(exist_ok=True)
+    asyncio.run(picture_all(target))
