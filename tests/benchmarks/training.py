@@ -1,8 +1,8 @@
 """Useful title tokens a second, ours beside the recipes in use.
 
 `python -m tests.benchmarks.training TITLES [--rounds 3] [--size distilgpt2|gpt2]`, where TITLES is
-a file of plain titles, one a line. Each loop runs in a fresh process with one thread, on the same model of
-random weights with 50,257 tokens, in turn, round by round. Peers are plain transformers:
+a file of plain titles, one a line. Each loop runs in a fresh process with one thread, on the same
+model of random weights with 50,257 tokens, in turn, round by round. Peers are plain transformers:
 
 | loop | what it is |
 |---|---|
