@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.notifications import SeverityLevel
@@ -28,7 +28,7 @@ from titletui.tui.stores import StoreThread
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from textual.command import Provider
 
     from titletui.corpus.store import CorpusStore
     from titletui.generation.client import GenerationClient
@@ -62,6 +62,12 @@ def _shortlist() -> Screen[None]:
     return ShortlistScreen()
 
 
+def _commands() -> "type[Provider]":
+    from titletui.tui.palette import Commands
+
+    return Commands
+
+
 class TitletuiApp(App[int]):
     """titletui.
 
@@ -77,7 +83,7 @@ class TitletuiApp(App[int]):
 
     TITLE = "titletui"
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar["set[Callable[[], type[Provider]]]"] = {_commands}  # type: ignore[assignment]
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
         "corpus": _corpus,
         "train": _train,
@@ -243,17 +249,18 @@ class TitletuiApp(App[int]):
 
     # --- help, palette, themes
 
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys by the names that stand on them."""
+        shown = super().get_key_display(binding)
+        named = {"⏎": "enter", "esc": "escape"}.get(shown, shown)
+        return named.upper() if named[:1] == "f" and named[1:].isdigit() else named
+
     def action_help(self) -> None:
         """Opens the help for what has focus."""
         from titletui.tui.screens.help import HelpDialog
 
         if not isinstance(self.screen, HelpDialog):
             self.push_screen(HelpDialog(self.screen))
-
-    def get_system_commands(self, screen: Screen[object]) -> "Iterable[SystemCommand]":
-        from titletui.tui.palette import commands
-
-        yield from commands(self, screen)
 
     def _keep_theme(self, name: str) -> None:
         self.settings.theme = name

@@ -1,39 +1,132 @@
-"""What the command palette offers: every action as `area: action`, and things by name."""
+"""What the command palette offers: every action as `Area: action`, and things by their names."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
 
-from textual.app import SystemCommand
+import msgspec
 from textual.binding import Binding
-from textual.screen import Screen
+from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-if TYPE_CHECKING:
-    from titletui.tui.app import TitletuiApp
+from titletui.errors import TitletuiError
+from titletui.home import Home
+from titletui.jobs.folder import list_jobs
+from titletui.text import display
+from titletui.tui.app import MODES, TitletuiApp
 
 
-def commands(app: "TitletuiApp", screen: Screen[object]) -> Iterable[SystemCommand]:
-    """Every action of the app and of the screen in front, under the names of their tooltips."""
-    area = getattr(screen, "AREA", "") or "Here"
-    seen: set[str] = set()
-    for node, binding, enabled, _ in screen.active_bindings.values():
-        if not enabled or binding.action in seen or not binding.tooltip or binding.system:
-            continue
-        seen.add(binding.action)
-        where = "App" if node is app else area
-        yield SystemCommand(
-            f"{where}: {_name(binding)}",
-            binding.tooltip,
-            partial(app.run_action, binding.action, node),
+class Command(msgspec.Struct, frozen=True):
+    """One line of the palette.
+
+    Attributes:
+        about: what it does, in a few words.
+    """
+
+    name: str
+    about: str
+    run: Callable[[], Awaitable[object] | None]
+
+
+class Commands(Provider):
+    """All actions of all modes, the themes, and each corpus, run and model."""
+
+    async def startup(self) -> None:
+        """Looks up what there is by name."""
+        app = self.app
+        assert isinstance(app, TitletuiApp)
+        self._commands = [*_actions(app), *_themes(app)]
+        self._commands += [command async for command in _things(app)]
+
+    async def discover(self) -> Hits:
+        """Everything, while nothing is typed."""
+        for command in self._commands:
+            yield DiscoveryHit(command.name, command.run, help=command.about)
+
+    async def search(self, query: str) -> Hits:
+        """What fits `query`."""
+        matcher = self.matcher(query)
+        for command in self._commands:
+            if (score := matcher.match(command.name)) > 0:
+                yield Hit(score, matcher.highlight(command.name), command.run, help=command.about)
+
+
+def _actions(app: TitletuiApp) -> Iterator[Command]:
+    here = app.current_mode
+    for binding in _bindings(type(app)):
+        yield Command(
+            f"App: {_name(binding)}", binding.tooltip, partial(app.run_action, binding.action)
         )
-    for name in sorted(app.available_themes):
-        if name.startswith("titletui") or name == "textual-ansi":
-            yield SystemCommand(f"Theme: {name}", "Change the colours", partial(_theme, app, name))
+    for mode in sorted(MODES, key=lambda mode: mode != here):
+        for binding in _bindings(_screen_type(mode)):
+            name = f"{mode.capitalize()}: {_name(binding)}"
+            yield Command(name, binding.tooltip, partial(_act, app, mode, binding.action))
+
+
+def _screen_type(mode: str) -> type:
+    match mode:
+        case "corpus":
+            from titletui.tui.screens.corpus import CorpusScreen
+
+            return CorpusScreen
+        case "train":
+            from titletui.tui.screens.train import TrainScreen
+
+            return TrainScreen
+        case "generate":
+            from titletui.tui.screens.generate import GenerateScreen
+
+            return GenerateScreen
+        case _:
+            from titletui.tui.screens.shortlist import ShortlistScreen
+
+            return ShortlistScreen
+
+
+def _bindings(kind: type) -> Iterator[Binding]:
+    """The described bindings of a class and of its parents, one for each action."""
+    seen: set[str] = set()
+    for part in kind.__mro__:
+        for binding in vars(part).get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.tooltip and binding.action not in seen:
+                seen.add(binding.action)
+                yield binding
 
 
 def _name(binding: Binding) -> str:
     return binding.description.lower() or binding.action
 
 
-def _theme(app: "TitletuiApp", name: str) -> None:
-    app.theme = name
+async def _act(app: TitletuiApp, mode: str, action: str) -> None:
+    await app.open_mode(mode)
+    await app.run_action(action, app.screen)
+
+
+def _themes(app: TitletuiApp) -> Iterator[Command]:
+    for name in sorted(app.available_themes, key=lambda name: not name.startswith("titletui")):
+        yield Command(f"Theme: {name}", "Change the colours", partial(setattr, app, "theme", name))
+
+
+async def _things(app: TitletuiApp) -> AsyncIterator[Command]:
+    """Corpora, runs and models; a store that cannot be read has none to offer."""
+    try:
+        corpora = await app.corpora.ask(lambda store: [one.name for one in store.corpora()])
+        runs, models = await app.errands.ask(_runs_and_models)
+    except TitletuiError as error:
+        app.show_error(error)
+        return
+    for name in corpora:
+        yield _thing(app, "Corpus", name, "corpus", "Show its papers")
+    for name in runs:
+        yield _thing(app, "Run", name, "train", "Show how it goes")
+    for name in models:
+        yield _thing(app, "Model", name, "generate", "Write titles with it")
+
+
+def _thing(app: TitletuiApp, what: str, name: str, mode: str, about: str) -> Command:
+    return Command(f"{what}: {display(name)}", about, partial(app.open_mode, mode, name))
+
+
+def _runs_and_models(home: Home) -> tuple[list[str], list[str]]:
+    from titletui.training.base_models import list_models
+
+    runs = [job.name for job in list_jobs(home.jobs, "run")]
+    return runs, [model.name for model in list_models(home)]

@@ -22,7 +22,8 @@ class AbstractDialog(ModalScreen[str | None]):
 
     DEFAULT_CSS = """
     AbstractDialog .dialog { width: 92%; height: 80%; }
-    AbstractDialog TextArea { height: 1fr; border: none; padding: 0; background: $panel; }
+    AbstractDialog TextArea { height: 1fr; border: none; padding: 0 1; background: $panel; }
+    AbstractDialog TextArea:focus { border: none; }
     AbstractDialog #counted { height: 1; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -52,6 +53,7 @@ class AbstractDialog(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         self.area.focus()
+        self.on_text_area_changed()
 
     def on_text_area_changed(self) -> None:
         words = len(self.area.text.split())

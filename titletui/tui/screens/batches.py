@@ -1,6 +1,7 @@
 """Batches side by side: written, walked through, starred."""
 
 import asyncio
+from functools import partial
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from titletui.settings import GenerateSettings
 from titletui.shortlist.records import BatchSettings, Favourite
 from titletui.text import display, fold
 from titletui.tui.candidate_row import Row
-from titletui.tui.screens.curating import CuratingScreen
+from titletui.tui.screens.curating import CuratingScreen, Pick
 from titletui.tui.widgets.batch_column import BatchColumn
 from titletui.tui.widgets.candidate_list import CandidateList
 from titletui.tui.widgets.row_list import RowList
@@ -149,7 +150,8 @@ class BatchesScreen(CuratingScreen):
             self._writing.pop(request.id, None)
             column.titles.running = False
             column.changed(None)
-        self.welcome(2)
+        if column.titles.rows:
+            self.welcome(2)
 
     async def stop(self) -> bool:
         """Stops what is being written; returns whether anything was."""
@@ -193,26 +195,29 @@ class BatchesScreen(CuratingScreen):
         row = self.column.row
         return row.reads if row else ""
 
-    @work(group="library")
-    async def action_star(self) -> None:
+    def picked(self) -> Pick | None:
+        column, place = self.column, self.column.at
+        return None if place is None else partial(self._star, column, place)
+
+    def action_star(self) -> None:
         """Stars the highlighted candidate, or unstars it; it counts once it is on disk."""
         column, place = self.column, self.column.at
         if place is None:
             self.app.say("There is no title to star yet: type a prefix and press enter.")
-            return
-        row = column.titles.rows[place]
-        if row.star == "saving":
-            return
-        if row.star == "saved":
-            there = await self.change(lambda library: library.favourite(row.text))
-            if there is not None:
-                await self.change(lambda library: library.unstar(there.id))
-            return
+        elif column.titles.rows[place].star == "":
+            self._star_soon(column, place)
+        elif column.titles.rows[place].star == "saved":
+            self._unstar(column.titles.rows[place].text)
+
+    @work(group="library")
+    async def _star_soon(self, column: BatchColumn, place: int) -> None:
         await self._star(column, place)
 
-    async def favourite(self) -> Favourite | None:
-        column, place = self.column, self.column.at
-        return None if place is None else await self._star(column, place)
+    @work(group="library")
+    async def _unstar(self, text: str) -> None:
+        there = await self.change(lambda library: library.favourite(text))
+        if there is not None:
+            await self.change(lambda library: library.unstar(there.id))
 
     async def _star(self, column: BatchColumn, place: int) -> Favourite | None:
         batch = column.titles

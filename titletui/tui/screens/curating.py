@@ -1,6 +1,6 @@
 """What can be done to a title on more than one screen: edit, note, tag, undo, redo, copy."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import work
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from titletui.shortlist.store import Library
 
 T = TypeVar("T")
+Pick = Callable[[], Awaitable[Favourite | None]]
 _LOOK = 0.5
 
 
@@ -39,11 +40,12 @@ class CuratingScreen(ModeScreen):
         super().__init__()
         self._revision: int | None = None
         self._looking = False
+        self._edited: Pick | None = None
 
     # --- what a subclass says
 
-    async def favourite(self) -> Favourite | None:
-        """The favourite that the keys are about; one is made where it was not starred yet."""
+    def picked(self) -> Pick | None:
+        """The title that the keys are about now; fetching it later stars it if it was not."""
         return None
 
     def title_text(self) -> str:
@@ -101,6 +103,7 @@ class CuratingScreen(ModeScreen):
         rows = self.title_list()
         if rows.highlighted is None or self.query(EditLine):
             return
+        self._edited = self.picked()
         region = rows.region_of(rows.highlighted)
         line = EditLine(self.title_text(), region.translate(rows.region.offset))
         self.mount(line)
@@ -109,21 +112,29 @@ class CuratingScreen(ModeScreen):
     def on_edit_line_dropped(self) -> None:
         self._close_edit()
 
-    @work(group="library")
-    async def on_edit_line_kept(self, event: EditLine.Kept) -> None:
+    def on_edit_line_kept(self, event: EditLine.Kept) -> None:
         self._close_edit()
-        title = await self.favourite()
+        if self._edited is not None:
+            self._keep_edit(self._edited, event.text)
+
+    @work(group="library")
+    async def _keep_edit(self, pick: Pick, text: str) -> None:
+        title = await pick()
         if title is not None:
-            await self.change(lambda library: library.edit(title.id, event.text))
+            await self.change(lambda library: library.edit(title.id, text))
 
     def _close_edit(self) -> None:
         self.query(EditLine).remove()
         self.title_list().focus()
 
-    @work(group="library")
-    async def action_note(self) -> None:
+    def action_note(self) -> None:
         """Asks for a note on the title."""
-        title = await self.favourite()
+        if pick := self.picked():
+            self._note(pick)
+
+    @work(group="library")
+    async def _note(self, pick: Pick) -> None:
+        title = await pick()
         if title is None:
             return
         dialog = PromptDialog("Note", title.note, hint=title.text)
@@ -131,10 +142,14 @@ class CuratingScreen(ModeScreen):
         if note is not None:
             await self.change(lambda library: library.note(title.id, note))
 
-    @work(group="library")
-    async def action_tag(self) -> None:
+    def action_tag(self) -> None:
         """Asks for the title's tags."""
-        title = await self.favourite()
+        if pick := self.picked():
+            self._tag(pick)
+
+    @work(group="library")
+    async def _tag(self, pick: Pick) -> None:
+        title = await pick()
         if title is None:
             return
         dialog = PromptDialog(

@@ -1,5 +1,6 @@
 """Titles: write them, look at them, star them."""
 
+import asyncio
 import secrets
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Static
 
-from titletui.generation.messages import Generate
+from titletui.generation.messages import Generate, Loaded, Prepare
 from titletui.settings import GenerateSettings
 from titletui.shortlist.records import BatchSettings
 from titletui.text import display
@@ -22,6 +23,7 @@ from titletui.tui.writing import Batch
 
 TEMPERATURES = (0.0, 5.0)
 COUNTS = (1, 2, 3, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
+_SOON = 0.4
 SWEEP = (0.5, 0.8, 1.1)
 MOST_ROUNDS = 20
 
@@ -108,8 +110,9 @@ class GenerateScreen(BatchesScreen):
 
     async def on_mount(self) -> None:
         self.show_knobs()
-        self.prefix.focus()
         await self.set_columns([BatchColumn(Batch(BatchSettings()))])
+        self.prepare()
+        (self.prefix if self.app.settings.welcome else self.column.candidates).focus()
         self.call_after_refresh(self.action_walk, 0)
         self.watch_library()
 
@@ -204,8 +207,18 @@ class GenerateScreen(BatchesScreen):
     def use_model(self, name: str) -> None:
         """Chooses the model."""
         self.chosen.model = name
+        self.prepare()
         self.app.show_model(name)
         self.show_knobs()
+
+    @work(group="prepare", exclusive=True)
+    async def prepare(self) -> None:
+        """Has the model loaded before it is needed; what is wrong with it is told when it is."""
+        await asyncio.sleep(_SOON)
+        request = Prepare(id=self.app.next_request(), model=self.chosen.model)
+        async for answer in self.app.generator.prepare(request):
+            if isinstance(answer, Loaded):
+                self.app.show_model(f"{answer.model} · {answer.device}")
 
     def action_hotter(self) -> None:
         """Raises the temperature."""

@@ -7,7 +7,6 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
@@ -44,23 +43,23 @@ class MoreDialog(ModalScreen[Chosen | None]):
     """One line a knob, each checked when enter is pressed."""
 
     DEFAULT_CSS = """
-    MoreDialog .dialog { width: 78; }
+    MoreDialog .dialog { width: 70; }
     MoreDialog Grid {
-        grid-size: 3;
-        grid-columns: 13 18 1fr;
+        grid-size: 2;
+        grid-columns: 13 1fr;
         grid-rows: 1;
         grid-gutter: 0 1;
         height: auto;
     }
-    MoreDialog .hint { color: $text-muted; }
-    MoreDialog #said { color: $error; height: auto; }
+    MoreDialog #hint { color: $text-muted; height: 1; margin: 1 0 0 0; }
+    MoreDialog #hint.-refused { color: $error; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", id="more.cancel", tooltip="Change nothing"),
         Binding("down", "app.focus_next", "next", show=False, id="more.next", tooltip="Next"),
         Binding("up", "app.focus_previous", "before", show=False, id="more.up", tooltip="Before"),
     ]
-    said = getters.query_one("#said", Static)
+    hint = getters.query_one("#hint", Static)
 
     def __init__(self, knobs: GenerateSettings, year: int | None, corpora: list[str]) -> None:
         super().__init__()
@@ -73,11 +72,10 @@ class MoreDialog(ModalScreen[Chosen | None]):
             box.border_title = "More"
             box.border_subtitle = "enter keep · ↑↓ move · escape cancel"
             with Grid():
-                for name, label, hint in FIELDS:
+                for name, label, _ in FIELDS:
                     yield Label(label)
                     yield Input(self._text(name), id=name, max_length=100)
-                    yield Label(hint, classes="hint", markup=False)
-            yield Static(id="said")
+            yield Static(id="hint", markup=False)
 
     def on_mount(self) -> None:
         self.query(Input).first().focus()
@@ -87,7 +85,14 @@ class MoreDialog(ModalScreen[Chosen | None]):
         try:
             self.dismiss(Chosen(self._chosen(), self._chosen_year()))
         except UsageError as error:
-            self.said.update(Content(f"✕ {display(str(error))}"))
+            self.hint.update(f"✕ {display(str(error))}")
+            self.hint.add_class("-refused")
+
+    def on_descendant_focus(self) -> None:
+        hints = {name: hint for name, _, hint in FIELDS}
+        if self.focused is not None and self.focused.id in hints:
+            self.hint.update(hints[self.focused.id])
+            self.hint.remove_class("-refused")
 
     def _text(self, name: str) -> str:
         value = self._year if name == "year" else getattr(self._knobs, name)

@@ -13,7 +13,7 @@ from titletui.errors import TitletuiError
 from titletui.shortlist.listing import SORTS, Sort
 from titletui.shortlist.records import Favourite
 from titletui.text import display
-from titletui.tui.screens.curating import CuratingScreen
+from titletui.tui.screens.curating import CuratingScreen, Pick
 from titletui.tui.widgets.empty_state import EmptyState
 from titletui.tui.widgets.favourite_list import FavouriteList
 from titletui.tui.widgets.row_list import RowList
@@ -148,8 +148,15 @@ class ShortlistScreen(CuratingScreen):
     def title_text(self) -> str:
         return self.titles.row.text if self.titles.row else ""
 
-    async def favourite(self) -> Favourite | None:
-        return self.titles.row
+    def picked(self) -> Pick | None:
+        title = self.titles.row
+        if title is None:
+            return None
+
+        async def pick() -> Favourite | None:
+            return title
+
+        return pick
 
     # --- keys
 
@@ -173,20 +180,23 @@ class ShortlistScreen(CuratingScreen):
         self.app.settings.shortlist_sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
         self.show_titles()
 
-    @work(group="library")
-    async def action_remove(self) -> None:
+    def action_remove(self) -> None:
         """Takes the title from the shortlist."""
-        title = self.titles.row
-        if title is not None:
-            await self.change(lambda library: library.unstar(title.id))
-            self.app.say("Removed; u brings it back.")
+        if self.titles.row is not None:
+            self._remove(self.titles.row)
 
     @work(group="library")
-    async def action_move(self, places: int) -> None:
+    async def _remove(self, title: Favourite) -> None:
+        await self.change(lambda library: library.unstar(title.id))
+        self.app.say("Removed; u brings it back.")
+
+    def action_move(self, places: int) -> None:
         """Moves the title; the list is sorted by hand from then on."""
-        title = self.titles.row
-        if title is None:
-            return
+        if self.titles.row is not None:
+            self._move(self.titles.row, places)
+
+    @work(group="library")
+    async def _move(self, title: Favourite, places: int) -> None:
         if self.sort != "order":
             self.app.settings.shortlist_sort = "order"
             await self.refresh_titles()

@@ -10,6 +10,8 @@ from textual.widgets import Input
 
 from titletui.text import display
 
+_INDENT = 1
+
 
 class EditLine(Input):
     """Enter keeps the change, escape drops it."""
@@ -21,8 +23,6 @@ class EditLine(Input):
         height: 1;
         border: none;
         padding: 0 1;
-        background: $primary 30%;
-        &:focus { border: none; background: $primary 30%; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,8 +43,8 @@ class EditLine(Input):
     def __init__(self, text: str, region: Region) -> None:
         self._before = display(text)
         super().__init__(self._before, select_on_focus=False)
-        self.styles.offset = (region.x, region.y)
-        self.styles.width = region.width
+        self.styles.offset = (region.x + _INDENT, region.y)
+        self.styles.width = region.width - _INDENT
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()

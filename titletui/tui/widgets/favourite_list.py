@@ -7,7 +7,8 @@ from titletui.text import display
 from titletui.tui.widgets.candidate_list import verdict
 from titletui.tui.widgets.row_list import RowList
 
-WIDE = 110
+FACTS_FROM = 100
+WIDE = 150
 _MODEL = 16
 
 
@@ -16,7 +17,7 @@ class FavouriteList(RowList[Favourite]):
 
     def lines(self, row: Favourite, width: int) -> list[Content]:
         wide = width >= WIDE
-        facts = _facts(row, wide=wide)
+        facts = _facts(row, wide=width >= FACTS_FROM)
         room = width - facts.cell_length - 2 - (34 if wide else 0)
         title = Content.styled(display(row.text) + (" ✎" if row.edited else ""), "")
         extra = _extra(row)

@@ -4,10 +4,14 @@ from textual.content import Content
 from textual.widgets import Static
 
 MODES = (("1", "corpus"), ("2", "train"), ("3", "generate"), ("4", "shortlist"))
+ROOMY = 62
 
 
 class Header(Static):
-    """`titletui  1 Corpus  2 Train  3 Generate  4 Shortlist`, each a click target."""
+    """`titletui  1 Corpus  2 Train  3 Generate  4 Shortlist`, each a click target.
+
+    In a narrow terminal only the present one has its name.
+    """
 
     DEFAULT_CSS = """
     Header {
@@ -23,13 +27,14 @@ class Header(Static):
     }
     """
 
-    def on_mount(self) -> None:
-        self.update(self._line())
+    def on_resize(self) -> None:
+        self.update(self._line(short=self.size.width < ROOMY))
 
-    def _line(self) -> Content:
+    def _line(self, *, short: bool) -> Content:
         here = type(self.screen).__name__.removesuffix("Screen").lower()
         parts: list[Content] = [Content.styled("titletui", "bold $primary"), Content("  ")]
         for key, mode in MODES:
             style = "bold reverse $primary" if mode == here else f"@click=app.open_mode('{mode}')"
-            parts += [Content.styled(f" {key} {mode.capitalize()} ", style), Content(" ")]
+            name = f" {key} " if short and mode != here else f" {key} {mode.capitalize()} "
+            parts += [Content.styled(name, style), Content(" ")]
         return Content.assemble(*parts)

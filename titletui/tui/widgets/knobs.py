@@ -7,6 +7,8 @@ from textual.widget import Widget
 
 from titletui.text import display
 
+ROOMY = 66
+
 
 class Knobs(Widget):
     """`Model ▸ starter   Temperature ◂ 0.80 ▸   Count ◂ 10 ▸`, and a line for what else is set."""
@@ -30,18 +32,20 @@ class Knobs(Widget):
 
     def render(self) -> RenderResult:
         width = max(20, self.content_size.width or 78)
-        model = Content(display(self.model)).truncate(max(10, width - 54), ellipsis=True)
+        short = width < ROOMY
+        rest = 34 if short else 54
+        model = Content(display(self.model)).truncate(max(8, width - rest), ellipsis=True)
         line = Content.assemble(
-            _label("Model "),
+            _label("" if short else "Model "),
             ("▸ ", "@click=screen.pick_model"),
             model.stylize("bold"),
             "   ",
-            _label("Temperature "),
+            _label("t " if short else "Temperature "),
             ("◂", "@click=screen.cooler"),
             (f" {self.temperature:.2f} ", "bold"),
             ("▸", "@click=screen.hotter"),
             "   ",
-            _label("Count "),
+            _label("n " if short else "Count "),
             ("◂", "@click=screen.fewer"),
             (f" {self.count} ", "bold"),
             ("▸", "@click=screen.greater"),

@@ -12,8 +12,11 @@ _LINES = (
 )
 
 
+ROOMY = (78, 22)
+
+
 class Welcome(Widget):
-    """Teaches by doing; gone after the first star."""
+    """Teaches by doing; gone after the first star. In a small terminal it is one line."""
 
     DEFAULT_CSS = """
     Welcome {
@@ -26,6 +29,8 @@ class Welcome(Widget):
     done: reactive[int] = reactive(0)
 
     def render(self) -> RenderResult:
+        if self.app.size.height < ROOMY[1] or self.app.size.width < ROOMY[0]:
+            return Content.styled(f" {_LINES[min(self.done, 2)]}", "bold $accent")
         lines = []
         for place, line in enumerate(_LINES):
             if place < self.done:
