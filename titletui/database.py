@@ -61,6 +61,8 @@ def open_database(
         TitletuiError: it is of a newer titletui (and left untouched), or cannot be opened.
     """
     with explained(path):
+        if read_only and os.access(path.parent, os.W_OK):
+            _roll_back(path, timeout)
         connection = _connect(path, read_only=read_only, timeout=timeout)
         try:
             version = _version(connection)
@@ -163,6 +165,13 @@ def _connect(path: Path, *, read_only: bool, timeout: float) -> sqlite3.Connecti
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def _roll_back(path: Path, timeout: float) -> None:
+    """Takes back what a killed writer left half done; a reader is not allowed to."""
+    if path.exists() and path.with_name(f"{path.name}-journal").exists():
+        with contextlib.closing(_connect(path, read_only=False, timeout=timeout)) as connection:
+            _version(connection)
 
 
 def _version(connection: sqlite3.Connection) -> int:
