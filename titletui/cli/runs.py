@@ -135,7 +135,7 @@ def _continue(arguments: argparse.Namespace) -> int:
 
 def _follow(job: Any, arguments: argparse.Namespace) -> int:
     """Watches, unless the run is to be left alone."""
-    from titletui.cli.watching import watch
+    from titletui.cli.run_report import watch
 
     if arguments.detach:
         if arguments.json:
@@ -154,7 +154,7 @@ def _find(name: str) -> Any:
 
 
 def _watch(arguments: argparse.Namespace) -> int:
-    from titletui.cli.watching import watch
+    from titletui.cli.run_report import watch
 
     return watch(_find(arguments.name), json=arguments.json, stops=False)
 
@@ -197,7 +197,7 @@ def _rename(arguments: argparse.Namespace) -> int:
 
 
 def _runs(arguments: argparse.Namespace) -> int:
-    from titletui.cli.watching import facts, line, report
+    from titletui.cli.run_report import facts, line, report
     from titletui.home import find_home
     from titletui.training.runs import RunView, views
 

@@ -182,6 +182,7 @@ def load_model(
     attention: str | None = None,
     dtype: Any = None,
     merge: bool = True,
+    quantization: str = "none",
     on_wait: Callable[[str, int, int], None] | None = None,
 ) -> LoadedModel:
     """Loads a model and its tokenizer, on the CPU, ready to generate.
@@ -192,6 +193,7 @@ def load_model(
             rows) and SDPA where there is a GPU.
         dtype: a torch dtype; None means float32.
         merge: add an adapter's weights to its base model; else it stays an adapter (peft).
+        quantization: `8bit` or `4bit`, by bitsandbytes, where CUDA is.
         on_wait: told what is being downloaded: file, bytes so far, bytes in all.
 
     Raises:
@@ -205,14 +207,14 @@ def load_model(
     folder = info.path
     assert folder is not None
     if info.adapter:
-        return _load_adapter(info, folder, home, attention, dtype, merge, on_wait)
+        return _load_adapter(info, folder, home, attention, dtype, merge, quantization, on_wait)
     safety.check_model(folder)
     tokenizer = load_tokenizer(folder)
     import torch
 
     if attention is None:
         attention = "sdpa" if torch.cuda.is_available() else "eager"
-    model = _load_weights(folder, attention, dtype or torch.float32)
+    model = _load_weights(folder, attention, dtype or torch.float32, quantization)
     rows = model.get_input_embeddings().weight.shape[0]
     if max(tokenizer.get_vocab().values()) >= rows:
         raise TitletuiError(
@@ -250,13 +252,16 @@ def load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _load_weights(folder: Path, attention: str, dtype: Any) -> Any:
+def _load_weights(folder: Path, attention: str, dtype: Any, quantization: str) -> Any:
     from torch import nn
     from transformers import AutoModelForCausalLM
     from transformers.activations import NewGELUActivation
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    quantized: dict[str, Any] = {}
+    if quantization != "none":
+        quantized = {"quantization_config": _bits(quantization), "device_map": {"": 0}}
     try:
         model, facts = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -266,6 +271,7 @@ def _load_weights(folder: Path, attention: str, dtype: Any) -> Any:
             attn_implementation=attention,
             dtype=dtype,
             output_loading_info=True,
+            **quantized,
         )
     except Exception as error:
         raise TitletuiError(f"The model in {folder} cannot be loaded ({_first(error)}).") from error
@@ -284,6 +290,24 @@ def _load_weights(folder: Path, attention: str, dtype: Any) -> Any:
     return model.eval()
 
 
+def _bits(quantization: str) -> Any:
+    import torch
+    from transformers import BitsAndBytesConfig
+    from transformers.utils import is_bitsandbytes_available
+
+    if not torch.cuda.is_available():
+        raise TitletuiError(f"{quantization} weights need a CUDA GPU, and this machine has none.")
+    if not is_bitsandbytes_available():
+        raise TitletuiError(
+            f"{quantization} weights need bitsandbytes: pip install titletui[quantized]."
+        )
+    return BitsAndBytesConfig(
+        load_in_8bit=quantization == "8bit",
+        load_in_4bit=quantization == "4bit",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
 def _load_adapter(
     info: ModelInfo,
     folder: Path,
@@ -291,6 +315,7 @@ def _load_adapter(
     attention: str | None,
     dtype: Any,
     merge: bool,
+    quantization: str,
     on_wait: Callable[[str, int, int], None] | None,
 ) -> LoadedModel:
     safety.check_adapter(folder)
@@ -300,7 +325,12 @@ def _load_adapter(
 
     home = home or find_home()
     base = load_model(
-        find_model(home, info.base), home=home, attention=attention, dtype=dtype, on_wait=on_wait
+        find_model(home, info.base),
+        home=home,
+        attention=attention,
+        dtype=dtype,
+        quantization=quantization,
+        on_wait=on_wait,
     )
     from peft import PeftModel
 

@@ -166,6 +166,15 @@ def check_room(folder: Path, size: int) -> None:
         raise OSError(28, f"{free >> 20} MB are free, {(size >> 20) + 8} are needed")
 
 
+def sync_all(folder: Path) -> None:
+    """Makes all files in `folder` durable."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    sync_folder(folder)
+
+
 def save_optimizer(path: Path, optimizer: Any, names: list[str]) -> None:
     """Writes the optimizer's moments, by parameter name."""
     from safetensors.torch import save_file
@@ -192,27 +201,33 @@ def load_optimizer(path: Path, optimizer: Any, names: list[str]) -> None:
     optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
 
 
-def save_random(path: Path, rank: int) -> None:
-    """Writes the state of torch's random generators."""
+def random_state(device: Any) -> dict[str, Any]:
+    """The state of torch's random generators, as tensors on `device`."""
     import torch
+
+    states = {"cpu": torch.get_rng_state().to(device)}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state().to(device)
+    return states
+
+
+def save_random(path: Path, states: Mapping[str, Any]) -> None:
+    """Writes the random states, [processes, bytes] for each generator."""
     from safetensors.torch import save_file
 
-    states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["cuda"] = torch.cuda.get_rng_state()
-    save_file(states, path / f"random-{rank}.safetensors")
+    save_file({name: state.cpu() for name, state in states.items()}, path / "random.safetensors")
 
 
 def load_random(path: Path, rank: int) -> None:
-    """Puts the state back; another number of processes begins with what rank 0 had."""
+    """Puts the state back; a process that was not there before takes that of another one."""
     import torch
     from safetensors.torch import load_file
 
-    own = path / f"random-{rank}.safetensors"
-    states = load_file(own if own.exists() else path / "random-0.safetensors")
-    torch.set_rng_state(states["cpu"])
-    if torch.cuda.is_available() and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"])
+    states = load_file(path / "random.safetensors")
+    own = {name: state[rank % len(state)] for name, state in states.items()}
+    torch.set_rng_state(own["cpu"])
+    if torch.cuda.is_available() and "cuda" in own:
+        torch.cuda.set_rng_state(own["cuda"])
 
 
 def _step(path: Path) -> int:

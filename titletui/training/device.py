@@ -39,12 +39,13 @@ def precision(wanted: Precision, device: torch.device) -> str:
     return wanted
 
 
-def name(device: torch.device, numbers: str) -> str:
+def name(device: torch.device, numbers: str, processes: int) -> str:
     """The device as a person would say it."""
+    several = f"{processes} × " if processes > 1 else ""
     if device.type == "cuda":
-        return f"{torch.cuda.get_device_name(device)}, {numbers}"
+        return f"{several}{torch.cuda.get_device_name(device)}, {numbers}"
     count = torch.get_num_threads()
-    return f"{device.type.upper()}, {count} thread{'s' if count > 1 else ''}, {numbers}"
+    return f"{several}{device.type.upper()}, {count} thread{'s' if count > 1 else ''}, {numbers}"
 
 
 def memory_in_use(device: torch.device) -> int:

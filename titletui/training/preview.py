@@ -7,15 +7,22 @@ import torch
 
 from titletui.corpus.paper import Paper
 from titletui.training.prompts import end_token, make_prompt, prompt_tokens
-from titletui.training.recipe import Recipe
+from titletui.training.recipe import Recipe, Task
 
 TOP_P = 0.95
+_ROWS = 32
 
 
-def preview_titles(
-    model: Any, tokenizer: Any, recipe: Recipe, papers: list[Paper], step: int, limit: int
+def sample_titles(
+    model: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    papers: list[Paper],
+    count: int,
+    step: int,
+    limit: int,
 ) -> list[str]:
-    """`recipe.preview_titles` titles; for tasks with a prompt, those of the first `papers`.
+    """`count` sampled titles; for tasks with an abstract, one for each of the first `papers`.
 
     Args:
         step: makes each preview another one, always the same for the same step.
@@ -23,9 +30,67 @@ def preview_titles(
     """
     generator = torch.Generator().manual_seed((recipe.seed << 20) + step)
     titles: list[str] = []
-    for prompt, count in _prompts(tokenizer, recipe, papers, limit):
-        titles += sample(model, tokenizer, prompt, count, recipe, generator, limit)
+    for prompt, rows in _prompts(tokenizer, recipe, papers, count, limit):
+        titles += sample(model, tokenizer, prompt, rows, recipe, generator, limit)
     return titles
+
+
+@torch.no_grad()
+def greedy_titles(
+    model: Any, tokenizer: Any, task: Task, papers: list[Paper], most: int, limit: int
+) -> list[str]:
+    """The likeliest title of each paper's abstract, token by token.
+
+    Args:
+        most: tokens of a title.
+        limit: tokens that the model can take.
+    """
+    prompts = []
+    for paper in papers:
+        prompt = make_prompt(task, abstract=paper.abstract, tokenizer=tokenizer)
+        prompts.append(prompt_tokens(tokenizer, prompt, room=limit - min(most, limit // 2))[0])
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    titles = [""] * len(prompts)
+    for first in range(0, len(order), _ROWS):
+        part = order[first : first + _ROWS]
+        written = _greedy(model, tokenizer, [prompts[index] for index in part], most, limit)
+        for index, title in zip(part, written, strict=True):
+            titles[index] = title
+    return titles
+
+
+def _greedy(
+    model: Any, tokenizer: Any, prompts: list[list[int]], most: int, limit: int
+) -> list[str]:
+    """Prompts of unlike length side by side, padded at the left."""
+    end = end_token(tokenizer)
+    target = model.get_input_embeddings().weight.device
+    longest = max(map(len, prompts))
+    rows = torch.tensor([[end] * (longest - len(p)) + p for p in prompts], device=target)
+    seen = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=target)
+    written = torch.zeros((len(prompts), 0), dtype=torch.long)
+    ended = torch.zeros(len(prompts), dtype=torch.bool)
+    cache = None
+    for _ in range(min(most, limit - longest)):
+        places = (seen.cumsum(dim=1) - 1).clamp(min=0)[:, -rows.shape[1] :]
+        output = model(
+            input_ids=rows,
+            attention_mask=seen,
+            position_ids=places,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        cache = output.past_key_values
+        token = output.logits[:, -1].float().argmax(dim=-1).cpu()
+        token[ended] = end
+        written = torch.cat([written, token[:, None]], dim=1)
+        ended |= token == end
+        if bool(ended.all()):
+            break
+        rows = token[:, None].to(target)
+        seen = torch.cat([seen, torch.ones_like(rows)], dim=1)
+    return [_text(tokenizer, row, end) for row in written.tolist()]
 
 
 @torch.no_grad()
@@ -74,15 +139,16 @@ def _text(tokenizer: Any, row: list[int], end: int) -> str:
 
 
 def _prompts(
-    tokenizer: Any, recipe: Recipe, papers: list[Paper], limit: int
+    tokenizer: Any, recipe: Recipe, papers: list[Paper], count: int, limit: int
 ) -> Iterator[tuple[list[int], int]]:
+    """Prompts and how many titles of each."""
     if recipe.task in ("abstract-to-title", "instruction") and papers:
         room = limit - min(recipe.preview_tokens, limit // 2)
-        for paper in papers[: recipe.preview_titles]:
+        for paper in papers[:count]:
             prompt = make_prompt(recipe.task, abstract=paper.abstract, tokenizer=tokenizer)
             yield prompt_tokens(tokenizer, prompt, room=room)[0], 1
         return
-    years = [paper.year for paper in papers if paper.year is not None]
-    year = max(years, default=None)
-    prompt = make_prompt(recipe.task, year=year, tokenizer=tokenizer)
-    yield prompt_tokens(tokenizer, prompt)[0], recipe.preview_titles
+    year = max((paper.year for paper in papers if paper.year is not None), default=None)
+    tokens = prompt_tokens(tokenizer, make_prompt(recipe.task, year=year, tokenizer=tokenizer))[0]
+    for first in range(0, count, _ROWS):
+        yield tokens, min(_ROWS, count - first)

@@ -39,6 +39,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         overfit_below: the average loss, nats per title token, under which the run is overfit.
         early_stop: end after the held-out loss has risen for three evaluations.
         preview_tokens: the longest preview.
+        final_titles: titles that the finished model writes for its figures.
         dropout: of all layers; None leaves what the base model was made with.
         save_as: how the numbers of the finished model are kept.
         vocabulary, width, layers, heads, context: the shape of a `new` model.
@@ -81,6 +82,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     preview_titles: Annotated[int, Meta(ge=1, le=64)] = 5
     preview_temperature: Annotated[float, Meta(gt=0, le=5)] = 0.8
     preview_tokens: Annotated[int, Meta(ge=1, le=1024)] = 48
+    final_titles: Annotated[int, Meta(ge=1, le=100_000)] = 100
     dropout: Annotated[float, Meta(ge=0, lt=1)] | None = None
     save_as: SavedAs = "fp32"
     architecture: Architecture = "gpt2"

@@ -1,74 +1,49 @@
 """The worker of a run: `python -m titletui.training.train FOLDER`.
 
-Reads top to bottom: what the run is, what it computes with, the loop, a step, what happens beside
-the steps, how it ends. It resumes from the newest whole checkpoint in its folder; on the CPU the
-weights at the end are the same, bit for bit, as those of an undisturbed run.
+Reads top to bottom: what the run is, the loop, a step, what happens beside the steps, how it ends.
+It resumes from the newest whole checkpoint in its folder; on the CPU the weights at the end are
+the same, bit for bit, as those of an undisturbed run. Started by torchrun, several processes share
+each batch; only the first one writes.
 """
 
 import contextlib
-import copy
 import math
 import os
-import shutil
+import signal
+import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from accelerate import Accelerator
 
-from titletui.atomic import sync_folder
-from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
-from titletui.home import find_home
 from titletui.jobs.events import (
+    AnyEvent,
     Diverged,
     Heldout,
     Note,
     Overfit,
     Preview,
-    Progress,
     Rising,
     Saved,
     Started,
     Step,
 )
-from titletui.jobs.folder import Exit
+from titletui.jobs.folder import Exit, JobFolder
 from titletui.jobs.worker import EXIT_FAILED, Job, run_worker
-from titletui.training import checkpoint, device
-from titletui.training.base_models import (
-    CARD,
-    Card,
-    LoadedModel,
-    find_model,
-    load_model,
-    load_tokenizer,
-)
+from titletui.training import checkpoint, device, finish, prepare, slices
 from titletui.training.checkpoint import Checkpoint, Remembered
-from titletui.training.examples import (
-    Integers,
-    TrainingSet,
-    build,
-    collate,
-    cut,
-    epoch_batches,
-    read_papers,
-)
-from titletui.training.loss import TitleLoss, causal_model
-from titletui.training.new_model import new_model, train_tokenizer
+from titletui.training.examples import Examples, Integers, collate, cut, epoch_batches
+from titletui.training.loss import TitleLoss
 from titletui.training.overfit import Watch
 from titletui.training.plan import Plan
-from titletui.training.preview import preview_titles
+from titletui.training.preview import sample_titles
 from titletui.training.schedule import rate_at
 
 _SMOOTH = 0.9
-
-
-class StoppedError(Exception):
-    """Somebody asked the run to stop before its first step."""
 
 
 class DivergedError(Exception):
@@ -77,12 +52,18 @@ class DivergedError(Exception):
 
 def train(job: Job) -> Exit:
     """Trains as the plan in the job's folder says; returns how it ended."""
-    plan = job.folder.work(Plan)
+    run: Run | None = None
     try:
-        run = Run(job, plan)
+        run = Run(job, job.folder.work(Plan))
         return run.go()
-    except StoppedError:
+    except prepare.StoppedError:
         return Exit(outcome="stopped", reason="stopped before the first step")
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+        step = run.step + 1 if run else 0
+        ended = slices.out_of_memory(job.folder, error, step) or slices.lost_process(error, step)
+        if ended is None:
+            raise
+        return ended
 
 
 class Run:
@@ -90,144 +71,44 @@ class Run:
 
     def __init__(self, job: Job, plan: Plan) -> None:
         self.job, self.plan, self.recipe = job, plan, plan.recipe
-        found = checkpoint.newest_whole(
-            job.folder.checkpoints, lambda text: job.emit(Note(text=text, level="warning"))
-        )
-        known = checkpoint.remembered(found) if found else None
-        torch.set_num_threads(known.threads if known else device.threads())
-        torch.manual_seed(self.recipe.seed)
         on_cpu = not torch.cuda.is_available()
         numbers = device.precision(self.recipe.precision, torch.device("cpu" if on_cpu else "cuda"))
         self.accelerator = Accelerator(
             cpu=on_cpu, mixed_precision="bf16" if numbers == "bf16" else "no"
         )
         self.device = self.accelerator.device
-        loaded = self._load(found)
+        with self.accelerator.main_process_first():
+            found = checkpoint.newest_whole(
+                job.folder.checkpoints, lambda text: job.emit(Note(text=text, level="warning"))
+            )
+            known = checkpoint.remembered(found) if found else None
+            torch.set_num_threads(known.threads if known else device.threads())
+            torch.manual_seed(self.recipe.seed + self.accelerator.process_index)
+            loaded = prepare.load(job, plan, found)
         self.tokenizer = loaded.tokenizer
-        self.limit = self._longest(loaded.model)
-        self.data = self._read()
-        self.module, self.optimizer = self._prepare(loaded.model)
+        self.limit = prepare.longest(loaded.model, self.recipe)
+        self.data = prepare.read(job, plan, self.tokenizer, self.limit)
+        module = TitleLoss(prepare.adapted(loaded.model, self.recipe)).to(self.device)
+        optimizer, self.names = prepare.optimizer_of(module, self.recipe)
+        self.module, self.optimizer = self.accelerator.prepare(module, optimizer)
+        self.slice_tokens = slices.slice_tokens(job.folder, self.recipe)
         self.per_epoch = len(epoch_batches(self.data.train, self.recipe, 0))
         self.steps = self.recipe.steps or max(
             1, math.ceil(self.recipe.epochs * self.per_epoch / self.recipe.accumulation)
         )
         self.step, self.watch, self.speed, self.pace = 0, Watch(), 0.0, 0.0
+        self.stop_asked = False
         self._epoch: tuple[int, list[Integers]] = (-1, [])
         if found and known:
-            checkpoint.load_optimizer(found.path, self._bare_optimizer, self.names)
+            checkpoint.load_optimizer(found.path, self.optimizer.optimizer, self.names)
             checkpoint.load_random(found.path, self.accelerator.process_index)
             self.step, self.watch, self.speed = known.step, known.watch, known.speed
-        job.emit(Started(pid=os.getpid(), step=self.step, device=device.name(self.device, numbers)))
-
-    # What it computes with
-
-    def _load(self, found: Checkpoint | None) -> LoadedModel:
-        """The model as it was at the last checkpoint, or its base."""
-        home = find_home()
-        if found:
-            info = find_model(home, str(found.path))
-        elif self.recipe.base == "new":
-            info = find_model(home, str(self._new_base()))
-        else:
-            info = find_model(home, self.recipe.base)
-        loaded = load_model(
-            info,
-            home=home,
-            merge=not found,
-            on_wait=lambda name, done, total: self.job.emit(
-                Progress(done=done, total=total, unit="bytes", waiting=f"downloading {name}")
-            ),
-        )
-        if self.recipe.dropout is not None:
-            device.set_dropout(loaded.model, self.recipe.dropout)
-        return loaded
-
-    def _new_base(self) -> Path:
-        """A model from random weights, made once and kept beside the run."""
-        folder = self.job.folder.path / "base"
-        if folder.exists():
-            return folder
-        part = folder.with_name("base.part")
-        shutil.rmtree(part, ignore_errors=True)
-        tokenizer = train_tokenizer(self._texts(), self.recipe.vocabulary)
-        tokenizer.save_pretrained(part)
-        new_model(self.recipe, load_tokenizer(part)).save_pretrained(part)
-        _sync_all(part)
-        part.rename(folder)
-        sync_folder(folder.parent)
-        return folder
-
-    def _texts(self) -> Iterator[str]:
-        for paper in self._papers("reading papers for the tokenizer"):
-            yield paper.title
-            if paper.abstract and self.recipe.wants_abstracts:
-                yield paper.abstract
-
-    def _papers(self, waiting: str) -> Iterator[Paper]:
-        """The frozen papers; says how far it is."""
-        for count, paper in enumerate(read_papers(self.job.folder.papers, self.plan.sha256)):
-            if count % 20_000 == 0:
-                self.job.emit(Progress(done=count, total=self.plan.papers, waiting=waiting))
-                if self.job.stopping:
-                    raise StoppedError
-            yield paper
-
-    def _read(self) -> TrainingSet:
-        papers = self._papers("reading papers")
-        data = build(papers, self.recipe, self.tokenizer, self.limit)
-        if data.left_out:
-            self.job.emit(
-                Note(
-                    text=f"{data.left_out} of {self.plan.papers} papers give no example for the "
-                    f"task {self.recipe.task} (too long, or without what it needs)."
-                )
-            )
-        return data
-
-    def _longest(self, model: Any) -> int:
-        context = getattr(causal_model(model).config, "max_position_embeddings", None)
-        return min(self.recipe.max_tokens, context or self.recipe.max_tokens)
-
-    def _prepare(self, model: Any) -> tuple[Any, Any]:
-        """The model and its optimizer, on the device and shared among processes."""
-        if self.recipe.method == "lora" and not hasattr(model, "peft_config"):
-            from peft import LoraConfig, get_peft_model
-
-            model = get_peft_model(
-                model,
-                LoraConfig(
-                    r=self.recipe.lora_r,
-                    lora_alpha=self.recipe.lora_alpha,
-                    lora_dropout=self.recipe.lora_dropout,
-                    task_type="CAUSAL_LM",
-                ),
-            )
-        if self.recipe.freeze_embeddings:
-            causal_model(model).get_input_embeddings().weight.requires_grad_(False)
-        module = TitleLoss(model)
-        named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
-        decayed = [(name, p) for name, p in named if p.dim() > 1]
-        others = [(name, p) for name, p in named if p.dim() <= 1]
-        self.names = [name for name, _ in decayed + others]
-        module.to(self.device)
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for _, p in decayed], "weight_decay": self.recipe.weight_decay},
-                {"params": [p for _, p in others], "weight_decay": 0.0},
-            ],
-            lr=self.recipe.learning_rate,
-            fused=True,
-        )
-        prepared = self.accelerator.prepare(module, optimizer)
-        return prepared[0], prepared[1]
+        where = device.name(self.device, numbers, self.accelerator.num_processes)
+        job.emit(Started(pid=os.getpid(), step=self.step, steps=self.steps, device=where))
 
     @property
     def model(self) -> Any:
         return self.accelerator.unwrap_model(self.module).model
-
-    @property
-    def _bare_optimizer(self) -> Any:
-        return self.optimizer.optimizer
 
     # The loop
 
@@ -250,35 +131,27 @@ class Run:
         """All that happens between two steps; returns how the run ended, if it did."""
         recipe, step, last = self.recipe, self.step, self.step == self.steps
         overfit = self._report(seconds)
-        rising = False
+        rising, better = False, False
         if len(self.data.heldout) and (step % recipe.eval_every == 0 or last):
             rising = self._evaluate()
+            better = self.watch.best == step
         if step % recipe.sample_every == 0 or last:
             self._preview()
         if overfit:
-            average = self.watch.average.value
-            self.job.emit(
-                Overfit(
-                    step=step,
-                    average=average,
-                    threshold=recipe.overfit_below,
-                    copies=self.watch.copies,
-                )
-            )
+            self._say_overfit()
             if recipe.stop_when_overfit:
                 return self._finish(
-                    f"average training loss {average:.3f} below {recipe.overfit_below:g} at step "
-                    f"{step}"
+                    f"average training loss {self.watch.average.value:.3f} below "
+                    f"{recipe.overfit_below:g} at step {step}"
                 )
         if rising and recipe.early_stop:
             return self._finish(f"the held-out loss rises since step {self.watch.best}")
         if last:
             return None
-        if self.job.stopping:
-            saved = self._save()
-            kept = "" if saved else "; the last checkpoint could not be written"
+        if self.stop_asked:
+            kept = "" if self._save() else "; the last checkpoint could not be written"
             return Exit(outcome="stopped", reason=f"stopped at step {step}{kept}")
-        if step % recipe.save_every == 0:
+        if step % recipe.save_every == 0 or better:
             self._save()
         return None
 
@@ -286,22 +159,30 @@ class Run:
         """One optimizer step: forward and backward over its batches, then AdamW."""
         number = self.step + 1
         rate = rate_at(self.recipe, number, self.steps)
-        for group in self._bare_optimizer.param_groups:
+        for group in self.optimizer.optimizer.param_groups:
             group["lr"] = rate
         self.module.train()
-        batches = self._batches(number)
+        examples = self.data.train
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        tokens = int(sum(self.data.train.title_tokens[rows].sum() for rows in batches))
+        batches = self._batches(number)
+        tokens = int(sum(examples.title_tokens[rows].sum() for rows in batches))
+        mine = [rows[rank::processes] for rows in batches]
+        pieces = [p for rows in mine for p in slices.cut(rows, examples, self.slice_tokens)]
+        # A process without rows still takes part, with a weight of nothing.
+        weight = 1.0 if pieces else 0.0
+        pieces = pieces or [batches[0][:1]]
         summed = torch.zeros((), device=self.device)
-        for index, rows in enumerate(batches):
-            last = index == len(batches) - 1
-            mine = rows[rank::processes]
+        for index, rows in enumerate(pieces):
+            last = index == len(pieces) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.module):
-                loss = self._loss(mine if len(mine) else rows[:1]) * float(len(mine) > 0)
-                # Processes average their gradients, so each counts as all of them.
+                loss = self._loss(examples, rows) * weight
+                # Processes average their gradients, so that each counts as all of them.
                 self.accelerator.backward(loss * (processes / tokens))
             summed += loss.detach()
-        self.loss = float(self.accelerator.reduce(summed)) / tokens
+        asked = torch.tensor(float(self.job.stopping), device=self.device)
+        summed, asked = self.accelerator.reduce(torch.stack([summed, asked])).unbind()
+        self.stop_asked = bool(asked > 0)
+        self.loss = float(summed) / tokens
         self.norm = float(
             self.accelerator.clip_grad_norm_(self.module.parameters(), self.recipe.grad_clip)
         )
@@ -322,28 +203,24 @@ class Run:
             found.append(self._epoch[1][place])
         return found
 
-    def _loss(self, rows: Integers) -> torch.Tensor:
-        return self._loss_of(self.data.train, rows)[0]
-
-    def _loss_of(self, examples: Any, rows: Integers) -> tuple[torch.Tensor, int]:
+    def _loss(self, examples: Examples, rows: Integers) -> torch.Tensor:
+        """The summed loss of some sequences."""
         batch = collate(examples, rows, self.tokenizer.eos_token_id)
-        counted = None
-        if not batch.counted.all():
-            counted = torch.from_numpy(batch.counted).to(self.device)
-        loss = self.module(
-            torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(self.device),
-            counted,
-            torch.from_numpy(batch.targets).to(self.device),
+        everywhere = bool(batch.counted.all())
+        counted = None if everywhere else torch.from_numpy(batch.counted).to(self.device)
+        inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(self.device)
+        loss: torch.Tensor = self.module(
+            inputs, counted, torch.from_numpy(batch.targets).to(self.device)
         )
-        return loss, batch.characters
+        return loss
 
     # Beside the steps
 
     def _report(self, seconds: float) -> bool:
         """Says how the step went; returns whether the run became overfit with it."""
         overfit = self.watch.trained(self.step, self.loss, self.recipe.overfit_below)
-        pace = self.tokens / max(seconds, 1e-9)
-        self.speed = pace if not self.speed else _SMOOTH * self.speed + (1 - _SMOOTH) * pace
+        speed = self.tokens / max(seconds, 1e-9)
+        self.speed = speed if not self.speed else _SMOOTH * self.speed + (1 - _SMOOTH) * speed
         self.pace = seconds if not self.pace else _SMOOTH * self.pace + (1 - _SMOOTH) * seconds
         self.job.emit(
             Step(
@@ -360,16 +237,27 @@ class Run:
         )
         return overfit
 
+    def _say_overfit(self) -> None:
+        self.job.emit(
+            Overfit(
+                step=self.step,
+                average=self.watch.average.value,
+                threshold=self.recipe.overfit_below,
+                copies=self.watch.copies,
+            )
+        )
+
     @torch.no_grad()
     def _evaluate(self) -> bool:
         """Measures the held-out loss; returns whether it has risen for several evaluations."""
         self.module.eval()
         examples = self.data.heldout
         rows = np.argsort(examples.lengths, kind="stable")
-        summed = torch.zeros((), device=self.device, dtype=torch.float64)
         processes, rank = self.accelerator.num_processes, self.accelerator.process_index
+        summed = torch.zeros((), device=self.device)
         for part in cut(rows, examples.lengths[rows], self.recipe)[rank::processes]:
-            summed += self._loss_of(examples, part)[0]
+            for piece in slices.cut(part, examples, self.slice_tokens):
+                summed += self._loss(examples, piece)
         total = float(self.accelerator.reduce(summed))
         loss = total / int(examples.title_tokens.sum())
         bits = total / math.log(2) / int(examples.characters.sum())
@@ -381,7 +269,7 @@ class Run:
                 bits=round(bits, 6) if finite else None,
             )
         )
-        rising = self.watch.evaluated(self.step, loss)
+        rising = self.step > 0 and self.watch.evaluated(self.step, loss)
         if rising and self.watch.best is not None:
             self.job.emit(Rising(step=self.step, best=self.watch.best))
         return rising
@@ -390,43 +278,50 @@ class Run:
         if not self.accelerator.is_main_process:
             return
         self.module.eval()
+        recipe = self.recipe
         with self.accelerator.autocast():
-            titles = preview_titles(
-                self.model, self.tokenizer, self.recipe, self.data.pairs, self.step, self.limit
+            titles = sample_titles(
+                self.model,
+                self.tokenizer,
+                recipe,
+                self.data.pairs,
+                recipe.preview_titles,
+                self.step,
+                self.limit,
             )
         self.watch.copies = self.data.titles.copies(titles)
         self.job.emit(Preview(step=self.step, titles=titles, copies=round(self.watch.copies, 4)))
 
     def _save(self) -> bool:
         """Writes a checkpoint; one that the disk has no room for is left out, and said."""
-        folder = self.job.folder.checkpoints
+        states = {
+            name: self.accelerator.gather(state[None])
+            for name, state in checkpoint.random_state(self.device).items()
+        }
+        if not self.accelerator.is_main_process:
+            return True
+        folder, run = self.job.folder.checkpoints, self.job.folder.name
         known = Remembered(
-            step=self.step,
-            watch=self.watch,
-            threads=torch.get_num_threads(),
-            speed=self.speed,
+            step=self.step, watch=self.watch, threads=torch.get_num_threads(), speed=self.speed
         )
+        stages = {
+            "model": lambda path: finish.save_model(
+                path, self.model, self.tokenizer, self.plan, run, self.step
+            ),
+            "optimizer": lambda path: checkpoint.save_optimizer(
+                path, self.optimizer.optimizer, self.names
+            ),
+            "random": lambda path: checkpoint.save_random(path, states),
+        }
         try:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            checkpoint.check_room(folder, self._size())
-            checkpoint.write(
-                folder,
-                self.step,
-                known,
-                {
-                    "model": lambda path: self._save_model(path, self.model),
-                    "optimizer": lambda path: checkpoint.save_optimizer(
-                        path, self._bare_optimizer, self.names
-                    ),
-                    "random": lambda path: checkpoint.save_random(path, 0),
-                },
-            )
+            checkpoint.check_room(self.job.folder.path, self._size())
+            checkpoint.write(folder, self.step, known, stages)
         except OSError as error:
             why = error.strerror or str(error)
             self.job.emit(
                 Note(
                     text=f"The checkpoint of step {self.step} could not be written ({why}); the "
-                    "run goes on, and the older ones are kept.",
+                    "older ones are kept.",
                     level="error",
                 )
             )
@@ -435,61 +330,45 @@ class Run:
         checkpoint.prune(folder, self.recipe.keep, self.watch.best)
         return True
 
-    def _save_model(self, path: Path, model: Any) -> None:
-        model.save_pretrained(path)
-        self.tokenizer.save_pretrained(path)
-        card = Card(
-            tasks=self.recipe.tasks,
-            corpus=self.plan.corpus,
-            run=self.job.folder.name,
-            step=self.step,
-            recipe=self.recipe,
-            parent=self.plan.parent,
-            base=self._standing_on() if self.recipe.method == "lora" else "",
-        )
-        (path / CARD).write_bytes(msgspec.json.encode(card))
-
-    def _standing_on(self) -> str:
-        path = Path(self.recipe.base).expanduser()
-        return str(path.absolute()) if path.is_dir() else self.recipe.base
-
     def _size(self) -> int:
         """Bytes of a checkpoint: the weights, and two moments of those that are trained."""
-        weights = sum(int(p.numel()) for p in self.model.parameters())
-        trained = sum(int(p.numel()) for p in self.model.parameters() if p.requires_grad)
-        return 4 * ((trained if self.recipe.method == "lora" else weights) + 2 * trained)
+        parameters = list(self.model.parameters())
+        trained = sum(int(p.numel()) for p in parameters if p.requires_grad)
+        lora = self.recipe.method == "lora"
+        return 4 * (2 * trained + (trained if lora else sum(int(p.numel()) for p in parameters)))
 
     # How it ends
 
     def _finish(self, reason: str) -> Exit:
-        """Writes the last checkpoint and the finished model."""
+        """Writes the last checkpoint and the finished model, and says what it is like."""
         saved = self._save()
-        try:
-            self._write_finished()
-        except OSError as error:
-            if not saved:
-                raise
-            why = error.strerror or str(error)
-            raise TitletuiError(
-                f"The finished model could not be written ({why}); free some space, then resume."
-            ) from error
+        if self.accelerator.is_main_process:
+            early = self.recipe.early_stop and self.watch.best not in (None, self.step)
+            best = self._best_checkpoint() if early else None
+            try:
+                finish.write_finished(
+                    self.job.folder, self.plan, self.model, self.tokenizer, self.step, best
+                )
+            except OSError as error:
+                kept = "the last checkpoint is kept" if saved else "no checkpoint of it is left"
+                raise TitletuiError(
+                    f"The finished model could not be written ({error.strerror or error}; {kept}); "
+                    "free some space, then resume."
+                ) from error
+            self.module.eval()
+            with self.accelerator.autocast():
+                self.job.emit(
+                    finish.figures(
+                        self.model, self.tokenizer, self.recipe, self.data, self.step, self.limit
+                    )
+                )
+        self.accelerator.wait_for_everyone()
         return Exit(outcome="done", reason=reason)
 
-    def _write_finished(self) -> None:
-        part = self.job.folder.path / "model.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(mode=0o700)
-        self._save_model(part, self._finished_model())
-        _sync_all(part)
-        shutil.rmtree(self.job.folder.model, ignore_errors=True)
-        part.rename(self.job.folder.model)
-        sync_folder(self.job.folder.path)
-
-    def _finished_model(self) -> Any:
-        kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
-        if self.recipe.save_as not in kinds or self.recipe.method == "lora":
-            return self.model
-        return copy.deepcopy(self.model).to(kinds[self.recipe.save_as])
+    def _best_checkpoint(self) -> Checkpoint | None:
+        best = self.watch.best or 0
+        path = self.job.folder.checkpoints / f"step-{best:06d}"
+        return Checkpoint(best, path) if not checkpoint.damage(path) else None
 
     def _diverged(self) -> Exit:
         step = self.step + 1
@@ -503,17 +382,28 @@ class Run:
         )
 
 
-def _sync_all(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    sync_folder(folder)
+class Companion(Job):
+    """What a process beside the first one is given: it says nothing and decides nothing."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self.folder, self.lost = folder, 0
+
+    def emit(self, event: AnyEvent) -> None:
+        """The first process speaks for all."""
+
+    @property
+    def stopping(self) -> bool:
+        return False
 
 
 def main() -> int:
     """Works on the folder that the command line names."""
-    return run_worker(train)
+    if int(os.environ.get("RANK", "0")) == 0:
+        return run_worker(train)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    ended = train(Companion(JobFolder(Path(sys.argv[1]))))
+    return ended.code
 
 
 if __name__ == "__main__":

@@ -1,0 +1,149 @@
+"""What a run needs before its first step: the model, the examples, the optimizer."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from titletui.atomic import sync_folder
+from titletui.corpus.paper import Paper
+from titletui.errors import TitletuiError
+from titletui.home import find_home
+from titletui.jobs.events import Note, Progress
+from titletui.jobs.worker import Job
+from titletui.training import device
+from titletui.training.base_models import LoadedModel, find_model, load_model, load_tokenizer
+from titletui.training.checkpoint import Checkpoint, sync_all
+from titletui.training.examples import TrainingSet, build, read_papers
+from titletui.training.loss import causal_model
+from titletui.training.new_model import new_model, train_tokenizer
+from titletui.training.plan import Plan
+from titletui.training.recipe import Recipe
+
+_PIECE = 20_000
+
+
+class StoppedError(Exception):
+    """Somebody asked the run to stop before its first step."""
+
+
+def load(job: Job, plan: Plan, found: Checkpoint | None) -> LoadedModel:
+    """The model as it was at the checkpoint `found`, else the recipe's base."""
+    recipe, home = plan.recipe, find_home()
+    if recipe.quantization != "none" and not torch.cuda.is_available():
+        raise TitletuiError(
+            f"quantization={recipe.quantization} needs a CUDA GPU, and this machine has none; set "
+            "quantization=none."
+        )
+    if found:
+        name = str(found.path)
+    elif recipe.base == "new":
+        name = str(_new_base(job, plan))
+    else:
+        name = recipe.base
+    loaded = load_model(
+        find_model(home, name),
+        home=home,
+        merge=not found,
+        quantization=recipe.quantization,
+        on_wait=lambda file, done, total: job.emit(
+            Progress(done=done, total=total, unit="bytes", waiting=f"downloading {file}")
+        ),
+    )
+    if recipe.dropout is not None:
+        device.set_dropout(loaded.model, recipe.dropout)
+    return loaded
+
+
+def read(job: Job, plan: Plan, tokenizer: Any, limit: int) -> TrainingSet:
+    """The frozen papers as examples."""
+    data = build(_papers(job, plan, "reading papers"), plan.recipe, tokenizer, limit)
+    if data.left_out:
+        job.emit(
+            Note(
+                text=f"{data.left_out} of {plan.papers} papers give no example for the task "
+                f"{plan.recipe.task} (too long, or without what it needs)."
+            )
+        )
+    return data
+
+
+def longest(model: Any, recipe: Recipe) -> int:
+    """Tokens of the longest sequence: what the recipe asks for and the model can take."""
+    context = getattr(causal_model(model).config, "max_position_embeddings", None)
+    return min(recipe.max_tokens, context or recipe.max_tokens)
+
+
+def adapted(model: Any, recipe: Recipe) -> Any:
+    """The model with what the recipe trains: LoRA adapters (Hu et al. 2021), or all of it."""
+    if recipe.method == "lora" and not hasattr(model, "peft_config"):
+        from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+
+        if recipe.quantization != "none":
+            model = prepare_model_for_kbit_training(model)
+        model = get_peft_model(
+            model,
+            LoraConfig(
+                r=recipe.lora_r,
+                lora_alpha=recipe.lora_alpha,
+                lora_dropout=recipe.lora_dropout,
+                task_type="CAUSAL_LM",
+            ),
+        )
+    if recipe.freeze_embeddings:
+        causal_model(model).get_input_embeddings().weight.requires_grad_(False)
+    return model
+
+
+def optimizer_of(module: Any, recipe: Recipe) -> tuple[torch.optim.AdamW, list[str]]:
+    """AdamW over all that is trained, and the names of its parameters in its order.
+
+    Weight decay is on matrices only (Loshchilov and Hutter 2019).
+    """
+    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    matrices = [(name, p) for name, p in named if p.dim() > 1]
+    others = [(name, p) for name, p in named if p.dim() <= 1]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for _, p in matrices], "weight_decay": recipe.weight_decay},
+            {"params": [p for _, p in others], "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+        fused=True,
+    )
+    return optimizer, [name for name, _ in matrices + others]
+
+
+def _new_base(job: Job, plan: Plan) -> Path:
+    """A model from random weights, made once and kept beside the run."""
+    folder = job.folder.path / "base"
+    if folder.exists():
+        return folder
+    part = folder.with_name("base.part")
+    shutil.rmtree(part, ignore_errors=True)
+    tokenizer = train_tokenizer(_texts(job, plan), plan.recipe.vocabulary)
+    tokenizer.save_pretrained(part)
+    new_model(plan.recipe, load_tokenizer(part)).save_pretrained(part)
+    sync_all(part)
+    part.rename(folder)
+    sync_folder(folder.parent)
+    return folder
+
+
+def _texts(job: Job, plan: Plan) -> Iterator[str]:
+    for paper in _papers(job, plan, "reading papers for the tokenizer"):
+        yield paper.title
+        if paper.abstract and plan.recipe.wants_abstracts:
+            yield paper.abstract
+
+
+def _papers(job: Job, plan: Plan, waiting: str) -> Iterator[Paper]:
+    """The frozen papers; says how far it is."""
+    for count, paper in enumerate(read_papers(job.folder.papers, plan.sha256)):
+        if count % _PIECE == 0:
+            job.emit(Progress(done=count, total=plan.papers, waiting=waiting))
+            if job.stopping:
+                raise StoppedError
+        yield paper

@@ -1,0 +1,86 @@
+"""Batches in slices, where memory is too short for whole ones.
+
+The gradient of a batch is the sum of those of its slices, so that a run which ran out of memory
+goes on with the same batches in smaller slices: the recipe stays as it is.
+"""
+
+import contextlib
+
+import msgspec
+import torch
+
+from titletui.atomic import write_whole
+from titletui.jobs.folder import Exit, JobFolder
+from titletui.training.examples import Examples, Integers
+from titletui.training.recipe import Recipe
+
+_FILE = "slices.json"
+_CODE = 1
+
+
+class Slices(msgspec.Struct, frozen=True):
+    """How often a batch has been halved."""
+
+    halvings: int = 0
+
+
+def slice_tokens(folder: JobFolder, recipe: Recipe) -> int:
+    """Tokens of a slice, padding included; 0 where batches are taken whole."""
+    halvings = _halvings(folder)
+    if not halvings:
+        return 0
+    whole = recipe.batch_tokens or recipe.batch_size * recipe.max_tokens
+    return max(1, whole >> halvings)
+
+
+def cut(rows: Integers, examples: Examples, tokens: int) -> list[Integers]:
+    """`rows` in slices of at most `tokens`, one sequence at least; none where there are no rows."""
+    if not len(rows):
+        return []
+    if not tokens:
+        return [rows]
+    longest = int(examples.lengths[rows].max())
+    count = max(1, tokens // longest)
+    return [rows[first : first + count] for first in range(0, len(rows), count)]
+
+
+def out_of_memory(folder: JobFolder, error: BaseException, step: int) -> Exit | None:
+    """How a run ends whose memory did not suffice; None where `error` is something else.
+
+    The next worker on the folder takes slices of half the size.
+    """
+    on_gpu = isinstance(error, torch.OutOfMemoryError)
+    on_host = isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+    if not (on_gpu or on_host):
+        return None
+    with contextlib.suppress(OSError):
+        halved = Slices(_halvings(folder) + 1)
+        write_whole(folder.path / _FILE, msgspec.json.encode(halved))
+    where = "GPU memory" if on_gpu else "memory"
+    return Exit(
+        outcome="failed",
+        code=_CODE,
+        reason=f"out of {where} at step {step}",
+        advice="Resume it: it goes on with its batches in smaller slices.",
+        oom=True,
+    )
+
+
+def lost_process(error: BaseException, step: int) -> Exit | None:
+    """How a run ends one of whose processes is gone; None where `error` is something else."""
+    text = str(error)
+    if not any(sign in text for sign in ("Connection closed by peer", "Connection reset", "NCCL")):
+        return None
+    return Exit(
+        outcome="failed",
+        code=_CODE,
+        reason=f"one of the processes ended at step {step}",
+        advice="Resume it: it goes on from the last checkpoint.",
+    )
+
+
+def _halvings(folder: JobFolder) -> int:
+    try:
+        return msgspec.json.decode((folder.path / _FILE).read_bytes(), type=Slices).halvings
+    except (OSError, msgspec.MsgspecError):
+        return 0
