@@ -6,6 +6,7 @@ transaction: a job that is cut off goes on there.
 
 import itertools
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 
 from titletui.corpus.begin import begin
 from titletui.corpus.formats import Bad, PaperReader, data_ending
+from titletui.corpus.marks import forget_mark, read_mark, write_mark
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import Added, CorpusStore
 from titletui.home import Home, checked_name, find_home
@@ -116,7 +118,7 @@ def import_file(job: Job) -> Exit:
                 return Exit(outcome="stopped", reason=f"stopped after {place.read:,} papers")
         job.emit(_progress(place, reader, time.monotonic() - began, already))
         _say_what_was_bad(job, place)
-        store.set_mark(source.corpus, _MARK, None)
+        forget_mark(store, source.corpus, _MARK)
     return Exit(outcome="done")
 
 
@@ -156,12 +158,12 @@ def _store(
         told=[*place.told, *bad][:_BAD_TOLD],
     )
 
-    def mark(added: Added) -> bytes:
+    def remember(connection: sqlite3.Connection, number: int, added: Added) -> None:
         nonlocal ahead
         ahead = msgspec.structs.replace(ahead, added=place.added + added)
-        return msgspec.json.encode(ahead)
+        write_mark(connection, number, _MARK, msgspec.json.encode(ahead))
 
-    store.add(source.corpus, papers, mark=(_MARK, mark))
+    store.add(source.corpus, papers, also=remember)
     return ahead
 
 
@@ -169,7 +171,7 @@ def _place(store: CorpusStore, source: Source) -> _Place:
     """Where an earlier import of the same file stopped, or its beginning."""
     about = Path(source.path).stat()
     identity = f"{source.path} {about.st_size} {about.st_mtime_ns}"
-    remembered = store.mark(source.corpus, _MARK)
+    remembered = read_mark(store, source.corpus, _MARK)
     if remembered is not None:
         place = msgspec.json.decode(remembered, type=_Place)
         if place.identity == identity:

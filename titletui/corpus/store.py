@@ -43,6 +43,9 @@ _TITLES = """
 _ALL_TITLES = "SELECT key, title FROM papers WHERE key < ? ORDER BY key DESC LIMIT ?"
 
 
+Also = Callable[[sqlite3.Connection, int, Added], None]
+
+
 class CorpusSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One corpus in a list.
 
@@ -118,7 +121,7 @@ class CorpusStore:
 
     def corpora(self) -> list[CorpusSummary]:
         """All corpora, by name."""
-        with self._reading():
+        with self.reading():
             found = self._connection.execute(f"{_SUMMARY} ORDER BY name COLLATE NOCASE").fetchall()
             return [self._summary(row) for row in found]
 
@@ -128,7 +131,7 @@ class CorpusStore:
         Raises:
             UsageError: there is none.
         """
-        with self._reading():
+        with self.reading():
             row = self._connection.execute(f"{_SUMMARY} AND name = ?", (name,)).fetchone()
             if row is None:
                 raise self._unknown(name)
@@ -148,13 +151,7 @@ class CorpusStore:
                 (name, category, source, _now()),
             )
 
-    def add(
-        self,
-        name: str,
-        papers: Iterable[Paper],
-        *,
-        mark: tuple[str, Callable[[Added], bytes]] | None = None,
-    ) -> Added:
+    def add(self, name: str, papers: Iterable[Paper], *, also: Also | None = None) -> Added:
         """Puts papers into a corpus.
 
         A paper that is there already is overwritten only by one of a later datestamp; what it
@@ -162,52 +159,33 @@ class CorpusStore:
 
         Args:
             papers: stored 10,000 a transaction.
-            mark: a kind, and what makes the state that is remembered in the same transaction; all
-                papers go into one then.
+            also: writes more in the same transaction, given the connection, the corpus's number
+                and what was added; all papers go into one transaction then.
 
         Raises:
             UsageError: there is no such corpus.
         """
+        if also is not None:
+            return self._add(name, list(papers), also)
         total = Added()
         source = iter(papers)
-        while True:
-            batch = list(source if mark else itertools.islice(source, _BATCH))
-            if not batch and not mark:
-                return total
-            with self.writing():
-                number = self._number(name)
-                added = Keeper(self._connection).put(number, batch)
-                self._connection.execute(
-                    "UPDATE corpora SET papers = papers + ?, changes = changes + ?, updated = ? "
-                    "WHERE number = ?",
-                    (added.new, 1 if added.new or added.updated else 0, _now(), number),
-                )
-                if mark:
-                    self._set_mark(number, mark[0], mark[1](added))
-            total = total + added
-            if mark:
-                return total
+        while batch := list(itertools.islice(source, _BATCH)):
+            total = total + self._add(name, batch, None)
+        return total
 
-    def mark(self, name: str, kind: str) -> bytes | None:
-        """What `set_mark` or `add` remembered of that kind."""
-        with self._reading():
-            row = self._connection.execute(
-                "SELECT state FROM marks JOIN corpora ON number = corpus "
-                "WHERE name = ? AND kind = ?",
-                (name, kind),
-            ).fetchone()
-            return None if row is None else bytes(row[0])
-
-    def set_mark(self, name: str, kind: str, state: bytes | None) -> None:
-        """Remembers something about a corpus; None forgets it."""
-        with self.writing():
+    def _add(self, name: str, papers: list[Paper], also: Also | None) -> Added:
+        with self.writing() as connection:
             number = self._number(name)
-            if state is None:
-                self._connection.execute(
-                    "DELETE FROM marks WHERE corpus = ? AND kind = ?", (number, kind)
+            added = Keeper(connection).put(number, papers)
+            if added.new or added.updated:
+                connection.execute(
+                    "UPDATE corpora SET papers = papers + ?, changes = changes + 1, updated = ? "
+                    "WHERE number = ?",
+                    (added.new, _now(), number),
                 )
-            else:
-                self._set_mark(number, kind, state)
+            if also is not None:
+                also(connection, number, added)
+        return added
 
     def rename(self, old: str, new: str) -> None:
         """Gives a corpus another name.
@@ -260,7 +238,7 @@ class CorpusStore:
         Raises:
             UsageError: there is no such corpus.
         """
-        with self._reading():
+        with self.reading():
             number, papers, changes = self.numbers(name)
             return self._browser.page(
                 number, papers, changes, search=search, after=after, limit=limit
@@ -272,7 +250,7 @@ class CorpusStore:
         Raises:
             UsageError: it is in no corpus.
         """
-        with self._reading():
+        with self.reading():
             key = find_key(self._connection, plain_id(id))
             row = self._connection.execute(_PAPER, (key,)).fetchone()
             if row is None:
@@ -341,7 +319,7 @@ class CorpusStore:
         return row
 
     def _number(self, name: str) -> int:
-        with self._reading():
+        with self.reading():
             return self.numbers(name)[0]
 
     def _unknown(self, name: str) -> UsageError:
@@ -349,32 +327,26 @@ class CorpusStore:
         hint = f"there are: {', '.join(row[0] for row in known)}" if known else "there is none yet"
         return UsageError(f"There is no corpus named {name!r}; {hint}.")
 
-    def _set_mark(self, number: int, kind: str, state: bytes) -> None:
-        self._connection.execute(
-            "INSERT INTO marks VALUES (?, ?, ?) "
-            "ON CONFLICT (corpus, kind) DO UPDATE SET state = excluded.state",
-            (number, kind, state),
-        )
-
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a query, for the other modules of this room."""
-        with self._reading():
+        with self.reading():
             return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """All of the block in one transaction, or nothing of it."""
-        with self._reading():
+        with self.reading():
             if self.read_only:
                 raise TitletuiError(f"{self.path} was opened for reading only.")
             with transaction(self._connection):
                 yield self._connection
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time; errors of SQLite become sentences."""
         with self._lock:
             try:
-                yield
+                yield self._connection
             except sqlite3.OperationalError as error:
                 raise TitletuiError(_sentence(self.path, error)) from error
             except sqlite3.DatabaseError as error:
