@@ -28,6 +28,8 @@ from titletui.jobs.launch import worker_environment
 _LINE_LIMIT = 1 << 20
 _END_WITHIN = 1.0
 _KEPT_LINES = 12
+# Memory that was used goes back to the process, not to the system: a third quicker on a CPU.
+_ALLOCATION = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
 
 
 class GenerationClient:
@@ -160,7 +162,7 @@ class _Process:
             stderr=PIPE,
             limit=_LINE_LIMIT,
             start_new_session=True,
-            env=worker_environment("run", environment),
+            env=worker_environment("run", {**_ALLOCATION, **environment}),
         )
         return cls(process)
 

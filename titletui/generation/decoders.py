@@ -13,6 +13,8 @@ class TransformersDecoder:
         context: tokens that it can take.
     """
 
+    joins = False
+
     def __init__(self, model: Any) -> None:
         self.context = _context(model.config)
         self._model = model
@@ -28,7 +30,7 @@ class TransformersDecoder:
         return output.logits[0]  # type: ignore[no-any-return]
 
     def branch(self, length: int, rows: int) -> None:
-        """Begins `rows` titles after the first `length` tokens of the prompt."""
+        """Begins `rows` more titles after the first `length` tokens of the prompt."""
         self._cache = copy.deepcopy(self._prompt)
         surplus = self._cache.get_seq_length() - length
         if surplus:

@@ -1,24 +1,31 @@
 """A model that is ready to write titles, on the best device for it."""
 
-import time
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 import torch
+from safetensors import SafetensorError
 
 from titletui.errors import TitletuiError
 from titletui.generation.choosing import Knobs
 from titletui.generation.decoders import TransformersDecoder
+from titletui.generation.gpt2 import Gpt2Decoder, fits
 from titletui.generation.messages import Generate
 from titletui.generation.opening import open_title
+from titletui.generation.products import has_byte_products, replace_products
 from titletui.generation.sampler import Decoder, Written, write_titles
-from titletui.generation.vocabulary import Vocabulary, vocabulary_of
+from titletui.generation.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
 from titletui.home import Home
-from titletui.training.base_models import ModelInfo, find_model, load_model
+from titletui.jobs.folder import list_jobs
+from titletui.training.base_models import LoadedModel, ModelInfo, find_model, load_model
+from titletui.training.device import threads
 from titletui.training.prompts import make_prompt, misfit, task_for
+from titletui.training.safety import check_libraries, check_model
 
-_GPU_SHARE = 0.5
+PROBE = "Neural Speech Recognition: 2-D Models for α-Stable Noise"
+_GPU_RESERVE = 1 << 30
 
 Say = Callable[[str], None]
 
@@ -90,44 +97,90 @@ def open_engine(home: Home, name: str, say: Say) -> Engine:
         TitletuiError: there is no such model, or it cannot be loaded.
     """
     info = find_model(home, name)
-    say(f"loading {name}")
+    torch.set_num_threads(threads())
 
     def on_wait(file: str, done: int, total: int) -> None:
         share = f", {100 * done // total} %" if total else ""
         say(f"downloading {name}: {file}{share}")
 
     try:
+        if not torch.cuda.is_available() and (engine := _small_engine(info)) is not None:
+            return engine
         loaded = load_model(info, home=home, on_wait=on_wait)
-        return _on_device(loaded.info, loaded.model, loaded.tokenizer)
+        return _on_device(home, loaded)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise TitletuiError(f"There is not enough memory for the model {name}.") from error
 
 
-def _on_device(info: ModelInfo, model: Any, tokenizer: Any) -> Engine:
-    device, note = _device(model)
-    model = model.to(device).eval().requires_grad_(False)
-    said = "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device)
+def _small_engine(info: ModelInfo) -> Engine | None:
+    """A GPT-2 without transformers, which takes seconds to import; None for other models.
+
+    Raises:
+        TitletuiError: it must not be loaded.
+    """
+    if info.path is None or info.adapter:
+        return None
+    check_libraries()
+    if not fits(check_model(info.path)):
+        return None
+    vocabulary = read_vocabulary(info.path)
+    if vocabulary is None or not vocabulary.gives_back(PROBE):
+        return None
+    try:
+        decoder = Gpt2Decoder(info.path)
+        with torch.inference_mode():
+            scores = decoder.read([vocabulary.start], 1)
+    except (KeyError, ValueError, RuntimeError, SafetensorError):
+        # The loader of transformers knows more kinds of files, and says what is wrong with one.
+        return None
+    if scores.shape[-1] < len(vocabulary.pieces):
+        return None
+    return Engine(info=info, decoder=decoder, vocabulary=vocabulary, device=_cpu())
+
+
+def _on_device(home: Home, loaded: LoadedModel) -> Engine:
+    model, note = loaded.model, ""
+    if torch.cuda.is_available():
+        note = _why_not_gpu(home, model)
+    if torch.cuda.is_available() and not note:
+        device = torch.device("cuda:0")
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            model = model.to(torch.bfloat16)
+        said = f"{torch.cuda.get_device_name(device)}, {str(model.dtype).removeprefix('torch.')}"
+    else:
+        device = torch.device("cpu")
+        replace_products(model)
+        said = _cpu()
+    chat = getattr(loaded.tokenizer, "chat_template", None)
     return Engine(
-        info=info,
-        decoder=TransformersDecoder(model),
-        vocabulary=vocabulary_of(tokenizer),
+        info=loaded.info,
+        decoder=TransformersDecoder(model.to(device).eval().requires_grad_(False)),
+        vocabulary=vocabulary_of(loaded.tokenizer),
         device=said,
         note=note,
-        tokenizer=tokenizer if getattr(tokenizer, "chat_template", None) else None,
+        tokenizer=loaded.tokenizer if chat else None,
     )
 
 
-def _device(model: Any) -> tuple[torch.device, str]:
-    """The GPU, unless there is none or the model would take too much of what is free on it."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu"), ""
-    needed = sum(weight.nbytes for weight in model.parameters()) * 1.5 + 2**30
+def _cpu() -> str:
+    count = torch.get_num_threads()
+    numbers = "int8" if has_byte_products() else "float32"
+    return f"CPU, {count} thread{'s' if count > 1 else ''}, {numbers}"
+
+
+def _why_not_gpu(home: Home, model: Any) -> str:
+    """Why the GPU is left alone, as a sentence; empty where it is free enough."""
+    weights: int = sum(weight.nbytes for weight in model.parameters())
     free = torch.cuda.mem_get_info(0)[0]
-    if needed > free * _GPU_SHARE:
-        return torch.device("cpu"), "The GPU is in use; the titles are written on the CPU."
-    return torch.device("cuda:0"), ""
+    running = [job.name for job in list_jobs(home.jobs, "run") if job.state.alive]
+    # A run's need for memory rises while it trains, so what is free now is not all to be taken.
+    if running and weights * 2 + _GPU_RESERVE > free / 2:
+        return f"The GPU is left to the run {running[0]}; the titles are written on the CPU."
+    if weights + _GPU_RESERVE > free:
+        return "The GPU has too little free memory; the titles are written on the CPU."
+    return ""
 
 
 def new_seed() -> int:
-    """A seed of its own for a request without one; short enough to be typed."""
-    return time.time_ns() // 1000 % 2**31
+    """A seed for a request without one; short enough to be typed."""
+    return secrets.randbelow(10**6)

@@ -4,6 +4,7 @@ The prompt is computed once. All titles of a batch go on from it together; those
 leave, and new ones take their place.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -15,8 +16,8 @@ from titletui.generation.opening import Opening
 from titletui.generation.vocabulary import Vocabulary
 
 _NEVER = float("-inf")
-_BATCHES = (8, 32)
-_BATCH = 128
+_FIRST = 8
+_MOST = 128
 _CACHED_TOKENS = 65_536
 
 
@@ -25,16 +26,19 @@ class Decoder(Protocol):
 
     Attributes:
         context: tokens that it can take.
+        joins: rows may begin while others are on their way; else only when there are none, and all
+            from the same place.
     """
 
     context: int
+    joins: bool
 
     def read(self, tokens: list[int], last: int) -> torch.Tensor:
         """Reads a prompt; returns the scores after each of its `last` tokens, [last, tokens]."""
         ...
 
     def branch(self, length: int, rows: int) -> None:
-        """Begins `rows` titles after the first `length` tokens of the prompt."""
+        """Begins `rows` more titles after the first `length` tokens of the prompt."""
         ...
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -94,102 +98,94 @@ def write_titles(
     Args:
         one_line: a line end ends the title.
     """
-    ends = list(vocabulary.line_ends) if one_line else []
+    ends = vocabulary.line_ends if one_line else []
+    copies = count if knobs.temperature == 0 else 1
     with torch.inference_mode():
         begun = _beginnings(decoder, vocabulary, opening, ends)
-        copies = count if knobs.temperature == 0 else 1
-        rows = torch.arange(1 if copies > 1 else count)
-        step = torch.zeros_like(rows)
-        chosen = choose(begun.scores.expand(len(rows), -1), knobs, draws(knobs.seed, rows, step))
-    for place in sorted(set(begun.places[chosen].tolist())):
-        here = (begun.places[chosen] == place).nonzero()[:, 0]
-        for batch in _batches(here, place):
-            writing = _Batch(decoder, vocabulary, opening, knobs, ends)
-            for written in writing.run(begun, chosen[batch], rows[batch], place, cancelled):
-                for copy in range(copies):
-                    yield msgspec.structs.replace(written, row=written.row + copy)
-            if cancelled():
-                return
+        rows = torch.arange(count // copies)
+        first = draws(knobs.seed, rows, torch.zeros_like(rows))
+        chosen = choose(begun.scores.expand(len(rows), -1), knobs, first)
+    waiting = _titles(begun, chosen, vocabulary)
+    for title in _write(decoder, vocabulary, opening.length, knobs, waiting, ends, cancelled):
+        for copy in range(copies):
+            yield msgspec.structs.replace(title, row=title.row + copy)
 
 
-class _Batch:
-    """Titles that are written together, from the same place on."""
-
-    def __init__(
-        self,
-        decoder: Decoder,
-        vocabulary: Vocabulary,
-        opening: Opening,
-        knobs: Knobs,
-        ends: list[int],
-    ) -> None:
-        self.decoder = decoder
-        self.vocabulary = vocabulary
-        self.opening = opening
-        self.knobs = knobs
-        self.ends = {vocabulary.end, *ends}
-
-    def run(
-        self,
-        begun: _Beginnings,
-        chosen: torch.Tensor,
-        rows: torch.Tensor,
-        place: int,
-        cancelled: Callable[[], bool],
-    ) -> Iterator[Written]:
-        """Each title as it ends."""
+def _write(
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+    length: int,
+    knobs: Knobs,
+    waiting: "deque[_Title]",
+    line_ends: list[int],
+    cancelled: Callable[[], bool],
+) -> Iterator[Written]:
+    """Writes on until none waits and none is on its way."""
+    ends = {vocabulary.end, *line_ends}
+    barred = [token for token in vocabulary.silent if token != vocabulary.end]
+    never = torch.tensor(barred, dtype=torch.long)
+    alive: list[_Title] = []
+    while waiting or alive:
+        if cancelled():
+            return
+        alive += _admit(decoder, waiting, len(alive))
+        kept = []
+        for index, title in enumerate(alive):
+            whole = title.written[-1] in ends
+            if whole or len(title.written) >= length:
+                yield title.end(whole=whole)
+            else:
+                kept.append(index)
         with torch.inference_mode():
-            self.decoder.branch(place, len(rows))
-            tokens = begun.tokens[chosen]
-            own = (begun.scores - begun.scores.logsumexp(0))[chosen]
-            begins = zip(tokens.tolist(), begun.spelled[chosen].tolist(), own.tolist(), strict=True)
-            titles = [
-                _Title(row, self.vocabulary, *begin)
-                for row, begin in zip(rows.tolist(), begins, strict=True)
-            ]
-            silent = torch.tensor(
-                [token for token in self.vocabulary.silent if token != self.vocabulary.end],
-                dtype=torch.long,
-            )
-        step = 1
-        while titles:
-            if cancelled():
-                return
-            alive = []
-            for index, title in enumerate(titles):
-                whole = title.written[-1] in self.ends
-                if whole or len(title.written) >= self.opening.length:
-                    yield title.end(whole=whole)
-                else:
-                    alive.append(index)
+            if len(kept) < len(alive):
+                alive = [alive[index] for index in kept]
+                decoder.keep(torch.tensor(kept, dtype=torch.long))
             if not alive:
-                return
-            with torch.inference_mode():
-                if len(alive) < len(titles):
-                    kept = torch.tensor(alive)
-                    self.decoder.keep(kept)
-                    tokens, rows = tokens[kept], rows[kept]
-                    titles = [titles[index] for index in alive]
-                scores = self.decoder.step(tokens)
-                scores[:, silent] = _NEVER
-                scores[:, len(self.vocabulary.pieces) :] = _NEVER
-                likely = scores.logsumexp(dim=-1)
-                drawn = draws(self.knobs.seed, rows, torch.full_like(rows, step))
-                tokens = choose(scores, self.knobs, drawn)
-                gained = scores.gather(1, tokens[:, None])[:, 0] - likely
-                tokens = tokens.cpu()
-            for title, token, score in zip(titles, tokens.tolist(), gained.tolist(), strict=True):
-                title.add(token, score)
-            step += 1
+                continue
+            scores = decoder.step(torch.tensor([title.written[-1] for title in alive]))
+            scores[:, never] = _NEVER
+            scores[:, len(vocabulary.pieces) :] = _NEVER
+            rows = torch.tensor([title.row for title in alive])
+            steps = torch.tensor([len(title.written) for title in alive])
+            tokens = choose(scores, knobs, draws(knobs.seed, rows, steps))
+            gained = scores.gather(1, tokens[:, None])[:, 0] - scores.logsumexp(dim=-1)
+        for title, token, score in zip(alive, tokens.tolist(), gained.tolist(), strict=True):
+            title.add(token, score)
+
+
+def _admit(decoder: Decoder, waiting: "deque[_Title]", alive: int) -> "list[_Title]":
+    """Lets titles that wait join, a few at a time so that the first is there soon."""
+    if not waiting or (alive and not decoder.joins):
+        return []
+    place = waiting[0].place
+    most = max(4, min(_MOST, _CACHED_TOKENS // (place + 32)))
+    if decoder.joins:
+        most = min(most, alive + _FIRST)
+    elif waiting[0].row == 0:
+        most = _FIRST
+    joining: list[_Title] = []
+    while waiting and alive + len(joining) < most and waiting[0].place == place:
+        joining.append(waiting.popleft())
+    if joining:
+        with torch.inference_mode():
+            decoder.branch(place, len(joining))
+    return joining
 
 
 class _Title:
     """A title that is being written."""
 
     def __init__(
-        self, row: int, vocabulary: Vocabulary, token: int, spelled: int, score: float
+        self,
+        row: int,
+        place: int,
+        vocabulary: Vocabulary,
+        token: int,
+        spelled: int,
+        score: float,
     ) -> None:
         self.row = row
+        self.place = place
         self.vocabulary = vocabulary
         self.written = [token]
         self.spelled = spelled
@@ -243,11 +239,14 @@ def _beginnings(
     return _Beginnings(torch.cat(places), torch.cat(tokens), torch.cat(spelled), torch.cat(scores))
 
 
-def _batches(rows: torch.Tensor, prompt: int) -> Iterator[torch.Tensor]:
-    """Small batches first, so that the first title is there soon; never too much to remember."""
-    most = max(4, min(_BATCH, _CACHED_TOKENS // (prompt + 32)))
-    sizes = [*_BATCHES]
-    while len(rows):
-        size = min(most, sizes.pop(0) if sizes else most)
-        yield rows[:size]
-        rows = rows[size:]
+def _titles(begun: _Beginnings, chosen: torch.Tensor, vocabulary: Vocabulary) -> "deque[_Title]":
+    """The titles with their first tokens, those that begin at the same place together."""
+    own = begun.scores - begun.scores.logsumexp(0)
+    facts = (begun.places, begun.tokens, begun.spelled, own)
+    titles = [
+        _Title(row, place, vocabulary, token, spelled, score)
+        for row, (place, token, spelled, score) in enumerate(
+            zip(*(fact[chosen].tolist() for fact in facts), strict=True)
+        )
+    ]
+    return deque(sorted(titles, key=lambda title: (title.place, title.row)))

@@ -39,6 +39,10 @@ class Vocabulary:
     def bytes_of(self, tokens: list[int]) -> bytes:
         return b"".join(self.pieces[token] for token in tokens)
 
+    def gives_back(self, text: str) -> bool:
+        """Whether `text` survives being made into tokens."""
+        return self.bytes_of(self.encode(text)).decode(errors="replace").strip() == text
+
     def beginning_with(self, start: bytes) -> list[int]:
         """All tokens whose bytes begin with `start` (markers never do)."""
         words, tokens = self._sorted
