@@ -61,9 +61,12 @@ def _shape(context: int, architecture: Architecture = "gpt2") -> Recipe:
 
 
 def _save(folder: Path, recipe: Recipe, tasks: Sequence[Task], template: str = "") -> Path:
+    from transformers.utils import logging
+
     tokenizer = train_tokenizer(TITLES, recipe.vocabulary)
     if template:
         tokenizer.chat_template = template
+    logging.disable_progress_bar()
     new_model(recipe, tokenizer).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     _write_card(folder, tasks)

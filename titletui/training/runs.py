@@ -3,8 +3,11 @@
 import gzip
 import hashlib
 import math
+import os
 import re
+import secrets
 import shutil
+import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +19,7 @@ from titletui.atomic import sync_folder
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home, checked_name
+from titletui.home import Home, checked_name, private_folder
 from titletui.jobs import launch
 from titletui.jobs.events import (
     AnyEvent,
@@ -34,6 +37,7 @@ from titletui.jobs.events import (
     Step,
 )
 from titletui.jobs.folder import JobFolder, State, create_job, find_job, list_jobs
+from titletui.jobs.launch import WORKERS
 from titletui.training.base_models import find_model
 from titletui.training.plan import Plan
 from titletui.training.presets import checked, override
@@ -68,13 +72,43 @@ def start_run(
 
     Args:
         name: of the run; None takes the corpus' name with the next free number.
+        processes: side by side on this machine, sharing each batch.
+        slurm: submit it to Slurm.
         parent: the run that it goes on from, for the record.
 
     Raises:
         UsageError: the corpus, the base model or the recipe is not as it must be.
         TitletuiError: there are too few papers, or the job cannot be made or started.
     """
+    job = prepare_run(
+        home,
+        store,
+        corpus,
+        recipe,
+        name=name,
+        processes=processes,
+        slurm=slurm,
+        parent=parent,
+    )
+    _launch(job)
+    return job
+
+
+def prepare_run(
+    home: Home,
+    store: CorpusStore,
+    corpus: str,
+    recipe: Recipe,
+    *,
+    name: str | None = None,
+    processes: int = 1,
+    slurm: bool = False,
+    parent: str = "",
+) -> JobFolder:
+    """As `start_run`, without starting it."""
     checked(recipe)
+    if not 1 <= processes <= 1024:
+        raise UsageError(f"processes: must be a whole number from 1 to 1024, not {processes}.")
     if not recipe.base:
         raise UsageError(
             f"The preset {recipe.preset} needs a base model: give a folder or a hub id as base."
@@ -87,7 +121,8 @@ def start_run(
             f"The corpus {corpus} has {summary.papers} papers; a run needs at least "
             f"{FEWEST_PAPERS}."
         )
-    part = home.jobs.parent / f".papers-{hashlib.sha256(corpus.encode()).hexdigest()[:12]}.gz"
+    private_folder(home.jobs)
+    part = home.jobs / f".papers-{os.getpid()}-{secrets.token_hex(4)}.gz"
     try:
         count, digest = _freeze(store, corpus, recipe, part)
         plan = Plan(
@@ -105,8 +140,21 @@ def start_run(
         raise TitletuiError(f"The run cannot be prepared ({error.strerror}).") from error
     finally:
         part.unlink(missing_ok=True)
-    launch.start(job, environment=_ALLOCATOR)
     return job
+
+
+def _launch(job: JobFolder) -> None:
+    plan = job.work(Plan)
+    command, environment = None, dict(_ALLOCATOR)
+    if plan.processes > 1:
+        command = [
+            sys.executable, "-P", "-m", "torch.distributed.run", "--standalone",
+            f"--nproc-per-node={plan.processes}", "-m", WORKERS["run"], str(job.path),
+        ]  # fmt: skip
+        if "OMP_NUM_THREADS" not in os.environ:
+            threads = max(1, (os.cpu_count() or 1) // plan.processes)
+            environment["OMP_NUM_THREADS"] = str(threads)
+    launch.start(job, command, environment)
 
 
 def resume_run(home: Home, name: str) -> JobFolder:
@@ -124,8 +172,7 @@ def resume_run(home: Home, name: str) -> JobFolder:
         )
     if not state.resumable:
         raise TitletuiError(f"The run {name} is {state.value}; it cannot be resumed now.")
-    job.work(Plan)
-    launch.start(job, environment=_ALLOCATOR)
+    _launch(job)
     return job
 
 
