@@ -7,6 +7,7 @@ person as one sentence: who holds the lock, that the disk is full, that the file
 
 import contextlib
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,11 @@ BUSY_TIMEOUT = 30.0
 
 Migration = Callable[[sqlite3.Connection], None]
 
+MOUNTS = Path("/proc/self/mounts")
+_NETWORK = re.compile(
+    r"nfs\d?|cifs|smb\w*|afs|ncpfs|9p|ceph|lustre|gpfs|beegfs\w*|glusterfs|pvfs2|orangefs|panfs|"
+    r"fuse\.(sshfs|ceph\w*|glusterfs|s3fs|rclone|juicefs|davfs2?|beegfs|orangefs)"
+)
 _LOCKS = Path("/proc/locks")
 _FIRST_LOCKED_BYTE = 0x40000000
 """SQLite's locks lie on the 512 bytes from here (sqlite.org/fileformat2.html, the lock page)."""
@@ -152,6 +158,27 @@ def lock_holder(path: Path) -> int | None:
     return None
 
 
+def network_file_system(path: Path, mounts: Path = MOUNTS) -> str:
+    """The type of the network file system that `path` lies on; empty on a local one.
+
+    Args:
+        mounts: the table of mounted file systems, as Linux gives it.
+    """
+    try:
+        table = [line.split() for line in mounts.read_text(errors="replace").splitlines()]
+    except OSError:
+        return ""
+    here = path.absolute().parent
+    depth, kind = -1, ""
+    for words in table:
+        if len(words) < 3:
+            continue
+        point = Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), words[1]))
+        if (here == point or point in here.parents) and len(point.parts) >= depth:
+            depth, kind = len(point.parts), words[2]
+    return kind if _NETWORK.fullmatch(kind) else ""
+
+
 def _connect(path: Path, *, read_only: bool, timeout: float) -> sqlite3.Connection:
     if read_only:
         uri = f"{path.absolute().as_uri()}?mode=ro"
@@ -162,6 +189,8 @@ def _connect(path: Path, *, read_only: bool, timeout: float) -> sqlite3.Connecti
                 path.touch(mode=0o600)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute(f"PRAGMA busy_timeout = {round(timeout * 1000)}")
+    if not read_only:
+        connection.execute("PRAGMA journal_mode = DELETE")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
@@ -187,7 +216,6 @@ def _refuse_newer(path: Path, version: int, known: int) -> None:
 
 
 def _migrate(path: Path, connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
-    connection.execute("PRAGMA journal_mode = DELETE")
     with transaction(connection):
         version = _version(connection)
         _refuse_newer(path, version, len(migrations))

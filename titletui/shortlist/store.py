@@ -5,25 +5,14 @@ an app makes them in a thread; only `revision` is quick enough for an event loop
 """
 
 import contextlib
-import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Self
 
 from msgspec.structs import replace
 
-from titletui.database import (
-    BUSY_TIMEOUT,
-    DatabaseReadOnlyError,
-    explained,
-    open_database,
-    transaction,
-)
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
 from titletui.shortlist import rows
+from titletui.shortlist.file import LibraryFile
 from titletui.shortlist.listing import (
     Sort,
     arranged,
@@ -42,7 +31,6 @@ from titletui.shortlist.records import (
     NewCandidate,
     Novelty,
 )
-from titletui.shortlist.schema import MIGRATIONS
 from titletui.text import clean, fold
 
 UNDO_STEPS = 1_000
@@ -50,60 +38,8 @@ UNDO_STEPS = 1_000
 _CHUNK = 500
 
 
-class Library:
-    """The batches and the shortlist of one user.
-
-    Attributes:
-        notices: sentences for a banner: what was found and done while opening.
-        read_only: nothing can be starred; a notice says why.
-    """
-
-    def __init__(
-        self, path: Path, *, read_only: bool = False, timeout: float = BUSY_TIMEOUT
-    ) -> None:
-        """Opens `path`, making it if it is missing.
-
-        Args:
-            timeout: seconds that a call waits for another process before it gives up.
-
-        Raises:
-            TitletuiError: see `titletui.database.open_database`.
-        """
-        self.path = path
-        self.read_only = read_only
-        self.notices: list[str] = []
-        self._lock = threading.RLock()
-        self._connection = open_database(path, MIGRATIONS, read_only=read_only, timeout=timeout)
-        if not read_only:
-            self._connection.execute("PRAGMA synchronous = EXTRA")
-        self._glance = open_database(path, MIGRATIONS, read_only=True, timeout=0)
-        self._revision = 0
-
-    @classmethod
-    def open(cls, home: Home, *, timeout: float = BUSY_TIMEOUT) -> Self:
-        """The library of this home."""
-        return cls(home.library_db, timeout=timeout)
-
-    def close(self) -> None:
-        with self._lock:
-            self._connection.close()
-            self._glance.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def revision(self) -> int:
-        """A number that is another one after each change, by whichever process.
-
-        Never waits; takes about 20 µs, so that a screen can look every half second.
-        """
-        with contextlib.suppress(sqlite3.OperationalError):
-            self._revision = self._glance.execute("PRAGMA data_version").fetchone()[0]
-        return self._revision
+class Library(LibraryFile):
+    """The batches and the shortlist of one user; see `LibraryFile` for opening it."""
 
     # Batches and their candidates
 
@@ -276,18 +212,6 @@ class Library:
         """Does again what was undone last; returns what it was, None without one."""
         return self._step("undone = 1 ORDER BY id", undone=False)
 
-    # What the above stand on
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        if self.read_only:
-            raise DatabaseReadOnlyError(
-                f"{self.path} is open for reading only: nothing was saved; "
-                "make it and its folder writable and start titletui again."
-            )
-        with self._lock, transaction(self._connection):
-            yield
-
     @contextlib.contextmanager
     def _acting(self, what: str) -> Iterator[list[Change]]:
         """Collects an action's changes, then makes and logs them in the same transaction."""
@@ -304,6 +228,8 @@ class Library:
                 (_now(), what.format(_named(changes)), rows.json(changes)),
             ).fetchone()
             self._connection.execute("DELETE FROM actions WHERE id <= ?", (action - UNDO_STEPS,))
+        if self.backups is not None:
+            self.backups.count_action()
 
     def _step(self, which: str, *, undone: bool) -> str | None:
         with self._writing():
@@ -375,10 +301,6 @@ class Library:
             marks = ", ".join("?" * len(chunk))
             known |= {key for (key,) in self._all(query.format(marks=marks), *values(chunk))}
         return {text for text, key in keys.items() if key in known}
-
-    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, explained(self.path):
-            return self._connection.execute(query, values).fetchall()
 
 
 def _now() -> str:
