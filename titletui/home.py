@@ -12,7 +12,7 @@ from pathlib import Path
 from titletui.errors import TitletuiError, UsageError
 
 NAME_LENGTH = 100
-_NAME = re.compile(r"[^\x00-\x1f\x7f/\\]+")
+_NAME = re.compile(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]+")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def checked_name(name: str, what: str = "name") -> str:
     """`name`, if it can name a file on its own.
 
     Raises:
-        UsageError: it is empty, too long, starts with a dot, or holds a slash or a control
-            character.
+        UsageError: it is empty, too long, starts with a dot, or holds a slash, a control
+            character or what is not Unicode.
     """
     if not name.strip():
         raise UsageError(f"A {what} cannot be empty.")
@@ -104,6 +104,6 @@ def checked_name(name: str, what: str = "name") -> str:
     if name.startswith((".", "-")) or name != name.strip() or not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} is no {what}: it must not start with a dot, a dash or a space "
-            "nor hold a slash or a control character."
+            "nor hold a slash, a control character or what is not Unicode."
         )
     return name

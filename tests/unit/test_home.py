@@ -12,7 +12,7 @@ from titletui.home import checked_name, find_home
 
 BAD_NAMES = [
     "", " ", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "nul\x00", "new\nline", "esc\x1b[0m",
-    ".hidden", "-rf", " padded ", "x" * 300, "é" * 80,
+    ".hidden", "-rf", " padded ", "x" * 300, "é" * 80, "byte\udcff",
 ]  # fmt: skip
 
 

@@ -132,7 +132,9 @@ class CorpusStore:
             UsageError: there is none.
         """
         with self.reading():
-            row = self._connection.execute(f"{_SUMMARY} AND name = ?", (name,)).fetchone()
+            row = self._connection.execute(
+                f"{_SUMMARY} AND name = ?", (_findable(name),)
+            ).fetchone()
             if row is None:
                 raise self._unknown(name)
             return self._summary(row)
@@ -312,7 +314,8 @@ class CorpusStore:
             UsageError: there is no such corpus.
         """
         row: tuple[int, int, int] | None = self._connection.execute(
-            "SELECT number, papers, changes FROM corpora WHERE name = ? AND NOT hidden", (name,)
+            "SELECT number, papers, changes FROM corpora WHERE name = ? AND NOT hidden",
+            (_findable(name),),
         ).fetchone()
         if row is None:
             raise self._unknown(name)
@@ -383,6 +386,11 @@ def _move_aside(path: Path) -> Path:
     path.replace(aside)
     path.with_name(path.name + "-journal").unlink(missing_ok=True)
     return aside
+
+
+def _findable(name: str) -> str:
+    """`name` as SQLite takes it: bytes of the command line that are no UTF-8 name no corpus."""
+    return name.encode(errors="replace").decode()
 
 
 def _now() -> str:
