@@ -202,7 +202,8 @@ class TitletuiApp(App[int]):
             raise error
         from titletui.tui.screens.message import MessageDialog
 
-        self.push_screen(MessageDialog("That did not work", str(error)))
+        if not (isinstance(self.screen, MessageDialog) and self.screen.text == str(error)):
+            self.push_screen(MessageDialog("That did not work", str(error)))
 
     def copy(self, text: str) -> None:
         """Puts `text` on the terminal's clipboard and says how."""
@@ -301,7 +302,7 @@ class TitletuiApp(App[int]):
             end()
         path = ending.write_crash(self.home.logs, self._exception)
         where = f"The details are in {path}." if path else "The details could not be written."
-        what = type(self._exception).__name__ if self._exception else "unknown"
+        what = type(getattr(self._exception, "error", self._exception)).__name__
         self.bell()
         self._exit_renderables.append(
             Content(

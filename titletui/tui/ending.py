@@ -57,7 +57,9 @@ def leave_by(deadline: float, code: int) -> None:
 def write_crash(logs: Path, error: BaseException | None) -> Path | None:
     """Writes what went wrong, without the values of variables; returns where, None if it cannot."""
     path = logs / f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
-    lines = traceback.format_exception(error) if error else ["no exception was recorded\n"]
+    # A worker's failure comes wrapped, without the place where it happened.
+    cause = getattr(error, "error", error)
+    lines = traceback.format_exception(cause) if cause else ["no exception was recorded\n"]
     try:
         private_folder(logs)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

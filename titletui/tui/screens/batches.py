@@ -26,6 +26,7 @@ from titletui.tui.widgets.welcome import Welcome
 from titletui.tui.writing import Batch, Writing
 
 MOST_ROUNDS = 20
+STARTING = "starting the generator…"
 
 
 class BatchesScreen(CuratingScreen):
@@ -126,6 +127,7 @@ class BatchesScreen(CuratingScreen):
         for column, (_, request) in zip(columns, asked, strict=True):
             self._writing[request.id] = column
             column.titles.running = True
+            column.titles.status = STARTING
         self._walked = None
         self.welcome(1)
         await self.set_columns(columns, focus=True)

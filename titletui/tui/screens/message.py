@@ -26,14 +26,14 @@ class MessageDialog(ModalScreen[None]):
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self._title = title
-        self._text = text
+        self.text = text
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = Content(display(self._title)).markup
             box.border_subtitle = "enter close · c copy"
-            yield Static(Content(display(self._text)))
+            yield Static(Content(display(self.text)))
 
     def action_copy(self) -> None:
         """Copies the message."""
-        self.app.copy(self._text)
+        self.app.copy(self.text)

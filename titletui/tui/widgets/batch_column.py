@@ -78,9 +78,14 @@ class BatchColumn(Vertical):
         index = self.candidates.highlighted
         return self._shown[index] if index is not None and index < len(self._shown) else None
 
+    @property
+    def _there(self) -> bool:
+        """Whether it is on the screen: a batch is kept to its end after its column has gone."""
+        return self.is_attached and bool(self.query(EmptyState))
+
     def changed(self, place: int | None) -> None:
         """Shows what became known of the row at `place`; None: only the status changed."""
-        if not self.is_mounted:
+        if not self._there:
             return
         if place is not None and self._view.sort == "arrival":
             row = self.titles.rows[place]
@@ -99,6 +104,8 @@ class BatchColumn(Vertical):
     def rearrange(self) -> None:
         """Sorts and hides anew; the highlight stays on its candidate."""
         self._later = None
+        if not self._there:
+            return
         kept = self.at
         order = {id(row): place for place, row in enumerate(self.titles.rows)}
         rows = self._visible(self.titles.rows)
@@ -133,7 +140,7 @@ class BatchColumn(Vertical):
         empty.display = not self._shown
         self.candidates.display = bool(self._shown)
         if batch.running:
-            empty.say(batch.status or "Writing…", "escape stops it")
+            empty.say((batch.status or "writing…").capitalize(), "escape stops it")
         elif hidden:
             empty.say(f"All {hidden} titles are hidden", "d shows what was seen before, h copies.")
         else:
