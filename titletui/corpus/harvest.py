@@ -41,7 +41,7 @@ def start_harvest(home: Home, query: Query) -> JobFolder:
     checked_name(query.corpus, "corpus name")
     category = find_category(query.category)
     query = msgspec.structs.replace(query, category=category.code)
-    _check_days(query)
+    check_days(query)
     with CorpusStore.open(home) as store:
         store.create(query.corpus, category=category.code, source="arXiv")
         known = Ledger(store, query.corpus).chain()
@@ -102,7 +102,12 @@ def harvest(job: Job, manners: "Manners | None" = None) -> Exit:
     return Exit(outcome="done")
 
 
-def _check_days(query: Query) -> None:
+def check_days(query: Query) -> None:
+    """Refuses days that are none, or in the wrong order.
+
+    Raises:
+        UsageError: one sentence.
+    """
     for day in (query.start, query.until):
         if day:
             _check_day(day)

@@ -55,11 +55,12 @@ class RunWatch:
         self._settled: dict[Path, tuple[RunLine, float]] = {}
 
     def look(self, wanted: Collection[str] = ()) -> tuple[list[RunLine], dict[str, Shown]]:
-        """All runs, the newest first, and those of the `wanted` names in full.
+        """All runs, the newest first, and those of the `wanted` names (or the newest) in full.
 
         Logs that were never read are read for a fifth of a second at a time, the wanted first.
         """
         jobs = list_jobs(self._root, "run")
+        wanted = set(wanted) or {job.name for job in jobs[:1]}
         paths = {job.path for job in jobs}
         self._views = {path: view for path, view in self._views.items() if path in paths}
         for job in jobs:

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from titletui.errors import TitletuiError
 from titletui.jobs import launch
-from titletui.jobs.folder import State
+from titletui.jobs.folder import JobFolder, State
 from titletui.text import display
 from titletui.tui.run_watch import RunLine, RunWatch, Shown
 from titletui.tui.screens.mode import ModeScreen
@@ -207,8 +207,8 @@ class TrainScreen(ModeScreen):
         """The last lines of the log, to read and to copy."""
         from titletui.tui.screens.train_log import LogDialog
 
-        if self.chosen and self.chosen.name in self._shown:
-            self.app.push_screen(LogDialog(self._shown[self.chosen.name].view.job))
+        if self.chosen:
+            self.app.push_screen(LogDialog(self._job(self.chosen)))
 
     # --- doing
 
@@ -216,10 +216,9 @@ class TrainScreen(ModeScreen):
         """Asks for a recipe and starts a run."""
         self._new_run()
 
-    def action_continue_run(self) -> None:
+    async def action_continue_run(self) -> None:
         """A new run that goes on from this one's model."""
-        line = self.chosen
-        shown = self._shown.get(line.name) if line else None
+        line, shown = await self._chosen_and_shown()
         if line is None or shown is None:
             return
         if line.state.alive:
@@ -246,10 +245,9 @@ class TrainScreen(ModeScreen):
         from titletui.training.runs import resume_run
 
         line = self.chosen
-        shown = self._shown.get(line.name) if line else None
-        if line is None or shown is None:
+        if line is None:
             return
-        home, name, job = self.app.home, line.name, shown.view.job
+        home, name, job = self.app.home, line.name, self._job(line)
         if line.state is State.DONE:
             self.app.say(f"{name} is done; C trains its model further, as a new run.")
         elif line.state.alive:
@@ -262,8 +260,7 @@ class TrainScreen(ModeScreen):
     @work(exclusive=True, group="generate")
     async def action_generate(self) -> None:
         """Goes to Generate with this run's model; its best checkpoint is offered."""
-        line = self.chosen
-        shown = self._shown.get(line.name) if line else None
+        line, shown = await self._chosen_and_shown()
         if line is None or shown is None:
             return
         view = shown.view
@@ -286,13 +283,12 @@ class TrainScreen(ModeScreen):
         from titletui.tui.screens.confirm import ConfirmDialog
 
         line = self.chosen
-        shown = self._shown.get(line.name) if line else None
-        if line is None or shown is None:
+        if line is None:
             return
         if line.state.alive:
             self.app.say(f"{line.name} is running; stop it first (space).", "warning")
             return
-        job = shown.view.job
+        job = self._job(line)
         consequence = (
             "Its model, its checkpoints, its log and its copy of the papers go, and cannot be "
             "brought back. Titles that it wrote and the shortlist stay."
@@ -311,13 +307,12 @@ class TrainScreen(ModeScreen):
         from titletui.tui.screens.prompt import PromptDialog
 
         line = self.chosen
-        shown = self._shown.get(line.name) if line else None
-        if line is None or shown is None:
+        if line is None:
             return
         if line.state.alive:
             self.app.say(f"{line.name} is running; stop it first (space).", "warning")
             return
-        job = shown.view.job
+        job = self._job(line)
         dialog = PromptDialog(
             f"Rename {line.name}", line.name, check=lambda text: checked_name(text, "run name")
         )
@@ -326,6 +321,15 @@ class TrainScreen(ModeScreen):
             self._wanted = name
             await self._said(lambda: job.rename(name))
             await self._look(always=True)
+
+    def _job(self, line: RunLine) -> JobFolder:
+        return JobFolder(self.app.home.jobs / "run" / line.name)
+
+    async def _chosen_and_shown(self) -> tuple[RunLine | None, Shown | None]:
+        line = self.chosen
+        if line is not None and line.name not in self._shown:
+            await self._look(always=True)
+        return line, self._shown.get(line.name) if line else None
 
     async def _said(self, deed: Callable[[], T]) -> T | None:
         """What `deed` gives, done in a thread; None after an error, which is shown."""

@@ -1,5 +1,6 @@
 """What a new run is to do."""
 
+import asyncio
 from typing import ClassVar
 
 from textual import getters, work
@@ -146,9 +147,9 @@ class NewRunDialog(ModalScreen[str | None]):
 
     @work(exclusive=True, group="check")
     async def _check_soon(self) -> None:
-        import asyncio
-
         await asyncio.sleep(_PAUSE)
+        if not self.query(RecipeForm):
+            return
         try:
             await self._checked()
         except TitletuiError as error:

@@ -45,6 +45,8 @@ def figures(view: RunView, state: State) -> list[Figure]:
         ]
     if view.device and state.alive:
         found.append(("on", view.device))
+    if view.bad_lines:
+        found.insert(1, ("unreadable log lines", f"{view.bad_lines}"))
     return found
 
 

@@ -30,38 +30,47 @@ class InsightView(Static):
 
     def __init__(self) -> None:
         super().__init__()
-        self.name_shown = ""
+        self._corpus = ""
+        self._summary: CorpusSummary | None = None
+        self._insight: Insight | None = None
+        self._error = ""
 
     def show_nothing(self, name: str) -> None:
         """For a corpus that has no papers yet."""
-        self.name_shown = name
-        self.update(Content.styled(display(name), "bold"))
+        self._corpus, self._summary, self._insight, self._error = name, None, None, ""
+        self._draw()
 
     def show_summary(self, summary: CorpusSummary) -> None:
-        """What is known at once."""
-        self.name_shown = summary.name
-        self.update(Content("\n").join([*self._head(summary), Content.styled("counting…", "dim")]))
+        """What is known at once; the rest stays as it was counted last."""
+        self._summary = summary
+        self._draw()
 
-    def show_insight(self, summary: CorpusSummary, insight: Insight) -> None:
-        """All that is known of a corpus."""
-        self.name_shown = summary.name
+    def show_insight(self, insight: Insight) -> None:
+        """What was counted."""
+        self._insight, self._error = insight, ""
+        self._draw()
+
+    def show_error(self, error: str) -> None:
+        """When it cannot be counted."""
+        self._error = error
+        self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
         width = max(20, self.content_size.width)
-        rows = self._head(summary)
-        if insight.titles.texts:
-            rows.append(_lengths("title", insight.titles, width, _middle(insight.titles)))
-        if insight.abstracts.texts:
-            rows.append(_lengths("abstract", insight.abstracts, width, _cut(insight)))
-        if len(insight.years) > 1:
-            rows.append(_years(insight.years, width))
-        if insight.words:
-            rows.append(_words(insight.words, width))
+        if self._summary is None:
+            self.update(Content.styled(display(self._corpus), "bold"))
+            return
+        rows = self._head(self._summary)
+        if self._error:
+            rows.append(Content.styled(display(self._error), "$error"))
+        elif self._insight is None:
+            rows.append(Content.styled("counting…", "$text-muted"))
+        else:
+            rows += _counted(self._insight, width)
         self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
-
-    def show_error(self, summary: CorpusSummary, error: str) -> None:
-        """When the rest cannot be had."""
-        self.update(
-            Content("\n").join([*self._head(summary), Content.styled(display(error), "$error")])
-        )
 
     def _head(self, summary: CorpusSummary) -> list[Content]:
         width = max(20, self.content_size.width)
@@ -77,6 +86,19 @@ class InsightView(Static):
             Content.assemble(name, gap, (right, "$text-muted")),
             Content.styled(" · ".join(fact for fact in facts if fact), "$text-muted"),
         ]
+
+
+def _counted(insight: Insight, width: int) -> list[Content]:
+    rows: list[Content] = []
+    if insight.titles.texts:
+        rows.append(_lengths("title", insight.titles, width, _middle(insight.titles)))
+    if insight.abstracts.texts:
+        rows.append(_lengths("abstract", insight.abstracts, width, _cut(insight)))
+    if len(insight.years) > 1:
+        rows.append(_years(insight.years, width))
+    if insight.words:
+        rows.append(_words(insight.words, width))
+    return rows
 
 
 def _lengths(name: str, lengths: Lengths, width: int, figures: list[str]) -> Content:

@@ -71,7 +71,7 @@ def plot_rows(
     for number, name in enumerate(lines):
         plot.draw(number, lines[name])
     plot.finish()
-    plot.place_legend(lines)
+    plot.place_legend(lines, threshold)
     return [*plot.rows(threshold), plot.bottom_row()]
 
 
@@ -130,16 +130,19 @@ class _Plot:
         kinds = ("envelope", AVERAGES[1], AVERAGES[0])
         self.layers = [(kind, dots.rows()) for kind, dots in zip(kinds, drawn, strict=True)]
 
-    def place_legend(self, lines: Mapping[str, Line]) -> None:
+    def place_legend(self, lines: Mapping[str, Line], threshold: float | None) -> None:
         """Writes what is what into an empty corner, if there is one."""
         entries = self._legend(lines)
         breadth = max(sum(len(text) for text, _ in entry) for entry in entries)
         if breadth + 12 > self.width or len(entries) + 3 > self.height:
             return
-        corners = ((0, self.width - breadth - 1), (self.height - len(entries) - 2, 2))
+        edge = self.row_of(threshold) if threshold else self.height
+        bottom = min(self.height - 1, edge) - len(entries)
+        corners = ((0, self.width - breadth - 1), (bottom, 2))
         for top, left in corners:
             area = range(left - 1, left + breadth + 1)
-            if all(self._is_free(top + at, area) for at in range(len(entries))):
+            rows = range(top, top + len(entries))
+            if edge not in rows and all(self._is_free(row, area) for row in rows):
                 for at, entry in enumerate(entries):
                     self._write(top + at, left, entry)
                 return

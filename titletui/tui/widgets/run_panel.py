@@ -58,6 +58,11 @@ class RunPanel(Vertical):
         self.accepted: set[str] = set()
         self._back = 0
         self._shown: Shown | None = None
+        self._other: Shown | None = None
+
+    def on_resize(self) -> None:
+        if self._shown is not None:
+            self.show(self._shown, self._other)
 
     def compose(self) -> ComposeResult:
         yield Static(id="banner")
@@ -69,7 +74,7 @@ class RunPanel(Vertical):
         """Shows a run, and the curve of another one behind it."""
         if self._shown is None or self._shown.view is not shown.view:
             self._back = 0
-        self._shown = shown
+        self._shown, self._other = shown, other
         view = shown.view
         self._show_curves(view, other.view if other else None)
         self._show_frame(shown)

@@ -1,0 +1,199 @@
+"""What to scrape from arXiv."""
+
+import asyncio
+import shlex
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+from textual import events, getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from titletui.corpus.arxiv import Category, find_category, search_categories
+from titletui.corpus.filters import parse_filters
+from titletui.corpus.harvest import check_days
+from titletui.corpus.ledger import Query
+from titletui.corpus.store import CorpusSummary
+from titletui.errors import TitletuiError, UsageError
+from titletui.home import checked_name
+from titletui.text import display
+from titletui.tui.own_app import app_type
+from titletui.tui.widgets.row_list import RowList
+
+_TYPING = 0.15
+_YEAR = timedelta(days=365)
+_MATCHES = 60
+_SECONDS_A_PAGE = 9
+_PAPERS_A_PAGE = 2_400
+
+
+class CategoryList(RowList[Category]):
+    """Categories: code and name."""
+
+    def lines(self, row: Category, width: int) -> list[Content]:
+        line = Content.assemble((f"{row.code:<20} ", "bold"), row.name)
+        group = f" · {row.group}"
+        if line.cell_length + len(group) <= width:
+            line = Content.assemble(line, (group, "$text-muted"))
+        return [line.truncate(width, ellipsis=True)]
+
+
+class ScrapeDialog(ModalScreen[Query | None]):
+    """A category found by its code or name, days, filters, and the name of a corpus.
+
+    Args:
+        corpora: those that there are, by name.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", id="scrape.cancel", tooltip="Scrape nothing"),
+        Binding("ctrl+r", "start", "scrape", id="scrape.start", tooltip="Start scraping"),
+    ]
+    app = getters.app(app_type)
+    category = getters.query_one("#category", Input)
+    matches = getters.query_one("#matches", CategoryList)
+    start = getters.query_one("#start", Input)
+    until = getters.query_one("#until", Input)
+    filters = getters.query_one("#filters", Input)
+    corpus = getters.query_one("#corpus", Input)
+    verdict = getters.query_one("#verdict", Static)
+
+    def __init__(self, corpora: dict[str, CorpusSummary]) -> None:
+        super().__init__()
+        self._corpora = corpora
+        self._picked = False
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "New scrape"
+            box.border_subtitle = "enter next · ctrl+r start · escape cancel"
+            with _line("Category"):
+                yield Input(
+                    id="category", compact=True, placeholder="cs.CL, speech, machine learning, …"
+                )
+            yield CategoryList(id="matches")
+            with _line("From"):
+                yield Input(
+                    (datetime.now(UTC) - _YEAR).date().isoformat(),
+                    id="start",
+                    compact=True,
+                    placeholder="the beginning",
+                )
+                yield Static("until", classes="between")
+                yield Input(id="until", compact=True, placeholder="today")
+            with _line("Filters"):
+                yield Input(
+                    id="filters",
+                    compact=True,
+                    placeholder="title=speech author=Lee submitted=2023..2024",
+                )
+            with _line("Corpus"):
+                yield Input(id="corpus", compact=True, placeholder="after the category")
+            yield Static(id="verdict")
+
+    def on_mount(self) -> None:
+        self.category.focus()
+        self.matches.can_focus = False
+        self._match("")
+
+    def on_key(self, event: events.Key) -> None:
+        if self.category.has_focus and event.key in ("up", "down"):
+            self.matches.action_go(1 if event.key == "down" else -1)
+            event.stop()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.input is self.category:
+            self._match(event.value)
+        self._check_soon()
+
+    def on_row_list_highlighted(self, event: CategoryList.Highlighted) -> None:
+        event.stop()
+        self._check_soon()
+
+    def on_row_list_chosen(self, event: CategoryList.Chosen) -> None:
+        event.stop()
+        self.start.focus()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.input is self.corpus:
+            self.action_start()
+        else:
+            self.focus_next()
+
+    def _match(self, text: str) -> None:
+        self.matches.show(search_categories(text)[:_MATCHES] if text.strip() else [])
+        self.matches.set_class(not text.strip(), "-unasked")
+
+    def query_asked(self) -> Query:
+        """What is to be scraped.
+
+        Raises:
+            UsageError: a value is impossible; the message says which.
+        """
+        category = self.matches.row
+        if category is None:
+            if not self.category.value.strip():
+                raise UsageError("Choose a category: type its code or what it is about.")
+            category = find_category(self.category.value)
+        try:
+            words = shlex.split(self.filters.value)
+        except ValueError as error:
+            raise UsageError("A quotation mark in the filters is not closed.") from error
+        query = Query(
+            corpus=checked_name(self.corpus.value.strip() or category.code, "corpus name"),
+            category=category.code,
+            start=self.start.value.strip(),
+            until=self.until.value.strip(),
+            filters=parse_filters(words),
+        )
+        check_days(query)
+        return query
+
+    @work(exclusive=True, group="check")
+    async def _check_soon(self) -> None:
+        await asyncio.sleep(_TYPING)
+        if not self.is_attached:
+            return
+        try:
+            query = self.query_asked()
+        except TitletuiError as error:
+            self._say(str(error), wrong=bool(self.category.value))
+            return
+        self.corpus.placeholder = query.category
+        self._say(self._estimate(query), wrong=False)
+
+    def _say(self, text: str, *, wrong: bool) -> None:
+        self.verdict.set_class(wrong, "-wrong")
+        self.verdict.update(Content(display(f"✕ {text}" if wrong else text)))
+
+    def _estimate(self, query: Query) -> str:
+        minutes = round(100_000 / _PAPERS_A_PAGE * _SECONDS_A_PAGE / 60)
+        parts = [f"arXiv names no total beforehand; 100,000 papers take about {minutes} min."]
+        if query.start or query.until:
+            parts.append(
+                "The days are those of the last change, so older papers that were revised come "
+                "too; submitted=2024 keeps those of one year."
+            )
+        there = self._corpora.get(query.corpus)
+        if there is not None:
+            parts.append(f"{query.corpus} holds {there.papers:,} papers; new ones are added.")
+        return " ".join(parts)
+
+    def action_start(self) -> None:
+        """Answers with what to scrape, if it is possible."""
+        try:
+            query = self.query_asked()
+        except TitletuiError as error:
+            self._say(str(error), wrong=True)
+            return
+        self.dismiss(query)
+
+
+def _line(name: str) -> Horizontal:
+    return Horizontal(Static(name, classes="field-name"), classes="field")

@@ -1,0 +1,169 @@
+"""What one corpus holds: its figures, and its papers, searched as one types."""
+
+import asyncio
+import time
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from titletui.corpus.insight import describe
+from titletui.corpus.store import CorpusStore, CorpusSummary
+from titletui.errors import TitletuiError
+from titletui.text import display
+from titletui.tui.own_app import app_type
+from titletui.tui.paper_pages import PAGE, PaperPages
+from titletui.tui.stores import StoreThread
+from titletui.tui.widgets.insight_view import InsightView
+from titletui.tui.widgets.paper_list import PaperList
+
+_TYPING = 0.12
+_COUNT_AGAIN = 10.0
+_NEAR_END = 20
+
+
+class CorpusView(Vertical):
+    """Shows one corpus at a time, never more than a few pages of its papers.
+
+    Args:
+        slow_store: answers what may take seconds, so that pages need not wait for it.
+
+    Attributes:
+        shown: the corpus' name; empty while there is none.
+    """
+
+    DEFAULT_CSS = """
+    CorpusView {
+        & > #search-line { height: 1; padding: 0 1; background: $surface; }
+        & #slash { width: 2; color: $text-muted; }
+        & #search { width: 1fr; }
+        & #found { width: auto; color: $text-muted; }
+    }
+    """
+
+    app = getters.app(app_type)
+    insight = getters.query_one(InsightView)
+    search = getters.query_one("#search", Input)
+    found = getters.query_one("#found", Static)
+    papers = getters.query_one("#papers", PaperList)
+
+    def __init__(self, slow_store: StoreThread[CorpusStore], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.shown = ""
+        self._slow_store = slow_store
+        self._summary: CorpusSummary | None = None
+        self._pages = PaperPages()
+        self._asked = ""
+        self._counted = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield InsightView()
+        with Horizontal(id="search-line"):
+            yield Static("/", id="slash")
+            yield Input(placeholder="search the titles", id="search", compact=True)
+            yield Static(id="found")
+        yield PaperList(id="papers")
+
+    def show(self, name: str, summary: CorpusSummary | None) -> None:
+        """Shows the corpus `name`; `summary` is None while it holds nothing.
+
+        Called as often as one likes: only what changed is read again.
+        """
+        if name != self.shown:
+            self.shown, self._summary, self._counted = name, None, 0.0
+            self._pages = PaperPages()
+            with self.prevent(Input.Changed):
+                self.search.clear()
+            self.papers.show([])
+            self.found.update("")
+            self.insight.show_nothing(name)
+        before, self._summary = self._summary, summary
+        if summary is None or summary == before:
+            return
+        self.insight.show_summary(summary)
+        if before is None:
+            self._load(name, "")
+        elif not self._pages.before and not self.papers.highlighted:
+            self._load(name, self._asked)
+        if time.monotonic() - self._counted > _COUNT_AGAIN:
+            self._count(summary)
+
+    def leave_search(self) -> bool:
+        """Out of the search line, then the search undone; whether there was anything to leave."""
+        if self.search.has_focus:
+            self.papers.focus()
+        elif self.search.value:
+            self.search.clear()
+        else:
+            return False
+        return True
+
+    def on_row_list_highlighted(self, event: PaperList.Highlighted) -> None:
+        event.stop()
+        if event.index is None:
+            return
+        if event.index >= len(self.papers.rows) - _NEAR_END and self._pages.after:
+            self._load_more(self.shown, self._asked, down=True)
+        elif event.index < _NEAR_END and self._pages.before:
+            self._load_more(self.shown, self._asked, down=False)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._search_soon(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.papers.focus()
+
+    @work(exclusive=True, group="typing")
+    async def _search_soon(self, text: str) -> None:
+        await asyncio.sleep(_TYPING)
+        if self._summary is not None and text != self._asked:
+            self._load(self.shown, text)
+
+    @work(exclusive=True, group="papers")
+    async def _load(self, name: str, search: str) -> None:
+        try:
+            page = await self.app.corpora.ask(
+                lambda store: store.page(name, search=search, limit=PAGE)
+            )
+        except TitletuiError as error:
+            self.found.update(Content(display(str(error))))
+            return
+        self._asked = search
+        self._pages.begin(page)
+        self.papers.show(self._pages.rows, 0)
+        self.found.update(_found(self._pages) if search else "")
+
+    @work(exclusive=True, group="papers")
+    async def _load_more(self, name: str, search: str, *, down: bool) -> None:
+        pages = self._pages
+        cursor = pages.cursor_after if down else pages.cursor_before
+        try:
+            page = await self.app.corpora.ask(
+                lambda store: store.page(name, search=search, after=cursor, limit=PAGE)
+            )
+        except TitletuiError as error:
+            self.app.show_error(error)
+            return
+        at = self.papers.highlighted or 0
+        moved = -pages.go_down(page) if down else pages.go_up(page)
+        self.papers.show(pages.rows, max(0, at + moved))
+
+    @work(exclusive=True, group="count")
+    async def _count(self, summary: CorpusSummary) -> None:
+        try:
+            insight = await self._slow_store.ask(lambda store: describe(store, summary.name))
+        except TitletuiError as error:
+            self.insight.show_error(str(error))
+            return
+        self._counted = time.monotonic()
+        if summary.name == self.shown:
+            self.insight.show_insight(insight)
+
+
+def _found(pages: PaperPages) -> Content:
+    more = "" if pages.exact else "over "
+    return Content(f"{more}{pages.total:,} found" if pages.total else "none found")
