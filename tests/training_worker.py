@@ -209,6 +209,25 @@ def _full_disk(stage: str) -> None:
         _put(log.EventLog, "append", append)
 
 
+def _read_only(_: str) -> None:
+    """From the second checkpoint on nothing can be written beside the log."""
+    from titletui.training import checkpoint, finish
+
+    whole, calls = checkpoint.write, [0]
+
+    def write(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] > 1:
+            raise OSError(30, "Read-only file system")
+        return whole(*arguments)
+
+    def refuse(*_: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    _put(checkpoint, "write", write)
+    _put(finish, "write_finished", refuse)
+
+
 def _clock(argument: str) -> None:
     """Moves the clock by so many seconds at step 10."""
     import time
@@ -246,6 +265,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "terminate": _terminate,
     "terminate-in-checkpoint": _terminate_in_checkpoint,
     "full-disk": _full_disk,
+    "read-only": _read_only,
     "clock": _clock,
     "leave-child": _leave_child,
 }

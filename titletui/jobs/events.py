@@ -25,12 +25,14 @@ class Started(Event):
         step: the step that it goes on from; whatever an earlier worker said of later steps was
             undone.
         steps: how many there will be in all, for a run.
+        threshold: the average loss under which a run is overfit; 0 where none is.
         device: what it computes on, as a person would say it.
     """
 
     pid: int
     step: int = 0
     steps: int = 0
+    threshold: float = 0.0
     device: str = ""
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
-from titletui.training.overfit import TrainingTitles, normalised
+from titletui.training.overfit import TrainingTitles, by_heart, normalised
 from titletui.training.prompts import end_token, instruction_frame, start_token, tokens
 from titletui.training.recipe import Recipe
 
@@ -84,6 +84,7 @@ class TrainingSet:
     Attributes:
         pairs: held-out papers (at most `PAIRS`), for previews and for the final figures.
         left_out: papers that give no example.
+        by_heart: the loss of a model that knows the training set by heart, nats per title token.
     """
 
     train: Examples
@@ -91,6 +92,7 @@ class TrainingSet:
     titles: TrainingTitles
     pairs: list[Paper]
     left_out: int
+    by_heart: float
 
 
 def read_papers(path: Path, sha256: str) -> Iterator[Paper]:
@@ -149,7 +151,21 @@ def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -
                 hashes.append(normalised(maker.target(paper)))
     if not len(train):
         raise TitletuiError(f"No paper of the corpus fits the task {recipe.task}: {maker.needs}.")
-    return TrainingSet(train.finish(), heldout.finish(), TrainingTitles(hashes), pairs, left_out)
+    examples = train.finish()
+    return TrainingSet(
+        train=examples,
+        heldout=heldout.finish(),
+        titles=TrainingTitles(hashes),
+        pairs=pairs,
+        left_out=left_out,
+        by_heart=by_heart(_hashes(examples), int(examples.title_tokens.sum())),
+    )
+
+
+def _hashes(examples: Examples) -> Iterator[tuple[int, int]]:
+    for row, prompt in enumerate(examples.prompts.tolist()):
+        sequence = examples.sequence(row)
+        yield hash(sequence[:prompt].tobytes()), hash(sequence[prompt:].tobytes())
 
 
 def epoch_batches(examples: Examples, recipe: Recipe, epoch: int) -> list[Integers]:

@@ -1,13 +1,19 @@
 """When a model has begun to repeat its training titles: the rule and the signs beside it.
 
 The rule: the average of the training loss (bias-corrected exponential average with factor 0.99,
-as in Adam, Kingma and Ba 2015, section 3) is below the recipe's `overfit_below`, after at least
-`FEWEST` steps. Beside it: the held-out loss has risen for `RISES` evaluations, and the copy rate,
-the share of the preview titles that stand in the training set.
+as in Adam, Kingma and Ba 2015, section 3) is below the run's threshold, after at least `FEWEST`
+steps. The threshold is the recipe's `overfit_below` (0.1) above the loss that is left to a model
+which knows every title by heart and nothing else: it still cannot know which one comes, so that N
+titles without prompts leave ln N nats a title (Shannon 1948), 0.46 a token for 3,000 titles of 17
+tokens. Where each title has a prompt of its own, nothing is left and the threshold is 0.1.
+
+Beside it: the held-out loss has risen for `RISES` evaluations, and the copy rate, the share of the
+preview titles that stand in the training set.
 """
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -101,6 +107,23 @@ class TrainingTitles:
 def normalised(title: str) -> str:
     """`title` with its letters and digits only, in lower case: what makes two titles the same."""
     return _LETTERS.sub(" ", title).strip().casefold()
+
+
+def by_heart(pairs: Iterable[tuple[int, int]], tokens: int) -> float:
+    """The loss of a model that knows its training set by heart, nats per title token.
+
+    The entropy of the title, given its prompt, in the training set.
+
+    Args:
+        pairs: prompt and title of each example, as hashes.
+        tokens: title tokens of all examples.
+    """
+    together = Counter(pairs)
+    prompts: Counter[int] = Counter()
+    for (prompt, _), count in together.items():
+        prompts[prompt] += count
+    left = sum(count * math.log(prompts[prompt] / count) for (prompt, _), count in together.items())
+    return left / max(1, tokens)
 
 
 def best_step(job: JobFolder) -> int | None:

@@ -36,7 +36,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         eval_papers: the held-out loss is measured on at most so many of them.
         keep: checkpoints kept besides the best one.
         freeze_embeddings: leave the word embeddings as they are.
-        overfit_below: the average loss, nats per title token, under which the run is overfit.
+        overfit_below: the average loss, nats per title token, under which the run is overfit,
+            above what is left to a model that knows all by heart (see `overfit`); 0 turns it off.
         early_stop: end after the held-out loss has risen for three evaluations.
         preview_tokens: the longest preview.
         final_titles: titles that the finished model writes for its figures.

@@ -315,6 +315,7 @@ class RunView:
         self.ended: Ended | None = None
         self.device = ""
         self._steps: int | None = None
+        self._threshold: float | None = None
 
     @property
     def name(self) -> str:
@@ -332,6 +333,13 @@ class RunView:
     def steps(self) -> int | None:
         """How many there will be; None while that is not known."""
         return self._steps or (self.plan.recipe.steps if self.plan else None)
+
+    @property
+    def threshold(self) -> float | None:
+        """The average loss under which the run is overfit; None where the rule is off."""
+        if self._threshold is None:
+            return (self.plan.recipe.overfit_below if self.plan else 0.0) or None
+        return self._threshold or None
 
     @property
     def loss(self) -> float | None:
@@ -404,6 +412,7 @@ class RunView:
             self._rewind(event.step)
             self.device = event.device
             self._steps = event.steps or None
+            self._threshold = event.threshold
             self.ended = None
         elif isinstance(event, Saved):
             self.checkpoints.append(event.step)

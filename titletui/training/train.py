@@ -91,6 +91,9 @@ class Run:
         module = TitleLoss(prepare.adapted(loaded.model, self.recipe)).to(self.device)
         optimizer, self.names = prepare.optimizer_of(module, self.recipe)
         self.module, self.optimizer = self.accelerator.prepare(module, optimizer)
+        self.threshold = round(self.recipe.overfit_below + self.data.by_heart, 4)
+        if not self.recipe.overfit_below:
+            self.threshold = 0.0
         self.slice_tokens = slices.slice_tokens(job.folder, self.recipe)
         self.per_epoch = len(epoch_batches(self.data.train, self.recipe, 0))
         self.steps = self.recipe.steps or max(
@@ -104,7 +107,15 @@ class Run:
             checkpoint.load_random(found.path, self.accelerator.process_index)
             self.step, self.watch, self.speed = known.step, known.watch, known.speed
         where = device.name(self.device, numbers, self.accelerator.num_processes)
-        job.emit(Started(pid=os.getpid(), step=self.step, steps=self.steps, device=where))
+        job.emit(
+            Started(
+                pid=os.getpid(),
+                step=self.step,
+                steps=self.steps,
+                threshold=self.threshold,
+                device=where,
+            )
+        )
 
     @property
     def model(self) -> Any:
@@ -135,14 +146,14 @@ class Run:
         if len(self.data.heldout) and (step % recipe.eval_every == 0 or last):
             rising = self._evaluate()
             better = self.watch.best == step
-        if step % recipe.sample_every == 0 or last:
+        if step % recipe.sample_every == 0 or last or overfit:
             self._preview()
         if overfit:
             self._say_overfit()
             if recipe.stop_when_overfit:
                 return self._finish(
                     f"average training loss {self.watch.average.value:.3f} below "
-                    f"{recipe.overfit_below:g} at step {step}"
+                    f"{self.threshold:g} at step {step}"
                 )
         if rising and recipe.early_stop:
             return self._finish(f"the held-out loss rises since step {self.watch.best}")
@@ -218,7 +229,7 @@ class Run:
 
     def _report(self, seconds: float) -> bool:
         """Says how the step went; returns whether the run became overfit with it."""
-        overfit = self.watch.trained(self.step, self.loss, self.recipe.overfit_below)
+        overfit = self.watch.trained(self.step, self.loss, self.threshold)
         speed = self.tokens / max(seconds, 1e-9)
         self.speed = speed if not self.speed else _SMOOTH * self.speed + (1 - _SMOOTH) * speed
         self.pace = seconds if not self.pace else _SMOOTH * self.pace + (1 - _SMOOTH) * seconds
@@ -242,7 +253,7 @@ class Run:
             Overfit(
                 step=self.step,
                 average=self.watch.average.value,
-                threshold=self.recipe.overfit_below,
+                threshold=self.threshold,
                 copies=self.watch.copies,
             )
         )
