@@ -1,11 +1,9 @@
 """The app: four modes over the rooms, and what they share."""
 
-import itertools
 import os
 import signal
 import sys
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import App
@@ -17,49 +15,20 @@ from textual.signal import Signal
 
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home, find_home
-from titletui.jobs.folder import State
 from titletui.settings import Settings, load_settings, save_settings
 from titletui.text import display
 from titletui.tui import ending
 from titletui.tui.clipboard import osc52
-from titletui.tui.job_watch import JobNews, JobWatch
 from titletui.tui.judging import Judge
-from titletui.tui.stores import StoreThread
+from titletui.tui.modes import MODES
+from titletui.tui.rooms import Rooms
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from titletui.corpus.store import CorpusStore
-    from titletui.generation.client import GenerationClient
-    from titletui.shortlist.store import Library
+    from titletui.tui.job_watch import JobNews
     from titletui.tui.screens.mode import ModeScreen
-
-MODES = ("corpus", "train", "generate", "shortlist")
-
-
-def _corpus() -> Screen[None]:
-    from titletui.tui.screens.corpus import CorpusScreen
-
-    return CorpusScreen()
-
-
-def _train() -> Screen[None]:
-    from titletui.tui.screens.train import TrainScreen
-
-    return TrainScreen()
-
-
-def _generate() -> Screen[None]:
-    from titletui.tui.screens.generate import GenerateScreen
-
-    return GenerateScreen()
-
-
-def _shortlist() -> Screen[None]:
-    from titletui.tui.screens.shortlist import ShortlistScreen
-
-    return ShortlistScreen()
 
 
 def _commands() -> "type[Provider]":
@@ -68,28 +37,19 @@ def _commands() -> "type[Provider]":
     return Commands
 
 
-class TitletuiApp(App[int]):
+class TitletuiApp(App[int], Rooms):
     """titletui.
 
     Attributes:
         home: where files live.
         settings: what the user chose; screens change it, the app saves it.
-        corpora: the corpus store; `await app.corpora.ask(lambda store: …)`.
-        library: candidates and favourites, in the same way.
         jobs_changed: published with all watched jobs, about once a second.
-        errands: whatever else reads files; `await app.errands.ask(lambda home: …)`.
-        on_quit: called (quickly) when the app ends; a screen that owns a process adds its end.
     """
 
     TITLE = "titletui"
     CSS_PATH = "app.tcss"
     COMMANDS: ClassVar["set[Callable[[], type[Provider]]]"] = {_commands}  # type: ignore[assignment]
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {
-        "corpus": _corpus,
-        "train": _train,
-        "generate": _generate,
-        "shortlist": _shortlist,
-    }
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {**MODES}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "help", id="help",
                 tooltip="Help for what has focus"),
@@ -110,6 +70,8 @@ class TitletuiApp(App[int]):
         self.settings = settings or load_settings(self.home.config_toml)
         self.on_quit: list[Callable[[], None]] = []
         self.goodbye: list[str] = []
+        # Textual opens on this mode, so that no other screen is drawn first.
+        self.DEFAULT_MODE = self.settings.mode if self.settings.mode in MODES else "generate"  # type: ignore[misc]
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -120,53 +82,12 @@ class TitletuiApp(App[int]):
         self.model_line = self.settings.generate.model
         self.shown_jobs: tuple[JobNews, ...] = ()
         self.judge = Judge(self)
-        self._requests = itertools.count(1)
         self._jobs: dict[tuple[str, str], JobNews] = {}
         self.set_keymap(self.settings.keys)
-
-    @cached_property
-    def corpora(self) -> "StoreThread[CorpusStore]":
-        def open_store() -> "CorpusStore":
-            from titletui.corpus.store import CorpusStore
-
-            return CorpusStore(self.home.corpus_db)
-
-        return StoreThread("corpora", open_store)
-
-    @cached_property
-    def library(self) -> "StoreThread[Library]":
-        def open_store() -> "Library":
-            from titletui.shortlist.store import Library
-
-            return Library.open(self.home)
-
-        return StoreThread("library", open_store)
-
-    @cached_property
-    def generator(self) -> "GenerationClient":
-        from titletui.generation.client import GenerationClient
-
-        generator = GenerationClient(self.home)
-        self.on_quit.append(generator.kill)
-        return generator
-
-    def next_request(self) -> int:
-        """A number that no request to the generator has yet."""
-        return next(self._requests)
-
-    @cached_property
-    def errands(self) -> StoreThread[Home]:
-        return StoreThread("errands", lambda: self.home)
-
-    @cached_property
-    def job_watch(self) -> StoreThread[JobWatch]:
-        return StoreThread("jobs", lambda: JobWatch(self.home.jobs))
 
     async def on_mount(self) -> None:
         ending.on_signals(self._on_signal)
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
-        mode = self.settings.mode if self.settings.mode in MODES else "generate"
-        await self.switch_mode(mode)
         self.set_interval(1.0, self._look_at_jobs)
         if self._driver is not None and not self.is_headless:
             self.set_interval(0.25, self._look_at_terminal)
@@ -236,17 +157,11 @@ class TitletuiApp(App[int]):
         self.model_line = line
         self.model_changed.publish(line)
 
-    def _announce(self, before: JobNews, job: JobNews) -> None:
-        if job.overfit and not before.overfit:
-            self.say(f"{job.name} is overfit: it starts to repeat its titles.", "warning")
-            if self.settings.bell:
-                self.bell()
-        if job.state is before.state or not before.state.alive:
-            return
-        if job.state is State.DONE:
-            self.say(f"{job.name} is done.")
-        elif job.state in (State.FAILED, State.INTERRUPTED):
-            self.say(f"{job.name} {job.state.value}. {job.said}".strip(), "error")
+    def _announce(self, before: "JobNews", job: "JobNews") -> None:
+        for text, severity in job.since(before):
+            self.say(text, severity)
+        if job.overfit and not before.overfit and self.settings.bell:
+            self.bell()
 
     # --- help, palette, themes
 

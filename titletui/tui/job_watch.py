@@ -1,5 +1,6 @@
 """What the jobs of this home are doing, read from their folders about once a second."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from titletui.jobs.folder import JobFolder, State, list_jobs
 from titletui.jobs.log import EventTail
 from titletui.text import display
 
+Severity = Literal["information", "warning", "error"]
 Tone = Literal["", "good", "warning", "bad"]
 GLYPHS = {
     State.QUEUED: "◌",
@@ -41,6 +43,17 @@ class JobNews(msgspec.Struct, frozen=True, kw_only=True):
     tone: Tone = ""
     overfit: bool = False
     said: str = ""
+
+    def since(self, before: "JobNews") -> Iterator[tuple[str, Severity]]:
+        """What a person should be told now that `before` has become this."""
+        if self.overfit and not before.overfit:
+            yield f"{self.name} is overfit: it starts to repeat its titles.", "warning"
+        if self.state is before.state or not before.state.alive:
+            return
+        if self.state is State.DONE:
+            yield f"{self.name} is done.", "information"
+        elif self.state in (State.FAILED, State.INTERRUPTED):
+            yield f"{self.name} {self.state.value}. {self.said}".strip(), "error"
 
 
 class _Followed:

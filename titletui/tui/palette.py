@@ -11,7 +11,8 @@ from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.jobs.folder import list_jobs
 from titletui.text import display
-from titletui.tui.app import MODES, TitletuiApp
+from titletui.tui.app import TitletuiApp
+from titletui.tui.modes import MODES
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -56,29 +57,9 @@ def _actions(app: TitletuiApp) -> Iterator[Command]:
             f"App: {_name(binding)}", binding.tooltip, partial(app.run_action, binding.action)
         )
     for mode in sorted(MODES, key=lambda mode: mode != here):
-        for binding in _bindings(_screen_type(mode)):
+        for binding in _bindings(type(MODES[mode]())):
             name = f"{mode.capitalize()}: {_name(binding)}"
             yield Command(name, binding.tooltip, partial(_act, app, mode, binding.action))
-
-
-def _screen_type(mode: str) -> type:
-    match mode:
-        case "corpus":
-            from titletui.tui.screens.corpus import CorpusScreen
-
-            return CorpusScreen
-        case "train":
-            from titletui.tui.screens.train import TrainScreen
-
-            return TrainScreen
-        case "generate":
-            from titletui.tui.screens.generate import GenerateScreen
-
-            return GenerateScreen
-        case _:
-            from titletui.tui.screens.shortlist import ShortlistScreen
-
-            return ShortlistScreen
 
 
 def _bindings(kind: type) -> Iterator[Binding]:

@@ -1,7 +1,7 @@
 """Titles: write them, look at them, star them."""
 
 import asyncio
-import secrets
+import random
 from typing import ClassVar
 
 from textual import getters, work
@@ -162,7 +162,7 @@ class GenerateScreen(BatchesScreen):
 
     async def action_stop(self) -> None:
         """Stops writing; from an input, goes back to the list."""
-        if isinstance(self.focused, Input):
+        if self.typing:
             self.action_leave()
         elif await self.stop():
             self.app.say("Stopped; the titles so far are kept.")
@@ -286,7 +286,7 @@ class GenerateScreen(BatchesScreen):
 
         other = await self.app.push_screen_wait(ModelPicker(f"Compare {self.chosen.model} with"))
         if other:
-            seed = self.chosen.seed if self.chosen.seed is not None else secrets.randbits(31)
+            seed = self.chosen.seed if self.chosen.seed is not None else random.getrandbits(31)
             names = (self.chosen.model, other)
             self.write([(name, self.request(model=name, seed=seed)) for name in names])
 

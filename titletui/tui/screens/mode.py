@@ -8,7 +8,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input, TextArea
 
 from titletui.tui.own_app import app_type as app_type
 from titletui.tui.widgets.header import Header
@@ -62,6 +61,11 @@ class ModeScreen(Screen[None]):
         """Where the keys go when no input has them: usually the list."""
         return None
 
+    @property
+    def typing(self) -> bool:
+        """Whether keys are taken as text."""
+        return self.focused is not None and self.focused.check_consume_key("a", "a")
+
     def show_item(self, name: str, action: str = "") -> None:
         """Brings `name` (a corpus, a run, a model) up, then does `action` if one is named.
 
@@ -71,5 +75,5 @@ class ModeScreen(Screen[None]):
     def action_leave(self) -> None:
         """From an input back to the list."""
         target = self.main_widget()
-        if isinstance(self.focused, Input | TextArea) and target is not None:
+        if self.typing and target is not None:
             target.focus()

@@ -123,13 +123,14 @@ class ShortlistScreen(CuratingScreen):
 
     def _say(self, shown: int) -> None:
         counted = f"{shown} of {self._total}" if shown != self._total else f"{shown}"
-        self.query_one("#heading", Static).update(
+        _update(
+            self.query_one("#heading", Static),
             Content.assemble(
                 (f"★ {counted}", "bold $accent"),
                 ("   sorted by ", "$foreground 60%"),
                 ({"order": "hand"}.get(self.sort, self.sort) + " ▾", "@click=screen.sort"),
                 ("   / filter", "$foreground 60%"),
-            )
+            ),
         )
 
     def on_row_list_highlighted(self) -> None:
@@ -138,7 +139,8 @@ class ShortlistScreen(CuratingScreen):
     def show_about(self, title: Favourite | None) -> None:
         """Shows what is known of the highlighted title."""
         about = self.query_one("#about", Static)
-        about.update(_about(title, about.content_size.width or 78) if title else "")
+        width = about.content_size.width or 78
+        _update(about, _about(title, width) if title else Content(""))
 
     # --- the title that the keys are about
 
@@ -223,6 +225,13 @@ class ShortlistScreen(CuratingScreen):
         said = await self.app.push_screen_wait(ExportDialog(list(self.titles.rows)))
         if said:
             self.app.say(said)
+
+
+def _update(static: Static, content: Content) -> None:
+    """Shows `content`, where it is not what is shown already."""
+    shown = static.content
+    if not (isinstance(shown, Content) and shown.is_same(content)):
+        static.update(content)
 
 
 def _about(title: Favourite, width: int) -> Content:

@@ -1,5 +1,7 @@
 """The line under the header: what runs, and the model in use."""
 
+from typing import TYPE_CHECKING
+
 from textual import getters
 from textual.app import RenderResult
 from textual.content import Content
@@ -7,8 +9,10 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from titletui.text import display
-from titletui.tui.job_watch import JobNews
 from titletui.tui.own_app import app_type
+
+if TYPE_CHECKING:
+    from titletui.tui.job_watch import JobNews
 
 
 class StatusLine(Widget):
@@ -23,7 +27,7 @@ class StatusLine(Widget):
     }
     """
 
-    jobs: reactive[tuple[JobNews, ...]] = reactive(())
+    jobs: reactive[tuple["JobNews", ...]] = reactive(())
     model: reactive[str] = reactive("")
 
     app = getters.app(app_type)
@@ -33,7 +37,7 @@ class StatusLine(Widget):
         self.app.model_changed.subscribe(self, self._take_model, immediate=True)
         self.jobs, self.model = self.app.shown_jobs, self.app.model_line
 
-    def _take_jobs(self, _: tuple[JobNews, ...]) -> None:
+    def _take_jobs(self, _: "tuple[JobNews, ...]") -> None:
         self.jobs = self.app.shown_jobs
 
     def _take_model(self, line: str) -> None:

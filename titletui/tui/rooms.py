@@ -1,0 +1,82 @@
+"""The rooms as the screens reach them: each opened when first asked for, none in the event loop."""
+
+import itertools
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from titletui.home import Home
+from titletui.tui.stores import StoreThread
+
+if TYPE_CHECKING:
+    from titletui.corpus.store import CorpusStore
+    from titletui.generation.client import GenerationClient
+    from titletui.shortlist.store import Library
+    from titletui.tui.job_watch import JobWatch
+
+
+class Rooms:
+    """What lies behind the screens of one app.
+
+    Attributes:
+        home: where files live.
+        on_quit: called, and to be quick, when the app ends.
+    """
+
+    home: Home
+    on_quit: list[Callable[[], None]]
+
+    @cached_property
+    def corpora(self) -> "StoreThread[CorpusStore]":
+        """The corpus store: `await app.corpora.ask(lambda store: …)`."""
+
+        def open_store() -> "CorpusStore":
+            from titletui.corpus.store import CorpusStore
+
+            return CorpusStore(self.home.corpus_db)
+
+        return StoreThread("corpora", open_store)
+
+    @cached_property
+    def library(self) -> "StoreThread[Library]":
+        """Candidates and favourites."""
+
+        def open_store() -> "Library":
+            from titletui.shortlist.store import Library
+
+            return Library.open(self.home)
+
+        return StoreThread("library", open_store)
+
+    @cached_property
+    def errands(self) -> StoreThread[Home]:
+        """Whatever else reads or writes files."""
+        return StoreThread("errands", lambda: self.home)
+
+    @cached_property
+    def job_watch(self) -> "StoreThread[JobWatch]":
+        """What the jobs are doing."""
+
+        def open_watch() -> "JobWatch":
+            from titletui.tui.job_watch import JobWatch
+
+            return JobWatch(self.home.jobs)
+
+        return StoreThread("jobs", open_watch)
+
+    @cached_property
+    def generator(self) -> "GenerationClient":
+        """The generation server's client; the server starts with the first request."""
+        from titletui.generation.client import GenerationClient
+
+        generator = GenerationClient(self.home)
+        self.on_quit.append(generator.kill)
+        return generator
+
+    @cached_property
+    def _requests(self) -> "itertools.count[int]":
+        return itertools.count(1)
+
+    def next_request(self) -> int:
+        """A number that no request to the generator has yet."""
+        return next(self._requests)
