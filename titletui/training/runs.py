@@ -38,6 +38,7 @@ from titletui.jobs.events import (
 )
 from titletui.jobs.folder import JobFolder, State, create_job, find_job, list_jobs
 from titletui.jobs.launch import WORKERS
+from titletui.training import gpu, safety
 from titletui.training.base_models import find_model
 from titletui.training.plan import Plan
 from titletui.training.presets import checked, override
@@ -115,7 +116,7 @@ def prepare_run(
         )
     summary = store.summary(corpus)
     if recipe.base != "new":
-        find_model(home, recipe.base)
+        _check_base(home, recipe)
     if summary.papers < FEWEST_PAPERS:
         raise TitletuiError(
             f"The corpus {corpus} has {summary.papers} papers; a run needs at least "
@@ -141,6 +142,21 @@ def prepare_run(
     finally:
         part.unlink(missing_ok=True)
     return job
+
+
+def _check_base(home: Home, recipe: Recipe) -> None:
+    """Makes sure that the base model, where it is here already, is fit to be loaded."""
+    info = find_model(home, recipe.base)
+    while info.adapter:
+        safety.check_adapter(info.path or Path())
+        info = find_model(home, info.base)
+    if info.path is not None:
+        safety.check_model(info.path)
+    if recipe.quantization != "none" and not gpu.has_gpu():
+        raise TitletuiError(
+            f"quantization={recipe.quantization} needs a CUDA GPU, and this machine has none; set "
+            "quantization=none."
+        )
 
 
 def _launch(job: JobFolder) -> None:
