@@ -10,7 +10,7 @@ from titletui.corpus.answer import EARLIEST, Answer, Entry
 from titletui.corpus.arxiv import find_category
 from titletui.corpus.fetch import Fetcher, PassingError
 from titletui.corpus.filters import first_month
-from titletui.corpus.ledger import Chain, Ledger, Query
+from titletui.corpus.ledger import DELETED, Chain, Ledger, Query
 from titletui.corpus.oai import IllFormedError, oai_set, read_answer
 from titletui.corpus.reporting import Reporter
 from titletui.errors import TitletuiError
@@ -56,10 +56,13 @@ class Harvest(Scraper):  # type: ignore[misc]
         """
         chain = self._begin()
         self._show(chain)
-        while chain.stage == "list":
-            chain = self._list(chain)
-        while chain.stage == "check" and check:
-            chain = self._check(chain)
+        try:
+            while chain.stage == "list":
+                chain = self._list(chain)
+            while chain.stage == "check" and check:
+                chain = self._check(chain)
+        except PassingError as error:
+            raise self._given_up(error) from error
         chain = msgspec.structs.replace(
             chain, stage="done", token="", watermark=chain.first_day or chain.watermark
         )
@@ -94,7 +97,7 @@ class Harvest(Scraper):  # type: ignore[misc]
                 answer = self._ask(self._list_query(chain))
             except PassingError as error:
                 if not error.broken:
-                    raise self._given_up(error) from error
+                    raise
                 return self._split(chain, error)
             if answer.error == "badResumptionToken" and chain.token:
                 restarts += 1
@@ -150,18 +153,18 @@ class Harvest(Scraper):  # type: ignore[misc]
             first_day=chain.first_day or answer.day,
         )
         after = self._ledger.store(ahead, entries, recovered=recovered)
-        for entry in entries[:_TOLD] if after.tally.aside > chain.tally.aside else ():
-            if entry.reason and entry.reason != "deleted":
-                self._reporter.note(
-                    f"{entry.id or 'A record'} was kept aside: {entry.reason}.", "warning"
-                )
+        odd = [entry for entry in entries if entry.reason not in ("", DELETED)]
+        for entry in odd[:_TOLD]:
+            self._reporter.note(
+                f"{entry.id or 'A record'} was kept aside: {entry.reason}.", "warning"
+            )
         self._show(after)
         return after
 
     def _check(self, chain: Chain) -> Chain:
         """Compares with the list of identifiers over the same window, and fetches what the list
         has lost: it is paged by offset over a table that changes meanwhile."""
-        found = 0
+        lacked = found = 0
         token = chain.token
         tokens: set[str] = set()
         while True:
@@ -175,6 +178,7 @@ class Harvest(Scraper):  # type: ignore[misc]
                 break
             self._refuse_error(answer)
             missing = self._ledger.unknown(self._within(answer.entries))
+            lacked += len(missing)
             for page, count in self._fetch_missing(missing):
                 chain = self._store_page(chain, page, recovered=count)
                 found += count
@@ -190,8 +194,8 @@ class Harvest(Scraper):  # type: ignore[misc]
                 break
         if found:
             self._reporter.note(f"The check found {found:,} papers that the list had lost.")
-        rounds = chain.rounds + (found > 0)
-        over = not found or rounds >= ROUNDS
+        rounds = chain.rounds + (lacked > 0)
+        over = not lacked or rounds >= ROUNDS
         chain = msgspec.structs.replace(
             chain, token="", rounds=rounds, stage="done" if over else "check"
         )
@@ -207,7 +211,8 @@ class Harvest(Scraper):  # type: ignore[misc]
             if len(entries) >= _ONE_BY_ONE and day:
                 yield from self._day(day)
             left = self._ledger.unknown(entries)
-            yield from ((page, 1) for page in self._one_by_one(left))
+            for page in self._one_by_one(left):
+                yield page, sum(entry.paper is not None for entry in page.entries)
 
     def _day(self, day: str) -> Iterator[tuple[Answer, int]]:
         query = {**self._set_query("ListRecords"), "from": day, "until": day}
@@ -224,7 +229,7 @@ class Harvest(Scraper):  # type: ignore[misc]
 
     def _one_by_one(self, entries: list[Entry]) -> Iterator[Answer]:
         for entry in entries:
-            if entry.reason == "deleted":
+            if entry.reason == DELETED:
                 yield Answer(day="", entries=[entry])
                 continue
             query = {
@@ -236,13 +241,13 @@ class Harvest(Scraper):  # type: ignore[misc]
                 answer = self._ask(query, tries=_SPLIT_TRIES)
             except PassingError as error:
                 if not error.broken:
-                    raise self._given_up(error) from error
+                    raise
                 raw = error.body if isinstance(error, IllFormedError) else b""
                 answer = Answer(day="", error="unusable", text=str(error))
             else:
-                raw = b""
-            if answer.error:
-                reason = f"it cannot be had ({answer.text or answer.error})"
+                raw = answer.entries[0].raw if answer.entries else b""
+            if answer.error or [one.id for one in answer.entries] != [entry.id]:
+                reason = f"it cannot be had ({answer.text or answer.error or 'another came'})"
                 bad = msgspec.structs.replace(entry, reason=reason, raw=raw[:1_000_000])
                 yield Answer(day="", entries=[bad])
             else:

@@ -123,12 +123,13 @@ class Fetcher:
         """
         backoff = self._manners.backoff
         first = 3 * self._pace.interval if backoff is None else backoff
-        grow = tenacity.wait_exponential_jitter(initial=first, max=_BACKOFF_CAP, jitter=first / 2)
+        grow = tenacity.wait_exponential(multiplier=first, max=_BACKOFF_CAP)
+        grow_with_jitter = grow + tenacity.wait_random(0, first / 2)
 
         def pause(state: tenacity.RetryCallState) -> float:
             trouble = state.outcome.exception() if state.outcome else None
             asked = trouble.after if isinstance(trouble, PassingError) else None
-            return grow(state) if asked is None else min(asked, _RETRY_AFTER_CAP)
+            return grow_with_jitter(state) if asked is None else min(asked, _RETRY_AFTER_CAP)
 
         def sleep(state: tenacity.RetryCallState) -> None:
             trouble = state.outcome.exception() if state.outcome else None

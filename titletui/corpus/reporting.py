@@ -40,7 +40,6 @@ class Reporter:
         self._job.emit(
             Progress(
                 done=tally.seen,
-                unit="records",
                 fraction=fraction,
                 day=self.chain.reached,
                 waiting=self._waiting,
