@@ -111,6 +111,8 @@ async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     from titletui.home import find_home
 
     home = find_home()
+    if arguments.against and not home.corpus_db.exists():
+        raise UsageError(f"There is no corpus named {arguments.against!r:.80}; there is none yet.")
     written = 0
     new = 0
     with Novelty(home.corpus_db, arguments.against) as novelty:

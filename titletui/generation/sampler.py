@@ -4,6 +4,7 @@ The prompt is computed once. All titles of a batch go on from it together; those
 leave, and new ones take their place.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -58,6 +59,7 @@ class Written(msgspec.Struct, frozen=True):
         loss: summed cross-entropy of its own tokens, nats, the end included.
         tokens: how many those are.
         whole: it ended by itself, not at the length limit.
+        ids: the tokens that were chosen; the first may spell the end of the prefix.
     """
 
     row: int
@@ -65,6 +67,7 @@ class Written(msgspec.Struct, frozen=True):
     loss: float
     tokens: int
     whole: bool
+    ids: tuple[int, ...]
 
 
 class _Beginnings(msgspec.Struct, frozen=True):
@@ -133,7 +136,7 @@ def _write(
         for index, title in enumerate(alive):
             whole = title.written[-1] in ends
             if whole or len(title.written) >= length:
-                yield title.end(whole=whole)
+                yield title.end(whole=whole, one_line=bool(line_ends))
             else:
                 kept.append(index)
         with torch.inference_mode():
@@ -198,10 +201,11 @@ class _Title:
         self.loss -= score
         self.tokens += 1
 
-    def end(self, *, whole: bool) -> Written:
-        said = self.vocabulary.bytes_of(self.written)[self.spelled :]
-        text = said.decode(errors="replace").partition("\n")[0].rstrip("\ufffd \t\r")
-        return Written(self.row, text, self.loss, max(self.tokens, 1), whole)
+    def end(self, *, whole: bool, one_line: bool) -> Written:
+        said = self.vocabulary.bytes_of(self.written)[self.spelled :].decode(errors="replace")
+        said = said.partition("\n")[0] if one_line else re.sub(r"\s*\n\s*", " ", said)
+        text = said.rstrip("\ufffd \t\r")
+        return Written(self.row, text, self.loss, max(self.tokens, 1), whole, tuple(self.written))
 
 
 def _beginnings(

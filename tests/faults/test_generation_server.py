@@ -1,0 +1,133 @@
+"""The generation server dies, hangs or loses its other side."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from tests.generation_requests import all_answers, request, titles
+from tests.models import tiny_gpt2
+from tests.processes import until
+from titletui.generation.client import GenerationClient
+from titletui.generation.messages import Candidate, Failed, Finished
+from titletui.home import Home
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_gpt2(tmp_path_factory.mktemp("model"))
+
+
+async def test_a_killed_server_restarts_once_and_writes_the_same_titles(
+    home: Home, model: Path
+) -> None:
+    asked = request(model, count=400, length=40)
+    async with GenerationClient(home) as client:
+        expected = await titles(client, asked)
+        found: dict[int, str] = {}
+        async for answer in client.generate(request(model, id=2, count=400, length=40)):
+            if isinstance(answer, Candidate):
+                assert answer.index not in found
+                found[answer.index] = answer.text
+                if len(found) == 10:
+                    assert client.pid is not None
+                    os.kill(client.pid, signal.SIGKILL)
+        assert isinstance(answer, Finished)
+        assert [found[index] for index in range(400)] == expected
+
+
+async def test_a_server_that_dies_twice_over_a_request_says_why(home: Home, model: Path) -> None:
+    killed: set[int] = set()
+
+    async def kill(client: GenerationClient) -> None:
+        while len(killed) < 2:
+            if client.pid is not None and client.pid not in killed:
+                killed.add(client.pid)
+                os.kill(client.pid, signal.SIGKILL)
+            await asyncio.sleep(0.01)
+
+    async with GenerationClient(home) as client:
+        killing = asyncio.create_task(kill(client))
+        answers = await all_answers(client.generate(request(model, count=1000)))
+        await killing
+        assert isinstance(answers[-1], Failed)
+        assert "SIGKILL" in answers[-1].error
+        assert len(await titles(client, request(model, id=2))) == 3
+
+
+async def test_a_server_that_cannot_start_says_its_last_words(
+    home: Home, model: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise ImportError('msgspec is broken here')")
+    async with GenerationClient(home, {"PYTHONPATH": str(tmp_path)}) as client:
+        answers = await all_answers(client.generate(request(model)))
+    assert isinstance(answers[-1], Failed)
+    assert "msgspec is broken here" in answers[-1].error
+
+
+def test_a_server_whose_other_side_was_killed_ends_while_it_writes(model: Path) -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "titletui.generation.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    server.stdin.write(msgspec.json.encode(request(model, count=1000, length=100)) + b"\n")
+    server.stdin.flush()
+    while b'"candidate"' not in server.stdout.readline():
+        pass
+    server.stdin.close()
+    until(lambda: server.poll() is not None, 10)
+    server.stdout.close()
+
+
+def test_only_answers_come_on_standard_output(model: Path) -> None:
+    lines = [
+        b"no json",
+        b'{"type": "generate", "id": 7, "temperature": "hot"}',
+        b'{"type": "format the disk", "id": 8}',
+        msgspec.json.encode(request(model, id=9)),
+    ]
+    script = (
+        "import os, threading, titletui.generation.server as s\n"
+        "threading.Timer(0.1, lambda: os.write(1, b'noise of a C library\\n')).start()\n"
+        "raise SystemExit(s.main())"
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert server.stderr is not None
+    server.stdin.write(b"\n".join(lines) + b"\n")
+    server.stdin.flush()
+    answers: list[dict[str, object]] = []
+    while not answers or answers[-1]["type"] != "finished":
+        answers.append(msgspec.json.decode(server.stdout.readline()))
+    server.stdin.close()
+    assert server.stdout.read() == b""
+    assert b"noise" in server.stderr.read()
+    server.wait(10)
+    failed = {answer["id"] for answer in answers if answer["type"] == "failed"}
+    assert failed == {0, 7, 8}
+
+
+async def test_a_process_that_is_stopped_is_killed_on_closing(home: Home, model: Path) -> None:
+    client = GenerationClient(home)
+    assert len(await titles(client, request(model))) == 3
+    assert client.pid is not None
+    server = psutil.Process(client.pid)
+    server.suspend()
+    await asyncio.wait_for(client.close(), 10)
+    assert not server.is_running()

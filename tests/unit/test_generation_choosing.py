@@ -1,0 +1,89 @@
+"""Tokens are chosen as transformers chooses them, and can be chosen again."""
+
+import pytest
+import torch
+from transformers import (
+    LogitsProcessorList,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from titletui.generation.choosing import Knobs, choose, draws
+
+ROWS = 60_000
+STEP = torch.zeros(ROWS, dtype=torch.long)
+
+
+def scores(tokens: int = 40) -> torch.Tensor:
+    return torch.randn(tokens, generator=torch.Generator().manual_seed(3)) * 2
+
+
+def chances_of_transformers(knobs: Knobs) -> torch.Tensor:
+    warpers = LogitsProcessorList([TemperatureLogitsWarper(knobs.temperature)])
+    if knobs.top_k:
+        warpers.append(TopKLogitsWarper(knobs.top_k))
+    if knobs.top_p < 1:
+        warpers.append(TopPLogitsWarper(knobs.top_p))
+    empty = torch.empty(1, 0, dtype=torch.long)
+    return warpers(empty, scores()[None]).softmax(dim=-1)[0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        Knobs(temperature=1.0, top_p=1.0),
+        Knobs(temperature=0.6, top_p=1.0),
+        Knobs(temperature=1.7, top_p=0.8),
+        Knobs(temperature=0.8, top_p=0.95),
+        Knobs(temperature=1.0, top_p=0.1),
+        Knobs(temperature=1.2, top_p=1.0, top_k=5),
+        Knobs(temperature=0.7, top_p=0.7, top_k=12),
+    ],
+    ids=str,
+)
+def test_tokens_come_as_often_as_transformers_says(knobs: Knobs) -> None:
+    expected = chances_of_transformers(knobs)
+    drawn = draws(11, torch.arange(ROWS), STEP)
+    tokens = choose(scores().expand(ROWS, -1), knobs, drawn)
+    seen = torch.bincount(tokens, minlength=40) / ROWS
+    spread = (expected * (1 - expected) / ROWS).sqrt()
+    assert bool(((seen - expected).abs() <= 5 * spread).all())
+    assert not seen[expected == 0].any()
+
+
+def test_temperature_zero_takes_the_likeliest() -> None:
+    drawn = draws(0, torch.arange(3), STEP[:3])
+    assert (
+        choose(scores().expand(3, -1), Knobs(temperature=0), drawn).tolist()
+        == [int(scores().argmax())] * 3
+    )
+
+
+def test_a_draw_depends_on_seed_row_and_step_alone() -> None:
+    rows = torch.tensor([4, 9, 2])
+    steps = torch.tensor([1, 0, 7])
+    together = draws(5, rows, steps)(0).tolist()
+    alone = [draws(5, rows[i : i + 1], steps[i : i + 1])(0).item() for i in range(3)]
+    assert together == alone
+    assert (
+        len({*together, *draws(6, rows, steps)(0).tolist(), *draws(5, rows, steps)(1).tolist()})
+        == 9
+    )
+
+
+def test_draws_are_even_and_never_one() -> None:
+    drawn = draws(1, torch.arange(ROWS), STEP)(0)
+    assert float(drawn.max()) < 1
+    counts = torch.histc(drawn, bins=20, min=0, max=1)
+    assert bool(((counts - ROWS / 20).abs() < 5 * (ROWS / 20) ** 0.5).all())
+    following = draws(1, torch.arange(ROWS), STEP + 1)(0)
+    assert abs(float(torch.corrcoef(torch.stack([drawn, following]))[0, 1])) < 0.02
+
+
+def test_a_token_without_a_chance_is_never_chosen() -> None:
+    barred = scores()
+    barred[::2] = float("-inf")
+    drawn = draws(2, torch.arange(ROWS), STEP)
+    tokens = choose(barred.expand(ROWS, -1), Knobs(temperature=5, top_p=1), drawn)
+    assert bool((tokens % 2 == 1).all())

@@ -1,0 +1,114 @@
+"""Prompt and prefix are fitted into what a model can read."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.models import TITLES
+from titletui.generation.opening import Opening, open_title
+from titletui.generation.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
+from titletui.training.new_model import train_tokenizer
+from titletui.training.prompts import Prompt, make_prompt
+
+ABSTRACT = "We study speech. It is hard. We do it well. "
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return vocabulary_of(train_tokenizer(TITLES, 400))
+
+
+def opened(vocabulary: Vocabulary, prefix: str, prompt: Prompt | None = None) -> Opening:
+    return open_title(vocabulary, prompt or Prompt(), prefix, length=20, context=64)
+
+
+def text(vocabulary: Vocabulary, tokens: tuple[int, ...]) -> str:
+    return vocabulary.bytes_of(list(tokens)).decode()
+
+
+def test_the_last_word_may_be_written_otherwise(vocabulary: Vocabulary) -> None:
+    opening = opened(vocabulary, "Robust Speech Recogn")
+    kept = len(opening.tokens) - opening.ending
+    assert text(vocabulary, opening.tokens) == "Robust Speech Recogn"
+    assert text(vocabulary, opening.tokens[kept:]) == " Recogn"
+
+
+def test_only_the_space_is_open_after_a_space(vocabulary: Vocabulary) -> None:
+    opening = opened(vocabulary, "Robust Speech ")
+    kept = len(opening.tokens) - opening.ending
+    assert text(vocabulary, opening.tokens[kept:]) == " "
+    assert opening.shown == "Robust Speech "
+
+
+def test_many_spaces_are_shown_but_read_as_one(vocabulary: Vocabulary) -> None:
+    opening = opened(vocabulary, "Robust \t  Speech")
+    assert text(vocabulary, opening.tokens) == "Robust Speech"
+    assert opening.shown == "Robust    Speech".replace("    ", " " * 4)
+
+
+def test_no_prefix_leaves_nothing_open(vocabulary: Vocabulary) -> None:
+    for nothing in ("", "   ", "\n"):
+        opening = opened(vocabulary, nothing)
+        assert (opening.tokens, opening.ending, opening.shown) == ((vocabulary.start,), 0, "")
+
+
+def test_a_prefix_longer_than_the_context_is_read_from_its_end(vocabulary: Vocabulary) -> None:
+    prefix = "q" * 500 + " Robust"
+    opening = opened(vocabulary, prefix)
+    assert len(opening.tokens) + opening.length <= 64
+    assert text(vocabulary, opening.tokens).endswith(" Robust")
+    assert opening.shown == prefix
+    assert "prefix" in opening.note
+
+
+def test_an_abstract_is_cut_at_the_end_of_a_sentence(vocabulary: Vocabulary) -> None:
+    prompt = make_prompt("abstract-to-title", abstract=ABSTRACT * 5)
+    opening = open_title(vocabulary, prompt, "", length=20, context=96)
+    read = text(vocabulary, opening.tokens)
+    assert read.endswith((". \n\n", ".\n\n"))
+    assert ABSTRACT.startswith(read[:10])
+    assert len(opening.tokens) + opening.length <= 96
+    assert "abstract" in opening.note
+
+
+def test_an_abstract_that_fits_is_left_whole(vocabulary: Vocabulary) -> None:
+    prompt = make_prompt("abstract-to-title", abstract=ABSTRACT)
+    opening = open_title(vocabulary, prompt, "", length=8, context=96)
+    assert text(vocabulary, opening.tokens) == ABSTRACT.strip() + "\n\n"
+    assert opening.note == ""
+
+
+def test_one_endless_sentence_is_cut_at_a_word(vocabulary: Vocabulary) -> None:
+    prompt = make_prompt("abstract-to-title", abstract="speech and music " * 60)
+    opening = open_title(vocabulary, prompt, "", length=20, context=96)
+    assert text(vocabulary, opening.tokens).removesuffix("\n\n").split()[-1] in (
+        "speech",
+        "and",
+        "music",
+    )
+
+
+@pytest.mark.parametrize(
+    "prefix", ["<|endoftext|> x", "[/b]$\\alpha$", "\x1b[31mred", "é☃𝛼 ü", "a\ud800b"]
+)
+def test_a_hostile_prefix_is_only_text(vocabulary: Vocabulary, prefix: str) -> None:
+    opening = opened(vocabulary, prefix)
+    assert vocabulary.end not in opening.tokens[1:]
+    assert text(vocabulary, opening.tokens) == opening.shown
+    opening.shown.encode()
+
+
+def test_a_vocabulary_read_from_a_folder_is_the_same(tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(TITLES, 400)
+    tokenizer.save_pretrained(tmp_path)
+    read, given = read_vocabulary(tmp_path), vocabulary_of(tokenizer)
+    assert read is not None
+    assert (read.pieces, read.start, read.end) == (given.pieces, given.start, given.end)
+    assert read.encode("Robust ☃") == tokenizer.encode("Robust ☃", add_special_tokens=False)
+
+
+def test_tokens_are_found_by_what_they_begin_with(vocabulary: Vocabulary) -> None:
+    found = vocabulary.beginning_with(b" S")
+    expected = [t for t, piece in enumerate(vocabulary.pieces) if piece.startswith(b" S")]
+    assert sorted(found) == expected
+    assert len(found) > 1
