@@ -23,6 +23,11 @@ FAVOURITE = (
 CANDIDATE = "id, batch, position, text, perplexity, tokens, seed, whole, novelty"
 STARRED = "EXISTS (SELECT 1 FROM favourites f WHERE f.original_key = c.key OR f.key = c.key)"
 
+CHOSEN = (
+    "batch IN (SELECT c.batch FROM favourites f JOIN candidates c "
+    "ON c.key IN (f.original_key, f.key))"
+)
+
 
 def favourite(row: tuple[Any, ...]) -> Favourite:
     return Favourite(

@@ -113,6 +113,28 @@ class Library(LibraryFile):
             lambda keys: [*keys, *keys],
         )
 
+    def choices(self, limit: int = 5_000) -> list[Candidate]:
+        """What was starred and what was passed over: the candidates of the newest batches from
+        which something was starred. A title that was shown more than once counts once.
+        """
+        distinct: dict[str, Candidate] = {}
+        for row in self._all(
+            f"SELECT {rows.CANDIDATE}, {rows.STARRED} FROM candidates c WHERE {rows.CHOSEN} "  # noqa: S608
+            "ORDER BY id DESC LIMIT ?",
+            limit,
+        ):
+            one = rows.candidate(row)
+            distinct[fold(one.text)] = one
+        return list(distinct.values())
+
+    def count_choices(self) -> tuple[int, int, int]:
+        """The newest candidate's id, and how many were starred and passed over, repeats too."""
+        ((newest, stars, passed),) = self._all(
+            f"SELECT coalesce(max(id), 0), coalesce(sum({rows.STARRED}), 0), "  # noqa: S608
+            f"coalesce(sum(NOT {rows.STARRED}), 0) FROM candidates c WHERE {rows.CHOSEN}"
+        )
+        return newest, stars, passed
+
     # The shortlist
 
     def favourites(self, matching: str = "", sort: Sort = "added") -> list[Favourite]:

@@ -1,0 +1,143 @@
+"""The taste model: off until there is enough, right where there is something to learn."""
+
+import json
+import random
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from titletui.errors import TitletuiError
+from titletui.home import Home
+from titletui.shortlist.embeddings import Embeddings
+from titletui.shortlist.learning import fit
+from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.store import Library
+from titletui.shortlist.taste import ENOUGH, Learned, Taste, learn, starter
+
+SPEECH = ["Speech", "Speaker", "Audio", "Acoustic", "Voice", "Phoneme", "Vocoder", "Pitch"]
+QUANTUM = ["Quantum", "Boson", "Lattice", "Spin", "Entangled", "Hamiltonian", "Photon", "Gauge"]
+LINKS = ["for", "with", "Models", "Analysis", "Towards", "Robust", "Learning", "and"]
+
+
+def title(draw: random.Random, words: list[str]) -> str:
+    return " ".join(draw.choice(words if draw.random() < 0.5 else LINKS) for _ in range(7))
+
+
+def curate(library: Library, stars: int, likes: str) -> None:
+    """Batches of ten, half speech and half quantum, one starred in each."""
+    draw = random.Random(3)
+    for _ in range(stars):
+        batch = library.start_batch(BatchSettings(model="m"))
+        texts = [title(draw, SPEECH if place % 2 else QUANTUM) for place in range(10)]
+        ids = library.add_candidates(
+            batch,
+            [NewCandidate(text=one, index=i, perplexity=9.0) for i, one in enumerate(texts)],
+        )
+        place = 1 if likes == "speech" else draw.randrange(10)
+        library.star(texts[place], candidate=ids[place])
+
+
+def test_it_learns_what_is_liked_and_ranks_new_titles(home: Home) -> None:
+    with Library(home.library_db) as library:
+        curate(library, 25, "speech")
+        taste = learn(home, library)
+        assert taste is not None
+        assert taste.learned.auc is not None
+        # One in five of the liked kind is starred, so that no model can reach more than 0.78.
+        assert taste.learned.auc > 0.65
+        assert taste.learned.stars == 25
+        draw = random.Random(9)
+        fresh = [NewCandidate(text=title(draw, words)) for words in (SPEECH, QUANTUM) * 10]
+        likings = taste.likings(fresh)
+        assert all(0 <= one <= 1 for one in likings)
+        assert sum(likings[::2]) / 10 > sum(likings[1::2]) / 10 + 0.2
+        assert taste.likings([]) == []
+        written = (home.cache / "taste.json").stat().st_mtime_ns
+        assert learn(home, library) is not None
+        assert (home.cache / "taste.json").stat().st_mtime_ns == written
+        library.star("Nothing of a batch")
+        assert learn(home, library) is not None
+        assert (home.cache / "taste.json").stat().st_mtime_ns == written
+        library.star(library.choices()[0].text)
+        assert learn(home, library) is not None
+        assert (home.cache / "taste.json").stat().st_mtime_ns > written
+
+
+def test_where_nothing_can_be_learned_it_says_so(tmp_path: Path) -> None:
+    with Library(tmp_path / "library.db") as library:
+        curate(library, 40, "whatever")
+        learned = fit(library.choices(), Embeddings(starter()))
+    assert learned.auc is not None
+    assert 0.3 < learned.auc < 0.7
+
+
+def test_it_is_off_until_there_are_enough_stars(home: Home) -> None:
+    with Library(home.library_db) as library:
+        assert learn(home, library) is None
+        curate(library, ENOUGH - 1, "speech")
+        assert learn(home, library) is None
+        assert library.count_choices()[1:] == (ENOUGH - 1, 9 * (ENOUGH - 1))
+
+
+def test_choices_are_the_batches_that_something_was_starred_from(tmp_path: Path) -> None:
+    with Library(tmp_path / "library.db") as library:
+        one, two = library.start_batch(BatchSettings()), library.start_batch(BatchSettings())
+        library.add_candidates(one, [NewCandidate(text="A"), NewCandidate(text="B")])
+        library.add_candidates(one, [NewCandidate(text="a!")])
+        library.add_candidates(two, [NewCandidate(text="C")])
+        library.star("B")
+        assert sorted((c.text, c.starred) for c in library.choices()) == [("A", False), ("B", True)]
+
+
+def write_model(folder: Path, dtype: str, numbers: bytes, shape: tuple[int, int]) -> None:
+    header = {
+        "model.embed_tokens.weight": {
+            "dtype": dtype,
+            "shape": shape,
+            "data_offsets": [0, len(numbers)],
+        }
+    }
+    head = json.dumps(header).encode()
+    (folder / "tokenizer.json").write_bytes((starter() / "tokenizer.json").read_bytes())
+    data = struct.pack("<Q", len(head)) + head + numbers
+    (folder / "model.safetensors").write_bytes(data)
+
+
+@pytest.mark.parametrize("dtype", ["F32", "F16", "BF16"])
+def test_the_embeddings_of_any_model_folder_are_read(tmp_path: Path, dtype: str) -> None:
+    rows = np.arange(10_000 * 4, dtype=np.float32).reshape(10_000, 4) / 1024
+    if dtype == "BF16":
+        numbers = (rows.view(np.uint32) >> 16).astype("<u2").tobytes()
+    else:
+        numbers = rows.astype("<f4" if dtype == "F32" else "<f2").tobytes()
+    write_model(tmp_path, dtype, numbers, (10_000, 4))
+    embeddings = Embeddings(tmp_path)
+    assert embeddings.width == 4
+    (found, nothing) = embeddings.of(["Neural Speech", ""])
+    tokens = Embeddings(tmp_path)._tokenizer.encode("Neural Speech", add_special_tokens=False).ids
+    assert np.allclose(found, rows[tokens].mean(axis=0), rtol=0.01)
+    assert not nothing.any()
+
+
+def test_a_folder_without_embeddings_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TitletuiError, match="no word embeddings"):
+        Embeddings(tmp_path)
+    write_model(tmp_path, "I64", b"", (0, 4))
+    with pytest.raises(TitletuiError, match="no word embeddings"):
+        Embeddings(tmp_path)
+
+
+def test_a_fit_that_fails_is_told(home: Home) -> None:
+    with Library(home.library_db) as library:
+        curate(library, ENOUGH, "speech")
+        with pytest.raises(TitletuiError, match="could not be fitted"):
+            learn(home, library, model=home.data)
+
+
+def test_what_was_learned_with_a_model_that_is_gone_is_told(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    learned = Learned(folder=gone, mean=[], scale=[], weights=[], bias=0.0, stars=20, passed=20)
+    with pytest.raises(TitletuiError, match="no word embeddings"):
+        Taste(learned)
