@@ -206,6 +206,10 @@ def load_model(
         info = _describe(info.name, "hub", download(info.name, on_wait))
     folder = info.path
     assert folder is not None
+    if info.kind == "hub":
+        from titletui.training.hub import check_blobs
+
+        check_blobs(folder)
     if info.adapter:
         return _load_adapter(info, folder, home, attention, dtype, merge, quantization, on_wait)
     safety.check_model(folder)

@@ -1,6 +1,7 @@
 """What a run needs before its first step: the model, the examples, the optimizer."""
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,13 +49,27 @@ def load(job: Job, plan: Plan, found: Checkpoint | None) -> LoadedModel:
         home=home,
         merge=not found,
         quantization=recipe.quantization,
-        on_wait=lambda file, done, total: job.emit(
-            Progress(done=done, total=total, unit="bytes", waiting=f"downloading {file}")
-        ),
+        on_wait=_Downloading(job),
     )
     if recipe.dropout is not None:
         device.set_dropout(loaded.model, recipe.dropout)
     return loaded
+
+
+class _Downloading:
+    """Says how far a download is, twice a second."""
+
+    def __init__(self, job: Job) -> None:
+        self._job, self._said = job, 0.0
+
+    def __call__(self, file: str, done: int, total: int) -> None:
+        if self._job.stopping:
+            raise StoppedError
+        now = time.monotonic()
+        if now - self._said > 0.5 or done == total:
+            self._said = now
+            waiting = f"downloading {file}"
+            self._job.emit(Progress(done=done, total=total, unit="bytes", waiting=waiting))
 
 
 def read(job: Job, plan: Plan, tokenizer: Any, limit: int) -> TrainingSet:

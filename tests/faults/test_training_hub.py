@@ -1,0 +1,155 @@
+"""The hub: cut lines, wrong bytes, no rights, no room; a model is used whole or not at all."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hub_server import Hub, hub_server
+from tests.models import tiny_gpt2
+from tests.processes import until
+from tests.training_runs import toy_run, view
+from tests.training_worker import run_to_end
+from titletui.errors import TitletuiError
+from titletui.home import Home
+from titletui.training import hub as client
+from titletui.training.base_models import cached_models, find_model, hub_cache, load_model
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_gpt2(tmp_path_factory.mktemp("hub") / "tiny")
+
+
+@pytest.fixture
+def hub(served: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(client, "_PAUSE", 0.01)
+    with hub_server(served) as found:
+        monkeypatch.setenv("HF_ENDPOINT", found.url)
+        yield found
+
+
+def nothing_half() -> bool:
+    return cached_models() == []
+
+
+def test_a_model_is_downloaded_trained_and_then_used_without_the_hub(
+    home: Home, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = toy_run(home, "hub", base="org/tiny")
+    assert run_to_end(job) == 0
+    assert view(job).step == 20
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    info = find_model(home, "org/tiny")
+    assert info.path is not None
+    assert info.parameters > 0
+    assert load_model(info, home=home).info.name == "org/tiny"
+
+
+@pytest.mark.fault("F47")
+def test_a_cut_line_is_taken_up_where_it_was_cut(hub: Hub, served: Path) -> None:
+    hub.cuts = 2
+    told: list[tuple[int, int]] = []
+    folder = client.download("org/tiny", lambda _, done, total: told.append((done, total)))
+    size = (served / "model.safetensors").stat().st_size
+    assert hub.sent == size
+    assert len(hub.ranges) == 2
+    assert (folder / "model.safetensors").read_bytes() == (
+        served / "model.safetensors"
+    ).read_bytes()
+    assert told[-1][0] == told[-1][1]
+
+
+@pytest.mark.fault("F47")
+def test_a_line_that_is_always_cut_leaves_a_part_for_the_next_try(hub: Hub, served: Path) -> None:
+    hub.cuts = 4
+    with pytest.raises(TitletuiError, match="the line was cut"):
+        client.download("org/tiny")
+    assert nothing_half()
+    hub.cuts, hub.sent = 0, 0
+    client.download("org/tiny")
+    assert hub.sent < (served / "model.safetensors").stat().st_size
+    assert not list(hub_cache().rglob("*-part"))
+
+
+@pytest.mark.fault("F47")
+def test_wrong_bytes_of_the_right_size_are_refused_and_fetched_anew(hub: Hub) -> None:
+    hub.wrong = True
+    with pytest.raises(TitletuiError, match="wrong bytes"):
+        client.download("org/tiny")
+    assert nothing_half()
+    assert not list(hub_cache().rglob("*-part"))
+    hub.wrong = False
+    client.download("org/tiny")
+    assert [name for name, _ in cached_models()] == ["org/tiny"]
+
+
+@pytest.mark.fault("F47")
+def test_bytes_that_went_wrong_in_the_cache_are_noticed(home: Home, hub: Hub) -> None:
+    weights = (client.download("org/tiny") / "model.safetensors").resolve()
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(bytes(data))
+    with pytest.raises(TitletuiError, match="wrong bytes"):
+        load_model(find_model(home, "org/tiny"), home=home)
+    load_model(find_model(home, "org/tiny"), home=home)
+
+
+@pytest.mark.fault("F47")
+@pytest.mark.parametrize(
+    ("status", "says"), [(401, "asks for a login"), (404, "has no model"), (503, "answered 503")]
+)
+def test_a_refusal_of_the_hub_is_one_sentence(hub: Hub, status: int, says: str) -> None:
+    hub.status = status
+    with pytest.raises(TitletuiError, match=says):
+        client.download("org/tiny")
+    assert nothing_half()
+
+
+@pytest.mark.fault("F47")
+def test_without_a_network_the_sentence_says_so(
+    home: Home, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(TitletuiError, match="cannot be reached"):
+        client.download("org/tiny")
+    job = toy_run(home, "offline", base="org/tiny")
+    assert run_to_end(job) == 1
+    assert job.exit is not None
+    assert "cannot be reached" in job.exit.reason
+
+
+@pytest.mark.fault("F47")
+def test_a_full_disk_is_said_before_the_first_byte(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+    with pytest.raises(TitletuiError, match="no room"):
+        client.download("org/tiny")
+    assert hub.sent == 0
+
+
+@pytest.mark.fault("F47")
+def test_a_killed_download_goes_on_from_its_part(hub: Hub, served: Path) -> None:
+    script = (
+        "import os, signal\n"
+        "from titletui.training import hub\n"
+        "def kill(name, done, total):\n"
+        "    if name == 'model.safetensors' and done > 50_000:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "hub._BLOCK = 4096\n"
+        "hub.download('org/tiny', kill)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], env=dict(os.environ))
+    until(lambda: process.poll() is not None)
+    assert process.returncode == -9
+    assert nothing_half()
+    hub.sent = 0
+    client.download("org/tiny")
+    assert hub.sent < (served / "model.safetensors").stat().st_size
+    assert hub.ranges
