@@ -26,6 +26,9 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     one.add_argument("--edit", nargs=2, metavar=("TEXT", "NEW"), help="change how a title reads")
     one.add_argument("--undo", action="store_true", help="take back the last change")
     one.add_argument("--redo", action="store_true", help="make the change again that was undone")
+    one.add_argument(
+        "--taste", action="store_true", help="learn from the stars; tell how well it goes"
+    )
     one.add_argument("--export", type=Path, metavar="FILE", help="write .md, .txt, .csv or .jsonl")
     parser.add_argument("--overwrite", action="store_true", help="--export may replace the file")
     parser.add_argument("--note", metavar="TEXT", help="with --add: the title's note")
