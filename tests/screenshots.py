@@ -37,6 +37,7 @@ async def picture_all(folder: Path) -> None:
 def save(svg: str, path: Path, columns: int) -> None:
     """One terminal screen as PNG, 12 pixels a column."""
     local = re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
+    local = local.replace("&#160;", " ").replace("<text ", '<text xml:space="preserve" ')
     command = ["rsvg-convert", "--width", str(columns * 12), "--output", str(path), "/dev/stdin"]
     subprocess.run(command, input=local.encode(), check=True)
     print(path)

@@ -27,14 +27,14 @@ BAD = [
     (["train", "nowhere"], "nowhere"),
     (["train", "void"], "void"),
     (["train", "one"], "one"),
-    (["train", "five", "--preset", "magic"], "magic"),
-    (["train", "five", "--set", "steps=many"], "steps"),
-    (["train", "five", "--set", "steps=0"], "steps"),
-    (["train", "five", "--set", "learning_rate=-1"], "learning_rate"),
-    (["train", "five", "--set", "colour=red"], "colour"),
-    (["train", "five", "--base", "hollow"], "hollow"),
-    (["train", "five", "--base", "./hollow"], "hollow"),
-    (["train", "five", "--run", "../x"], "../x"),
+    (["train", "dozen", "--preset", "magic"], "magic"),
+    (["train", "dozen", "--set", "steps=many"], "steps"),
+    (["train", "dozen", "--set", "steps=0"], "steps"),
+    (["train", "dozen", "--set", "learning_rate=-1"], "learning_rate"),
+    (["train", "dozen", "--set", "colour=red"], "colour"),
+    (["train", "dozen", "--base", "hollow"], "hollow"),
+    (["train", "dozen", "--base", "./hollow"], "hollow"),
+    (["train", "dozen", "--run", "../x"], "../x"),
     (["runs", "nobody"], "nobody"),
     (["watch", "nobody"], "nobody"),
     (["stop", "nobody"], "nobody"),
@@ -67,15 +67,15 @@ def place(home: Home, tmp_path: Path) -> Path:
     (tmp_path / "titles.txt").write_text("A Title\n")
     (tmp_path / "hollow").mkdir()
     (tmp_path / "hollow" / "config.json").write_text('{"model_type": "gpt2"}')
-    done = subprocess.run(
-        [sys.executable, "-m", "titletui", "import", "titles.txt", "--name", "one"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (tmp_path / "titles.txt").write_text("".join(f"Title number {n} of five\n" for n in range(5)))
+    (tmp_path / "dozen.txt").write_text("".join(f"Title {n} of twelve\n" for n in range(12)))
+    for file, name in (("titles.txt", "one"), ("dozen.txt", "dozen")):
+        done = subprocess.run(
+            [sys.executable, "-m", "titletui", "import", file, "--name", name],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
     with CorpusStore(home.corpus_db) as store:
         store.create("void")
-        store.create("five")
     return tmp_path
 
 
