@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 
 from titletui.errors import TitletuiError
 from titletui.home import Home
@@ -40,14 +41,20 @@ class Commands(Provider):
     async def discover(self) -> Hits:
         """Everything, while nothing is typed."""
         for command in self._commands:
-            yield DiscoveryHit(command.name, command.run, help=command.about)
+            name = Content(command.name)
+            yield DiscoveryHit(name, command.run, text=command.name, help=command.about)
 
     async def search(self, query: str) -> Hits:
         """What fits `query`."""
         matcher = self.matcher(query)
         for command in self._commands:
-            if (score := matcher.match(command.name)) > 0:
-                yield Hit(score, matcher.highlight(command.name), command.run, help=command.about)
+            score, places = matcher.fuzzy_search.match(matcher.query, command.name)
+            if score > 0:
+                # `matcher.highlight` would take brackets in a name for markup.
+                lit = Content(command.name)
+                for place in places:
+                    lit = lit.stylize(matcher.match_style, place, place + 1)
+                yield Hit(score, lit, command.run, text=command.name, help=command.about)
 
 
 def _actions(app: TitletuiApp) -> Iterator[Command]:

@@ -7,17 +7,17 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from titletui.text import display
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.screens.prompt import PromptDialog
 
 LONGEST = 100_000
 
 
-class AbstractDialog(ModalScreen[str | None]):
+class AbstractDialog(Dialog[str | None]):
     """A text area; dismissed with its text, or None where nothing is to change."""
 
     DEFAULT_CSS = """

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from titletui.corpus.files import Source, corpus_name_for
@@ -22,6 +21,7 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.home import checked_name
 from titletui.text import display
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.figures import size
 from titletui.tui.widgets.path_input import PathInput
 
@@ -37,7 +37,7 @@ class Seen(msgspec.Struct, frozen=True):
     titles: list[str]
 
 
-class ImportDialog(ModalScreen[Source | None]):
+class ImportDialog(Dialog[Source | None]):
     """A path, looked into while it is typed, and the name of a corpus.
 
     Args:

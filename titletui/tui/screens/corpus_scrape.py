@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from titletui.corpus.arxiv import Category, find_category, search_categories
@@ -22,6 +21,7 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.home import checked_name
 from titletui.text import display
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.row_list import RowList
 
 _TYPING = 0.15
@@ -42,7 +42,7 @@ class CategoryList(RowList[Category]):
         return [line.truncate(width, ellipsis=True)]
 
 
-class ScrapeDialog(ModalScreen[Query | None]):
+class ScrapeDialog(Dialog[Query | None]):
     """A category found by its code or name, days, filters, and the name of a corpus.
 
     Args:

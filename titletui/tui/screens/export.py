@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from titletui.errors import TitletuiError
@@ -17,6 +16,7 @@ from titletui.shortlist.records import Favourite
 from titletui.text import display
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.confirm import ConfirmDialog
+from titletui.tui.screens.dialog import Dialog
 
 FORMATS = (
     (".md", "Markdown: titles with notes, tags and settings"),
@@ -26,7 +26,7 @@ FORMATS = (
 )
 
 
-class ExportDialog(ModalScreen[str]):
+class ExportDialog(Dialog[str]):
     """Asks for a name; its ending says the format; dismissed with what was done, or empty."""
 
     DEFAULT_CSS = """

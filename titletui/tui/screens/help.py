@@ -11,17 +11,18 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.screens.mode import ModeScreen
 
 _KEYS = 15
 _TEXT = 50
 
 
-class HelpDialog(ModalScreen[None]):
+class HelpDialog(Dialog[None]):
     """Help for `screen` and what has focus on it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,14 +7,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from titletui.text import display
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 
 
-class MessageDialog(ModalScreen[None]):
+class MessageDialog(Dialog[None]):
     """A sentence for a person; escape or enter closes it, `c` copies it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

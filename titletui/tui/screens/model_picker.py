@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from titletui.errors import TitletuiError
@@ -16,6 +15,7 @@ from titletui.jobs.folder import list_jobs
 from titletui.text import display
 from titletui.training.base_models import ModelInfo, checkpoint_steps, find_model, list_models
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.row_list import RowList
 
 _ORDER = {"run": 0, "starter": 1, "folder": 2, "hub": 3}
@@ -42,7 +42,7 @@ class ModelInput(Input):
     ]
 
 
-class ModelPicker(ModalScreen[str | None]):
+class ModelPicker(Dialog[str | None]):
     """Dismissed with a model's name, or None."""
 
     DEFAULT_CSS = """

@@ -7,13 +7,13 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from titletui.errors import UsageError
 from titletui.settings import GenerateSettings
 from titletui.text import display
 from titletui.tui.candidate_row import SORTS
+from titletui.tui.screens.dialog import Dialog
 
 FIELDS = (
     ("top_p", "Top-p", "the likeliest tokens that together make up this share, up to 1"),
@@ -39,7 +39,7 @@ class Chosen(msgspec.Struct, frozen=True):
     year: int | None
 
 
-class MoreDialog(ModalScreen[Chosen | None]):
+class MoreDialog(Dialog[Chosen | None]):
     """One line a knob, each checked when enter is pressed."""
 
     DEFAULT_CSS = """

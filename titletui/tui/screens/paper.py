@@ -7,15 +7,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from titletui.corpus.paper import Paper
 from titletui.text import display
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 
 
-class PaperDialog(ModalScreen[None]):
+class PaperDialog(Dialog[None]):
     """Title, authors, categories and abstract; `c` copies the title, `C` the abstract."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

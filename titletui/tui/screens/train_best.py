@@ -6,14 +6,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from titletui.text import display
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.figures import number
 
 
-class BestDialog(ModalScreen[str | None]):
+class BestDialog(Dialog[str | None]):
     """Offers the checkpoint of the lowest held-out loss beside the last one.
 
     Dismissed with the name of a model.

@@ -7,17 +7,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from titletui.jobs.folder import JobFolder
 from titletui.text import display
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 
 _LINES = 200
 
 
-class LogDialog(ModalScreen[None]):
+class LogDialog(Dialog[None]):
     """How a job ended and the last lines that it printed; `c` copies them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

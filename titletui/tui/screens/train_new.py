@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Collapsible, Input, Static
 
@@ -17,13 +16,14 @@ from titletui.text import display
 from titletui.training.presets import DEFAULT, override, preset, presets
 from titletui.training.recipe import Recipe
 from titletui.tui.own_app import app_type
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.recipe_form import RecipeForm, as_text
 
 _PAUSE = 0.4
 
 
-class NewRunDialog(ModalScreen[str | None]):
+class NewRunDialog(Dialog[str | None]):
     """Preset, corpus, base model, length, and all settings in a fold.
 
     Dismissed with the name of the run that was started.

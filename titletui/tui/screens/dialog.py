@@ -1,0 +1,24 @@
+"""What all dialogs have in common."""
+
+from typing import TypeVar
+
+from textual.await_complete import AwaitComplete
+from textual.screen import ModalScreen
+
+R = TypeVar("R")
+
+
+class Dialog(ModalScreen[R]):
+    """A screen in front of another, which ends once."""
+
+    def dismiss(self, result: R | None = None) -> AwaitComplete:
+        """Ends the dialog, with whatever has been opened in front of it.
+
+        A second end is none: enter and escape typed in one breath are two, and what the first one
+        brought back must not be closed by the second.
+        """
+        if self not in self.app.screen_stack:
+            return AwaitComplete()
+        while not self.is_active:
+            self.app.pop_screen()
+        return super().dismiss(result)
