@@ -202,6 +202,11 @@ class TitletuiApp(App[int], Rooms):
             end()
         self.exit(code, return_code=code)
 
+    def on_unmount(self) -> None:
+        """However the app ends, what it owns ends with it."""
+        for end in self.on_quit:
+            end()
+
     def _on_signal(self, number: int) -> None:
         self._end(128 + number)
 

@@ -105,7 +105,7 @@ class CuratingScreen(ModeScreen):
             return
         self._edited = self.picked()
         region = rows.region_of(rows.highlighted)
-        line = EditLine(self.title_text(), region.translate(rows.region.offset))
+        line = EditLine(self.title_text(), region.translate(rows.content_region.offset))
         self.mount(line)
         line.focus()
 

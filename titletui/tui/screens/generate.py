@@ -1,6 +1,5 @@
 """Titles: write them, look at them, star them."""
 
-import asyncio
 import random
 from typing import ClassVar
 
@@ -23,7 +22,6 @@ from titletui.tui.writing import Batch
 
 TEMPERATURES = (0.0, 5.0)
 COUNTS = (1, 2, 3, 5, 10, 15, 20, 30, 50, 100, 200, 500, 1000)
-_SOON = 0.4
 SWEEP = (0.5, 0.8, 1.1)
 MOST_ROUNDS = 20
 
@@ -96,6 +94,7 @@ class GenerateScreen(BatchesScreen):
         super().__init__()
         self.abstract = ""
         self.year: int | None = None
+        self._prepared = False
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="prompt"):
@@ -111,7 +110,6 @@ class GenerateScreen(BatchesScreen):
     async def on_mount(self) -> None:
         self.show_knobs()
         await self.set_columns([BatchColumn(Batch(BatchSettings()))])
-        self.prepare()
         (self.prefix if self.app.settings.welcome else self.column.candidates).focus()
         self.call_after_refresh(self.action_walk, 0)
         self.watch_library()
@@ -125,6 +123,11 @@ class GenerateScreen(BatchesScreen):
         self.prefix.focus()
 
     # --- writing
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Whoever types a prefix is about to ask: the model is loaded meanwhile."""
+        if event.input.id == "prefix" and event.value != self.chosen.prefix and not self._prepared:
+            self.prepare()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "prefix":
@@ -214,7 +217,7 @@ class GenerateScreen(BatchesScreen):
     @work(group="prepare", exclusive=True)
     async def prepare(self) -> None:
         """Has the model loaded before it is needed; what is wrong with it is told when it is."""
-        await asyncio.sleep(_SOON)
+        self._prepared = True
         request = Prepare(id=self.app.next_request(), model=self.chosen.model)
         async for answer in self.app.generator.prepare(request):
             if isinstance(answer, Loaded):

@@ -10,6 +10,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 MOST = 6
+# Named keys that an input takes as text although `active_bindings` lists them.
+TYPED = ("slash", "plus", "minus", "equals_sign", "question_mark", "space")
 
 
 class KeyBar(Widget):
@@ -42,6 +44,9 @@ class KeyBar(Widget):
         room = self.content_size.width
         parts: list[Content] = []
         active = list(self.screen.active_bindings.values())
+        focused = self.screen.focused
+        if focused is not None and focused.check_consume_key("a", "a"):
+            active = [one for one in active if one.binding.key not in TYPED]
         for one in _shown(active, getattr(self.screen, "FOOTER", ())):
             binding = one.binding
             key = self.app.get_key_display(binding)

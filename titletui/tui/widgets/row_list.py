@@ -129,7 +129,7 @@ class RowList(ScrollView, Generic[R], can_focus=True):
             self._announce()
 
     def region_of(self, index: int) -> Region:
-        """Where the row is drawn, from the upper left corner of the list."""
+        """Where the row is drawn, from the upper left corner of the list's content."""
         top = self._starts[index] - self.scroll_offset.y
         return Region(0, top, self._width, self._starts[index + 1] - self._starts[index])
 
@@ -216,7 +216,10 @@ class RowList(ScrollView, Generic[R], can_focus=True):
             self.highlighted = self._bounded(bisect_right(self._starts, max(0, line)) - 1)
 
     def on_click(self, event: events.Click) -> None:
-        line = event.y + self.scroll_offset.y
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        line = offset.y + self.scroll_offset.y
         index = bisect_right(self._starts, line) - 1
         if 0 <= index < len(self._rows):
             again = event.chain > 1

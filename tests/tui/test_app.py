@@ -1,0 +1,210 @@
+"""What holds on every screen: modes, footer, help, palette, keys, errors, the end."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from textual.binding import Binding
+from textual.widgets import Input
+
+from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
+from titletui.errors import TitletuiError, UsageError
+from titletui.home import Home
+from titletui.settings import GenerateSettings, Settings, load_settings
+from titletui.tui.app import TitletuiApp
+from titletui.tui.clipboard import osc52
+from titletui.tui.modes import MODES
+from titletui.tui.screens.mode import ModeScreen
+
+SIZES = ((80, 24), (120, 40))
+
+
+def opened(home: Home, mode: str = "shortlist") -> TitletuiApp:
+    return TitletuiApp(home, Settings(mode=mode, welcome=False))
+
+
+def bindings_of(kind: type) -> Iterator[Binding]:
+    for part in kind.__mro__:
+        if part.__module__.startswith("titletui"):
+            for binding in vars(part).get("BINDINGS", ()):
+                assert isinstance(binding, Binding)
+                yield binding
+
+
+async def test_a_newcomer_lands_on_generate_with_the_cursor_in_the_prefix(home: Home) -> None:
+    async with TitletuiApp(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Type how a title begins, say Neural, and press enter.")
+        await pilot.press(*"Neural")
+        assert pilot.app.screen.query_one("#prefix", Input).value == "Neural"
+
+
+@pytest.mark.parametrize(
+    ("key", "mode"),
+    [("1", "corpus"), ("2", "train"), ("3", "generate"), ("4", "shortlist"),
+     ("f2", "corpus"), ("f3", "train"), ("f4", "generate"), ("f5", "shortlist")],
+)  # fmt: skip
+async def test_each_mode_has_its_keys(home: Home, key: str, mode: str) -> None:
+    start = "train" if mode != "train" else "shortlist"
+    async with opened(home, start).run_test(size=(80, 24)) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: pilot.app.current_mode == mode)
+        assert mode.capitalize() in text_of(pilot)
+
+
+async def test_function_keys_switch_from_within_an_input_and_escape_leaves_it(home: Home) -> None:
+    app = TitletuiApp(home)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("4")
+        prefix = pilot.app.screen.query_one("#prefix", Input)
+        assert prefix.value == "4"
+        await pilot.press("f5")
+        await until(pilot, lambda: pilot.app.current_mode == "shortlist")
+        await pilot.press("f4", "escape", "4")
+        await until(pilot, lambda: pilot.app.current_mode == "shortlist")
+
+
+async def test_the_mode_the_knobs_and_the_theme_are_as_they_were_left(home: Home) -> None:
+    app = opened(home, "generate")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("plus", "greater_than_sign", "4")
+        await until(pilot, lambda: pilot.app.current_mode == "shortlist")
+        app.theme = "titletui-light-colour-blind"
+        await pilot.pause()
+        await pilot.press("q")
+    assert app.return_code == 0
+    kept = load_settings(home.config_toml)
+    assert (kept.mode, kept.theme) == ("shortlist", "titletui-light-colour-blind")
+    assert (kept.generate.temperature, kept.generate.count) == (0.9, 15)
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+def test_every_key_has_a_name_and_an_explanation_and_none_is_taken_by_terminals(mode: str) -> None:
+    taken = {f"ctrl+{letter}" for letter in "abshijm"}
+    seen: dict[str, str] = {}
+    for binding in [*bindings_of(TitletuiApp), *bindings_of(type(MODES[mode]()))]:
+        assert binding.id, binding
+        assert binding.tooltip, binding
+        for key in binding.key.split(","):
+            assert key not in taken
+            assert seen.setdefault(key, binding.action) == binding.action or key == "escape", key
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+async def test_the_footer_has_at_most_six_keys_help_first_and_none_cut(
+    home: Home, mode: str
+) -> None:
+    async with opened(home, mode).run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.2)
+        await pilot.press("escape")
+        await pilot.pause(0.1)
+        footer = text_of(pilot).splitlines()[-1].strip()
+        keys = re.split(r"\s{2,}", footer)
+        assert keys[0] in ("? help", "F1 help")
+        assert 2 <= len(keys) <= 6
+        assert all(re.fullmatch(r"\S+ \S.*", key) for key in keys), keys
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+async def test_help_explains_every_key_of_the_screen(home: Home, mode: str) -> None:
+    async with opened(home, mode).run_test(size=(120, 100)) as pilot:
+        await pilot.pause(0.1)
+        await pilot.press("f1")
+        await until_shown(pilot, "escape close")
+        shown = " ".join(text_of(pilot).replace("│", " ").split())
+        for binding in bindings_of(type(pilot.app.screen_stack[0])):
+            assert " ".join(binding.tooltip.split()[:3]) in shown
+        await pilot.press("escape")
+        await until_gone(pilot, "escape close")
+
+
+async def test_the_palette_does_what_any_screen_can_do(home: Home) -> None:
+    async with opened(home, "shortlist").run_test(size=(100, 30)) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.press(*"generate hotter")
+        await until_shown(pilot, "Generate: hotter")
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.current_mode == "generate")
+        await until(pilot, lambda: app_of(pilot).settings.generate.temperature == 0.9)
+
+
+async def test_the_palette_finds_a_corpus_by_name(home: Home) -> None:
+    from titletui.corpus.store import CorpusStore
+
+    with CorpusStore(home.corpus_db) as store:
+        store.create("eess.AS 2024")
+    async with opened(home, "shortlist").run_test(size=(100, 30)) as pilot:
+        await pilot.press("ctrl+p")
+        await pilot.press(*"eess.AS")
+        await until_shown(pilot, "Corpus: eess.AS 2024")
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.current_mode == "corpus")
+
+
+async def test_keys_can_be_remapped(home: Home) -> None:
+    settings = Settings(
+        mode="generate", welcome=False, keys={"generate.hotter": "z"}, generate=GenerateSettings()
+    )
+    app = TitletuiApp(home, settings)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.1)
+        await pilot.press("escape", "z", "plus")
+        assert settings.generate.temperature == 0.9
+
+
+async def test_an_error_stays_until_it_is_read_and_can_be_copied(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        app = app_of(pilot)
+        app.show_error(TitletuiError("The [b]disk[/b] is full; free some space."))
+        app.show_error(TitletuiError("The [b]disk[/b] is full; free some space."))
+        await until_shown(pilot, "The [b]disk[/b] is full; free some space.")
+        await pilot.press("c")
+        assert app.clipboard == "The [b]disk[/b] is full; free some space."
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+
+
+async def test_a_refused_value_is_a_toast_and_not_in_the_way(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
+        app_of(pilot).show_error(UsageError("There is no [/] corpus."))
+        await until_shown(pilot, "There is no [/] corpus.")
+        assert len(pilot.app.screen_stack) == 1
+
+
+def test_a_copy_goes_through_tmux_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = osc52("é")
+    assert plain == "\x1b]52;c;w6k=\x07"
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    assert osc52("é") == "\x1bPtmux;\x1b\x1b]52;c;w6k=\x07\x1b\\"
+
+
+@pytest.mark.parametrize("size", [(20, 5), (40, 9), (79, 23), (300, 80)])
+async def test_every_screen_draws_at_any_size(home: Home, size: tuple[int, int]) -> None:
+    async with opened(home, "generate").run_test(size=size) as pilot:
+        for key in ("f2", "f3", "f4", "f5"):
+            await pilot.press(key)
+            await pilot.pause(0.1)
+        for width in (20, 200, 61, 119, 120, 3):
+            await pilot.resize_terminal(width, max(2, width // 4))
+        assert isinstance(pilot.app.screen, ModeScreen)
+
+
+@pytest.mark.fault("F54")
+async def test_a_fault_of_its_own_ends_in_one_sentence_and_a_file(home: Home) -> None:
+    app = opened(home)
+
+    def faulty() -> None:
+        token = "".join(("hf_", "thisisatoken"))
+        raise ZeroDivisionError(len(token))
+
+    async def crash() -> None:
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.call_later(faulty)
+            await pilot.pause(0.5)
+
+    with pytest.raises(ZeroDivisionError):
+        await crash()
+    (report,) = home.logs.glob("crash-*.txt")
+    text = report.read_text()
+    assert "ZeroDivisionError" in text
+    assert "hf_thisisatoken" not in text
+    assert report.stat().st_mode & 0o777 == 0o600
