@@ -22,21 +22,6 @@ from titletui.jobs.log import EventLog
 from titletui.training.plan import Plan
 from titletui.training.recipe import Recipe
 
-HOSTILE = [
-    "[/]",
-    "[/b]",
-    "[red]x",
-    "[@click=app.quit]q[/]",
-    "[link=file:///etc]y[/link]",
-    "$\\alpha$ R[0,1]",
-    "\x1b[31mred\x1b]0;owned\x07",
-    "\u202eabc\u2066",
-    "\x9b31m\x7f\x08",
-    "a" + "\u0301" * 40,
-    "\ufeff\u200b",
-    "x" * 5000,
-]
-
 
 def run_folder(
     home: Home,

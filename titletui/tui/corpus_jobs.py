@@ -14,6 +14,8 @@ from titletui.text import display
 from titletui.tui.job_watch import GLYPHS
 
 _DOING = {"harvest": "scraping", "import": "importing"}
+_COUNTED = ("updated", "skipped", "filtered", "deleted", "bad")
+_GO_ON = "space goes on where it was"
 
 
 class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,23 +45,25 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def headline(self) -> str:
-        """`● scraping eess.AS  64 %`"""
-        doing = _DOING.get(self.folder.kind, self.folder.kind)
+        """`● scraping eess.AS  64 %`, `⏸ eess.AS stopped at 64 %`"""
         share = self.progress.fraction if self.progress else None
-        far = f"  {share:.0%}" if share is not None and self.state is not State.DONE else ""
-        word = "" if self.state is State.RUNNING else f"  {self.state.value}"
-        return f"{GLYPHS[self.state]} {doing} {display(self.corpus)}{far}{word}"
+        if self.state is State.RUNNING:
+            doing = _DOING.get(self.folder.kind, self.folder.kind)
+            far = f"  {share:.0%}" if share is not None else ""
+            return f"{GLYPHS[self.state]} {doing} {display(self.corpus)}{far}"
+        far = f" at {share:.0%}" if share is not None else ""
+        return f"{GLYPHS[self.state]} {display(self.corpus)} {self.state.value}{far}"
 
     @property
     def details(self) -> list[str]:
-        """How far it is, what it waits for, how it ended: at most three lines."""
+        """How far it is, what it waits for, how it ended."""
         lines: list[str] = []
         seen = self.progress
         if seen is not None:
             parts = [seen.day, f"{seen.done:,} {seen.unit}"]
             if seen.eta is not None and self.state.alive:
                 parts.append(f"{span(seen.eta)} left")
-            parts += [f"{count:,} {name}" for name, count in seen.counts.items() if count]
+            parts += [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
             lines.append(" · ".join(display(part) for part in parts if part))
             if seen.waiting and self.state.alive:
                 lines.append(display(seen.waiting))
@@ -69,7 +73,7 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
             lines.append(self.note)
         if self.bad:
             lines.append(f"{self.bad} lines of its log cannot be read")
-        return lines[:3]
+        return lines
 
 
 def span(seconds: float) -> str:
@@ -128,12 +132,14 @@ class _Read:
 
     def _said(self, state: State) -> str:
         if state is State.INTERRUPTED:
-            return "it was interrupted; space goes on where it was"
+            return f"its process is gone; {_GO_ON}"
         ended = self.job.exit
         if ended is None or not state.resumable:
             return ""
-        again = "space goes on where it was" if state.resumable and not ended.advice else ""
-        return display(". ".join(p.rstrip(".") for p in (ended.reason, ended.advice, again) if p))
+        if state is State.STOPPED:
+            return _GO_ON
+        parts = (ended.reason, ended.advice or _GO_ON)
+        return display(". ".join(part.rstrip(".") for part in parts if part))
 
 
 class CorpusJobs:

@@ -305,8 +305,12 @@ class CorpusScreen(ModeScreen):
         name = await self.app.push_screen_wait(dialog)
         if name is None or name == line.name:
             return
-        self._wanted = name
-        await self._said(self.app.corpora.ask(lambda store: store.rename(line.name, name)))
+
+        def rename(store: CorpusStore) -> str:
+            store.rename(line.name, name)
+            return name
+
+        self._wanted = await self._said(self.app.corpora.ask(rename)) or ""
         await self._look(always=True)
 
     @work(group="edit")
@@ -343,8 +347,8 @@ class CorpusScreen(ModeScreen):
             self.app.say(f"{count:,} papers are in {path}.")
 
     async def _start(self, corpus: str, start: Callable[[], object]) -> None:
-        self._wanted = corpus
-        await self._said(self.app.errands.ask(lambda _: start()))
+        if await self._said(self.app.errands.ask(lambda _: start())) is not None:
+            self._wanted = corpus
         await self._look(always=True)
 
     async def _said(self, answer: Awaitable[T]) -> T | None:

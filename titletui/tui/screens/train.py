@@ -318,8 +318,8 @@ class TrainScreen(ModeScreen):
         )
         name = await self.app.push_screen_wait(dialog)
         if name is not None and name != line.name:
-            self._wanted = name
-            await self._said(lambda: job.rename(name))
+            if await self._said(lambda: job.rename(name)) is not None:
+                self._wanted = name
             await self._look(always=True)
 
     def _job(self, line: RunLine) -> JobFolder:

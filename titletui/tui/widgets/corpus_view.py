@@ -20,7 +20,7 @@ from titletui.tui.widgets.insight_view import InsightView
 from titletui.tui.widgets.paper_list import PaperList
 
 _TYPING = 0.12
-_COUNT_AGAIN = 10.0
+_COUNT_AGAIN = 5.0
 _NEAR_END = 20
 
 
@@ -56,7 +56,8 @@ class CorpusView(Vertical):
         self._summary: CorpusSummary | None = None
         self._pages = PaperPages()
         self._asked = ""
-        self._counted = 0.0
+        self._stale = False
+        self._count_next = 0.0
 
     def compose(self) -> ComposeResult:
         yield InsightView()
@@ -72,7 +73,7 @@ class CorpusView(Vertical):
         Called as often as one likes: only what changed is read again.
         """
         if name != self.shown:
-            self.shown, self._summary, self._counted = name, None, 0.0
+            self.shown, self._summary, self._count_next = name, None, 0.0
             self._pages = PaperPages()
             with self.prevent(Input.Changed):
                 self.search.clear()
@@ -80,14 +81,16 @@ class CorpusView(Vertical):
             self.found.update("")
             self.insight.show_nothing(name)
         before, self._summary = self._summary, summary
-        if summary is None or summary == before:
-            return
-        self.insight.show_summary(summary)
-        if before is None:
-            self._load(name, "")
-        elif not self._pages.before and not self.papers.highlighted:
-            self._load(name, self._asked)
-        if time.monotonic() - self._counted > _COUNT_AGAIN:
+        if summary is not None and summary != before:
+            self._stale = True
+            self.insight.show_summary(summary)
+            if before is None:
+                self._load(name, "")
+            elif not self._pages.before and not self.papers.highlighted:
+                self._load(name, self._asked)
+        if summary is not None and self._stale and time.monotonic() > self._count_next:
+            self._stale = False
+            self._count_next = time.monotonic() + _COUNT_AGAIN
             self._count(summary)
 
     def leave_search(self) -> bool:
@@ -159,7 +162,6 @@ class CorpusView(Vertical):
         except TitletuiError as error:
             self.insight.show_error(str(error))
             return
-        self._counted = time.monotonic()
         if summary.name == self.shown:
             self.insight.show_insight(insight)
 

@@ -8,6 +8,7 @@ from titletui.tui.widgets.row_list import RowList
 
 _WITH_IDS = 64
 _ID = 12
+_MADE_UP = "x-"
 
 
 class PaperList(RowList[Row]):
@@ -15,6 +16,7 @@ class PaperList(RowList[Row]):
 
     def lines(self, row: Row, width: int) -> list[Content]:
         year = f"{row.year or '':>4}  "
-        id_ = f"{display(row.id)[:_ID]:<{_ID}}  " if width >= _WITH_IDS else ""
-        line = Content.assemble((year, "$text-muted"), (id_, "$text-muted"), display(row.title))
+        known = "" if row.id.startswith(_MADE_UP) else display(row.id)[:_ID]
+        number = f"{known:<{_ID}}  " if width >= _WITH_IDS else ""
+        line = Content.assemble((year + number, "$text-muted"), display(row.title))
         return [line.truncate(width, ellipsis=True)]

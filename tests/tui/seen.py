@@ -1,0 +1,45 @@
+"""What stands on the screen of an app under test, and waiting for it."""
+
+from collections.abc import Callable
+from typing import cast
+
+from textual.pilot import Pilot
+
+from titletui.home import Home
+from titletui.settings import Settings
+from titletui.tui.app import TitletuiApp
+
+
+def opened(home: Home, mode: str) -> TitletuiApp:
+    """The app on `mode`; run it with `notifications=True`."""
+    return TitletuiApp(home, Settings(mode=mode, welcome=False))
+
+
+def app_of(pilot: Pilot[int]) -> TitletuiApp:
+    return cast(TitletuiApp, pilot.app)
+
+
+def text_of(pilot: Pilot[int]) -> str:
+    """Everything that is on the screen, line by line."""
+    app = pilot.app
+    strips = app.screen._compositor.render_strips(app.size)
+    return "\n".join(strip.crop(0, app.size.width).text for strip in strips)
+
+
+async def until(pilot: Pilot[int], true: Callable[[], object], tries: int = 300) -> None:
+    """Waits until `true()`; fails with what is on the screen."""
+    for _ in range(tries):
+        if true():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError(f"it did not come; on the screen:\n{text_of(pilot)}")
+
+
+async def until_shown(pilot: Pilot[int], *texts: str) -> None:
+    """Waits until all the texts are on the screen."""
+    await until(pilot, lambda: all(text in text_of(pilot) for text in texts))
+
+
+async def until_gone(pilot: Pilot[int], *texts: str) -> None:
+    """Waits until none of the texts is on the screen."""
+    await until(pilot, lambda: not any(text in text_of(pilot) for text in texts))
