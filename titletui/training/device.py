@@ -39,7 +39,7 @@ def precision(wanted: Precision, device: torch.device) -> str:
     return wanted
 
 
-def name(device: torch.device, numbers: str, processes: int) -> str:
+def described(device: torch.device, numbers: str, processes: int) -> str:
     """The device as a person would say it."""
     several = f"{processes} × " if processes > 1 else ""
     if device.type == "cuda":
@@ -64,8 +64,10 @@ def free_memory(device: torch.device) -> int:
 
 
 def set_dropout(model: Any, chance: float) -> None:
-    """Sets the dropout of all layers."""
-    for module in model.modules():
+    """Sets the dropout of all layers of the base model; that of LoRA is a setting of its own."""
+    for name, module in model.named_modules():
+        if "lora_dropout" in name:
+            continue
         if isinstance(module, torch.nn.Dropout):
             module.p = chance
         if isinstance(getattr(module, "attention_dropout", None), float):

@@ -202,19 +202,22 @@ def continue_run(
     name: str | None = None,
     processes: int = 1,
     slurm: bool = False,
+    start: bool = True,
 ) -> JobFolder:
     """A new run from the model of another, on the same corpus or another one.
 
     Args:
         parent: `RUN`, `RUN@STEP` or `RUN@best`.
         changes: fields of the parent's recipe to change, as text.
+        start: False only makes its folder.
 
     Raises:
         UsageError, TitletuiError: as `start_run`, or the parent has no model yet.
     """
     plan = find_job(home.jobs, "run", parent.partition("@")[0]).work(Plan)
     recipe = msgspec.structs.replace(plan.recipe, base=parent)
-    return start_run(
+    make = start_run if start else prepare_run
+    return make(
         home,
         store,
         corpus or plan.corpus,

@@ -106,7 +106,7 @@ class Run:
             checkpoint.load_optimizer(found.path, self.optimizer.optimizer, self.names)
             checkpoint.load_random(found.path, self.accelerator.process_index)
             self.step, self.watch, self.speed = known.step, known.watch, known.speed
-        where = device.name(self.device, numbers, self.accelerator.num_processes)
+        where = device.described(self.device, numbers, self.accelerator.num_processes)
         job.emit(
             Started(
                 pid=os.getpid(),

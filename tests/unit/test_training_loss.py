@@ -1,0 +1,157 @@
+"""The loss, the batches and the rules, as numbers."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.models import TITLES, tiny_gpt2, tiny_gpt_neo, tiny_llama
+from tests.training_runs import papers
+from titletui.home import Home
+from titletui.training import slices
+from titletui.training.base_models import find_model, load_model
+from titletui.training.examples import TrainingSet, build, collate, epoch_batches
+from titletui.training.overfit import Average, TrainingTitles, Watch, by_heart
+from titletui.training.recipe import Recipe
+from titletui.training.schedule import rate_at
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_gpt2(tmp_path_factory.mktemp("loss") / "m")
+
+
+def training_set(home: Home, folder: Path, recipe: Recipe) -> tuple[object, TrainingSet]:
+    loaded = load_model(find_model(home, str(folder)), home=home)
+    return loaded, build(papers(TITLES), recipe, loaded.tokenizer, 128)
+
+
+@pytest.mark.parametrize("make", [tiny_gpt2, tiny_gpt_neo, tiny_llama])
+@pytest.mark.parametrize("task", ["title", "abstract-to-title"])
+def test_the_loss_is_that_of_the_whole_model_on_title_tokens_alone(  # type: ignore[no-untyped-def]
+    home: Home, tmp_path: Path, make, task
+) -> None:
+    import torch
+
+    from titletui.training.loss import TitleLoss
+
+    loaded = load_model(find_model(home, str(make(tmp_path / "m"))), home=home)
+    data = build(papers(TITLES), Recipe(task=task, heldout=0.0), loaded.tokenizer, 128).train
+    rows = np.array([0, 7, 21, 40])
+    batch = collate(data, rows, loaded.tokenizer.eos_token_id)
+    counted = None if batch.counted.all() else torch.from_numpy(batch.counted)
+    with torch.no_grad():
+        ours = TitleLoss(loaded.model)(
+            torch.from_numpy(np.ascontiguousarray(batch.inputs)),
+            counted,
+            torch.from_numpy(batch.targets),
+        )
+        theirs = 0.0
+        for row in rows.tolist():
+            tokens = torch.from_numpy(data.sequence(row).astype(np.int64))[None]
+            labels = tokens.clone()
+            labels[:, : int(data.prompts[row])] = -100
+            count = int((labels[:, 1:] != -100).sum())
+            theirs += float(loaded.model(input_ids=tokens, labels=labels).loss) * count
+    assert len(batch.targets) == int(data.title_tokens[rows].sum())
+    assert float(ours) == pytest.approx(theirs, rel=1e-4)
+
+
+def test_an_epoch_holds_each_sequence_once_with_like_lengths_together(
+    home: Home, folder: Path
+) -> None:
+    recipe = Recipe(batch_tokens=200, heldout=0.0)
+    _, data = training_set(home, folder, recipe)
+    batches = epoch_batches(data.train, recipe, 0)
+    assert sorted(np.concatenate(batches).tolist()) == list(range(len(TITLES)))
+    lengths = data.train.lengths
+    padded = sum(len(rows) * int(lengths[rows].max()) for rows in batches)
+    assert padded <= 1.05 * int(lengths.sum())
+    assert all(len(rows) * int(lengths[rows].max()) <= 200 for rows in batches)
+    again = epoch_batches(data.train, recipe, 0)
+    assert all((a == b).all() for a, b in zip(batches, again, strict=True))
+    assert any(
+        (a != b).any()
+        for a, b in zip(batches, epoch_batches(data.train, recipe, 1), strict=False)
+        if len(a) == len(b)
+    )
+
+
+def test_slices_hold_the_same_sequences(home: Home, folder: Path) -> None:
+    recipe = Recipe(batch_tokens=1000, heldout=0.0)
+    _, data = training_set(home, folder, recipe)
+    rows = epoch_batches(data.train, recipe, 0)[0]
+    pieces = slices.cut(rows, data.train, 100)
+    assert len(pieces) > 1
+    assert np.concatenate(pieces).tolist() == rows.tolist()
+
+
+def test_held_out_papers_are_never_trained_on(home: Home, folder: Path) -> None:
+    recipe = Recipe(heldout=0.3)
+    _, data = training_set(home, folder, recipe)
+    assert len(data.train) + len(data.heldout) == len(TITLES)
+    assert 10 < len(data.heldout) < 40
+    assert all(paper.title not in data.titles for paper in data.pairs)
+    assert len(data.pairs) == len(data.heldout)
+
+
+def test_a_title_is_a_copy_whatever_its_case_space_and_punctuation() -> None:
+    known = TrainingTitles(["Deep Learning: A Survey"])
+    assert "deep   learning — a survey!" in known
+    assert "Deep Learning: Another Survey" not in known
+    assert known.copies(["DEEP LEARNING A SURVEY", "New"]) == 0.5
+    assert known.copies([]) == 0.0
+
+
+def test_the_average_is_free_of_bias_and_starts_with_the_first_loss() -> None:
+    average = Average()
+    assert math.isnan(average.value)
+    assert average.add(4.0) == pytest.approx(4.0)
+    for _ in range(50):
+        average.add(4.0)
+    assert average.value == pytest.approx(4.0)
+
+
+def test_the_rule_needs_an_average_under_the_threshold_and_trips_once() -> None:
+    watch = Watch()
+    assert not any(watch.trained(step, 0.01, 0.1) for step in range(1, 10))
+    assert watch.trained(10, 0.01, 0.1)
+    assert not watch.trained(11, 0.01, 0.1)
+    assert watch.overfit == 10
+    fresh = Watch()
+    for step in range(1, 200):
+        fresh.trained(step, 2.0, 0.1)
+    assert not fresh.trained(200, 0.0, 0.1)
+    assert not fresh.trained(201, math.nan, 0.1)
+    assert not fresh.trained(202, math.inf, 0.1)
+    assert fresh.average.value > 1.9
+
+
+def test_a_rise_of_three_evaluations_is_a_warning() -> None:
+    watch = Watch()
+    losses = [3.0, 2.0, 2.1, 2.2, 2.15, 2.3, 2.4, 2.5]
+    assert [watch.evaluated(step, loss) for step, loss in enumerate(losses)].index(True) == 7
+    assert (watch.best, watch.best_loss) == (1, 2.0)
+
+
+def test_what_is_known_by_heart_leaves_the_entropy_of_what_comes() -> None:
+    assert by_heart([(0, title) for title in range(20)], 200) == pytest.approx(math.log(20) / 10)
+    assert by_heart([(prompt, prompt) for prompt in range(20)], 200) == 0.0
+    assert by_heart([(0, 1)] * 50, 500) == 0.0
+
+
+def test_rates_rise_and_fall_as_the_recipe_says() -> None:
+    decay = Recipe(
+        schedule="step-decay", warmup_steps=0, learning_rate=1e-3, decay=0.5, decay_every=10
+    )
+    assert [rate_at(decay, step, 40) for step in (1, 10, 11, 21)] == [1e-3, 1e-3, 5e-4, 2.5e-4]
+    linear = Recipe(schedule="linear", warmup_steps=4, learning_rate=1.0)
+    rates = [rate_at(linear, step, 20) for step in range(1, 21)]
+    assert rates[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
+    assert rates[4] == 1.0
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert 0 < rates[-1] < 0.1
+    cosine = Recipe(schedule="cosine", warmup_steps=0, learning_rate=1.0)
+    assert rate_at(cosine, 1, 100) == 1.0
+    assert rate_at(cosine, 100, 100) == pytest.approx(0.1, abs=0.01)
