@@ -77,18 +77,19 @@ def _redraw_outside(chances: torch.Tensor, tokens: torch.Tensor, top_p: float, d
     inside gives the truncated distribution exactly and spares sorting every row.
     """
     rows = torch.arange(len(tokens), device=tokens.device)
+    own = chances
     for attempt in range(1, _TRIES + 1):
-        own = chances[rows]
         mine = own.gather(1, tokens[rows, None])
         outside = torch.where(own > mine, own, 0.0).sum(dim=-1) >= top_p
         rows = rows[outside]
         if not len(rows):
             return
+        own = chances[rows]
         uniform = draw(attempt).to(chances.device)[rows]
         if attempt < _TRIES:
-            tokens[rows] = _pick(chances[rows], uniform)
+            tokens[rows] = _pick(own, uniform)
         else:
-            tokens[rows] = _pick_sorted(chances[rows], uniform, top_p)
+            tokens[rows] = _pick_sorted(own, uniform, top_p)
 
 
 def _pick(chances: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:

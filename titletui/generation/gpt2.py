@@ -45,9 +45,9 @@ class _Layer:
         self.widen = normed("ln_2", "mlp.c_fc")
         self.narrow = product(of("mlp.c_proj.weight").T, of("mlp.c_proj.bias"))
         width = len(of("ln_1.bias"))
-        # Keys and values side by side: [rows, 2 × heads, length, width of a head].
-        self.seen = torch.empty(0, 2 * heads, _ROOM, width // heads)
-        self.prompt = self.seen
+        # Keys and values of the rows, [2, rows, heads, length, width of a head], and of the prompt.
+        self.seen = torch.zeros(2, 0, heads, _ROOM, width // heads)
+        self.prompt = self.seen[:, 0:0].transpose(0, 1)
 
 
 class Gpt2Decoder:
@@ -85,9 +85,9 @@ class Gpt2Decoder:
         count = len(tokens)
         x = self._words[torch.tensor(tokens)] + self._places[:count]
         for layer in self._layers:
-            both = layer.attend(self._norm(x)).view(count, 3 * self._heads, -1).transpose(0, 1)
-            layer.prompt = both[self._heads :].contiguous()
-            queries, keys, values = both.chunk(3)
+            both = layer.attend(self._norm(x)).view(count, 3, self._heads, -1).permute(1, 2, 0, 3)
+            layer.prompt = both[1:].contiguous()
+            queries, keys, values = both
             seen = functional.scaled_dot_product_attention(
                 queries[None], keys[None], values[None], is_causal=True
             )[0]
@@ -104,7 +104,8 @@ class Gpt2Decoder:
         own = length - self._shared
         self._make_room(old + rows, own + 1)
         for layer in self._layers:
-            layer.seen[old : old + rows, :, :own] = layer.prompt[:, self._shared : length]
+            prompt = layer.prompt[:, None, :, self._shared : length]
+            layer.seen[:, old : old + rows, :, :own] = prompt
         self._lengths = torch.cat([self._lengths, torch.full((rows,), own)])
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -113,14 +114,16 @@ class Gpt2Decoder:
         rows, longest = len(lengths), int(lengths.max()) + 1
         self._make_room(rows, longest)
         unseen = None
-        here: Any = (slice(rows), slice(None), longest - 1)
         if int(lengths.min()) + 1 < longest:
-            here = (torch.arange(rows), slice(None), lengths)
             unseen = (torch.arange(longest) > lengths[:, None])[:, None, None, :]
+        here = self._slots(lengths)
         x = self._words[tokens] + self._places[lengths + self._shared]
         for layer in self._layers:
             both = layer.attend(self._norm(x)).view(rows, 3 * self._heads, -1)
-            layer.seen[here] = both[:, self._heads :]
+            width = both.shape[-1]
+            layer.seen.view(-1, width).index_copy_(
+                0, here, both[:, self._heads :].reshape(-1, width)
+            )
             seen = self._attention(layer, both[:, : self._heads], longest, unseen)
             x = x + layer.mix(seen.reshape(rows, self._width))
             x = x + self._feed(layer, x)
@@ -128,11 +131,22 @@ class Gpt2Decoder:
         return self._score(self._norm(x))
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Lets go of all rows but these."""
+        """Lets go of all rows but these; the fewer change their place, the quicker."""
         longest = int(self._lengths.max())
         self._lengths = self._lengths[rows]
+        moved = (rows != torch.arange(len(rows))).nonzero()[:, 0]
+        if not len(moved):
+            return
         for layer in self._layers:
-            layer.seen[: len(rows), :, :longest] = layer.seen[rows, :, :longest]
+            layer.seen[:, moved, :, :longest] = layer.seen[:, rows[moved], :, :longest]
+
+    def _slots(self, lengths: torch.Tensor) -> torch.Tensor:
+        """Where in a layer's cache, taken as vectors, the rows' next keys and values belong."""
+        _, have, heads, room, _ = self._layers[0].seen.shape
+        row = torch.arange(len(lengths))[:, None, None]
+        kind = torch.arange(2)[:, None]
+        head = torch.arange(heads)
+        return (((kind * have + row) * heads + head) * room + lengths[:, None, None]).flatten()
 
     def _attention(
         self, layer: _Layer, queries: torch.Tensor, longest: int, unseen: torch.Tensor | None
@@ -140,13 +154,13 @@ class Gpt2Decoder:
         """What each row's newest token sees, [rows, heads, width of a head]."""
         rows = len(queries)
         scale = 1 / math.sqrt(queries.shape[-1])
-        keys, values = layer.seen[:rows, :, :longest].chunk(2, dim=1)
+        keys, values = layer.seen[:, :rows, :, :longest]
         weights = torch.matmul(queries[:, :, None] * scale, keys.transpose(-1, -2))
         if unseen is not None:
             weights = weights.masked_fill_(unseen, _NEVER)
         if not self._shared:
             return torch.matmul(torch.softmax(weights, dim=-1), values)[:, :, 0]
-        prompt, known = layer.prompt[:, : self._shared].chunk(2)
+        prompt, known = layer.prompt[:, :, : self._shared]
         common = torch.matmul(queries.transpose(0, 1) * scale, prompt.transpose(-1, -2))
         weights = torch.cat([common.transpose(0, 1), weights[:, :, 0]], dim=-1).softmax(dim=-1)
         own = torch.matmul(weights[:, :, None, self._shared :], values)[:, :, 0]
@@ -162,7 +176,7 @@ class Gpt2Decoder:
 
     def _make_room(self, rows: int, length: int) -> None:
         """Lets the caches hold `rows` of `length` own tokens."""
-        have, _, room, _ = self._layers[0].seen.shape
+        _, have, _, room, _ = self._layers[0].seen.shape
         if rows <= have and length <= room:
             return
         size = (max(rows, have), max(length, room if length <= room else 2 * room))
@@ -189,8 +203,8 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def _grown(cache: torch.Tensor, rows: int, length: int) -> torch.Tensor:
-    have, heads, room, width = cache.shape
+    kinds, have, heads, room, width = cache.shape
     # Zeros, as what is masked out is multiplied by 0 and must be finite.
-    larger = torch.zeros(rows, heads, length, width)
-    larger[:have, :, :room] = cache
+    larger = torch.zeros(kinds, rows, heads, length, width)
+    larger[:, :have, :, :room] = cache
     return larger

@@ -18,6 +18,7 @@ from titletui.generation.vocabulary import Vocabulary
 
 _NEVER = float("-inf")
 _FIRST = 8
+_FIRST_STEPS = 12
 _MOST = 128
 _CACHED_TOKENS = 65_536
 
@@ -128,44 +129,46 @@ def _write(
     barred = [token for token in vocabulary.silent if token != vocabulary.end]
     never = torch.tensor(barred, dtype=torch.long)
     alive: list[_Title] = []
+    # The first few go alone until one of them has ended, so that it is there soon.
+    alone = _FIRST_STEPS
     while waiting or alive:
         if cancelled():
             return
-        alive += _admit(decoder, waiting, len(alive))
+        alive += _admit(decoder, waiting, len(alive), _FIRST if alone else _MOST)
+        alone = max(0, alone - 1)
         kept = []
         for index, title in enumerate(alive):
             whole = title.written[-1] in ends
             if whole or len(title.written) >= length:
+                alone = 0
                 yield title.end(whole=whole, one_line=bool(line_ends))
             else:
                 kept.append(index)
         with torch.inference_mode():
             if len(kept) < len(alive):
+                kept = _closed_up(kept)
                 alive = [alive[index] for index in kept]
                 decoder.keep(torch.tensor(kept, dtype=torch.long))
             if not alive:
                 continue
             scores = decoder.step(torch.tensor([title.written[-1] for title in alive]))
-            scores[:, never] = _NEVER
+            if barred:
+                scores[:, never] = _NEVER
             scores[:, len(vocabulary.pieces) :] = _NEVER
             rows = torch.tensor([title.row for title in alive])
             steps = torch.tensor([len(title.written) for title in alive])
             tokens = choose(scores, knobs, draws(knobs.seed, rows, steps))
-            gained = scores.gather(1, tokens[:, None])[:, 0] - scores.logsumexp(dim=-1)
+            gained = torch.log_softmax(scores, dim=-1).gather(1, tokens[:, None])[:, 0]
         for title, token, score in zip(alive, tokens.tolist(), gained.tolist(), strict=True):
             title.add(token, score)
 
 
-def _admit(decoder: Decoder, waiting: "deque[_Title]", alive: int) -> "list[_Title]":
-    """Lets titles that wait join, a few at a time so that the first is there soon."""
+def _admit(decoder: Decoder, waiting: "deque[_Title]", alive: int, most: int) -> "list[_Title]":
+    """Lets titles that wait join, as long as there are at most `most`."""
     if not waiting or (alive and not decoder.joins):
         return []
     place = waiting[0].place
-    most = max(4, min(_MOST, _CACHED_TOKENS // (place + 32)))
-    if decoder.joins:
-        most = min(most, alive + _FIRST)
-    elif waiting[0].row == 0:
-        most = _FIRST
+    most = max(4, min(most, _CACHED_TOKENS // (place + 32)))
     joining: list[_Title] = []
     while waiting and alive + len(joining) < most and waiting[0].place == place:
         joining.append(waiting.popleft())
@@ -173,6 +176,14 @@ def _admit(decoder: Decoder, waiting: "deque[_Title]", alive: int) -> "list[_Tit
         with torch.inference_mode():
             decoder.branch(place, len(joining))
     return joining
+
+
+def _closed_up(kept: list[int]) -> list[int]:
+    """The same rows in an order that fills gaps with the last ones, so that few are moved."""
+    count = len(kept)
+    stay = {index for index in kept if index < count}
+    last = [index for index in kept if index >= count]
+    return [index if index in stay else last.pop() for index in range(count)]
 
 
 class _Title:
