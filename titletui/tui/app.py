@@ -22,6 +22,7 @@ from titletui.tui.clipboard import osc52
 from titletui.tui.judging import Judge
 from titletui.tui.modes import MODES
 from titletui.tui.rooms import Rooms
+from titletui.tui.tasting import Tasting
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class TitletuiApp(App[int], Rooms):
         self.model_line = self.settings.generate.model
         self.shown_jobs: tuple[JobNews, ...] = ()
         self.judge = Judge(self)
+        self.taste = Tasting(self)
         self._jobs: dict[tuple[str, str], JobNews] = {}
         self.set_keymap(self.settings.keys)
 

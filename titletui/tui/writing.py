@@ -156,5 +156,14 @@ class Writing:
             batch.rows[place] = replace(batch.rows[place], novelty=verdict)
             judged.append((candidate, verdict))
             self._changed(place)
+        for place, liking in zip(places, await self._likings(places), strict=False):
+            batch.rows[place] = replace(batch.rows[place], liking=liking)
+            self._changed(place)
         if judged:
             await library.ask(lambda store: store.judge(judged))
+
+    async def _likings(self, places: list[int]) -> list[float]:
+        if self._app.settings.generate.sort != "taste":
+            return []
+        rows = [self.batch.rows[place].to_keep() for place in places]
+        return await self._app.taste.likings(rows)

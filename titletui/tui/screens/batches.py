@@ -26,6 +26,7 @@ from titletui.tui.widgets.welcome import Welcome
 from titletui.tui.writing import Batch, Writing
 
 MOST_ROUNDS = 20
+NO_PAPERS = "No papers to compare with yet: 1 is where they are scraped and imported."
 STARTING = "starting the generator…"
 
 
@@ -96,7 +97,8 @@ class BatchesScreen(CuratingScreen):
     def show_nearest(self, row: Row | None) -> None:
         """Shows the paper that is most like the candidate."""
         if row is None or row.novelty is None:
-            self.nearest.update("")
+            alone = row is not None and not self.column.titles.running
+            self.nearest.update(Content.styled(NO_PAPERS if alone else "", "$foreground 60%"))
             return
         paper = row.novelty
         if not paper.title:
@@ -185,8 +187,25 @@ class BatchesScreen(CuratingScreen):
         batch = Batch(next(one.settings for one in batches if one.id == number), number)
         batch.rows = [Row.kept(candidate) for candidate in kept]
         place = f"batch {at + 1} of {len(ids)}"
-        await self.set_columns([BatchColumn(batch, place=place)])
+        column = BatchColumn(batch, place=place)
+        await self.set_columns([column])
         await self.refresh_titles()
+        await self._judge(column)
+
+    async def _judge(self, column: BatchColumn) -> None:
+        """Compares what could not be compared when it was written, for want of papers."""
+        rows = column.titles.rows
+        places = [place for place, row in enumerate(rows) if row.novelty is None]
+        try:
+            verdicts = await self.app.judge.verdicts(
+                [rows[place].text for place in places], column.titles.settings.against
+            )
+        except TitletuiError as error:
+            self.app.show_error(error)
+            return
+        for place, verdict in zip(places, verdicts, strict=False):
+            rows[place] = replace(rows[place], novelty=verdict)
+            column.changed(place)
 
     # --- stars
 

@@ -66,6 +66,7 @@ class MoreDialog(Dialog[Chosen | None]):
         self._knobs = knobs
         self._year = year
         self._corpora = corpora
+        self._said = ""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as box:
@@ -85,14 +86,22 @@ class MoreDialog(Dialog[Chosen | None]):
         try:
             self.dismiss(Chosen(self._chosen(), self._chosen_year()))
         except UsageError as error:
-            self.hint.update(f"✕ {display(str(error))}")
-            self.hint.add_class("-refused")
+            self._said = f"✕ {display(str(error))}"
+            self._hint()
 
     def on_descendant_focus(self) -> None:
+        self._hint()
+
+    def on_input_changed(self) -> None:
+        self._said = ""
+        self._hint()
+
+    def _hint(self) -> None:
+        """Shows what was refused, or what may stand in the field."""
         hints = {name: hint for name, _, hint in FIELDS}
-        if self.focused is not None and self.focused.id in hints:
-            self.hint.update(hints[self.focused.id])
-            self.hint.remove_class("-refused")
+        name = self.focused.id if self.focused is not None else None
+        self.hint.update(self._said or hints.get(name or "", ""))
+        self.hint.set_class(bool(self._said), "-refused")
 
     def _text(self, name: str) -> str:
         value = self._year if name == "year" else getattr(self._knobs, name)

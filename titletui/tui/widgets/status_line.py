@@ -45,7 +45,7 @@ class StatusLine(Widget):
 
     def render(self) -> RenderResult:
         width = self.content_size.width
-        right = Content(display(self.model)).truncate(max(12, width // 3), ellipsis=True)
+        right = Content(display(self.model)).truncate(max(12, width // 2), ellipsis=True)
         room = width - right.cell_length - 2
         left = Content("")
         for place, job in enumerate(self.jobs):

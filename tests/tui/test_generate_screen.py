@@ -1,0 +1,314 @@
+"""The Generate screen: titles stream in, stars last, and every key does what its tooltip says."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+from tests.hostile import HOSTILE
+from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
+from titletui.corpus.paper import Paper
+from titletui.corpus.store import CorpusStore
+from titletui.home import Home
+from titletui.settings import GenerateSettings, Settings
+from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.store import Library
+from titletui.tui.app import TitletuiApp
+from titletui.tui.screens.generate import GenerateScreen
+
+TITLES = ("Neural Aardvarks", "Neural Badgers", "Neural Civets")
+
+
+@pytest.fixture
+def library(home: Home) -> Iterator[Library]:
+    """Two batches; the newer one holds `TITLES`."""
+    with Library.open(home) as library:
+        old = library.start_batch(BatchSettings(model="starter", prefix="Old", temperature=0.5))
+        library.add_candidates(old, [NewCandidate(text="Old Otters", perplexity=5.0)])
+        new = library.start_batch(BatchSettings(model="starter", prefix="Neural", temperature=0.8))
+        kinds = ("new", "near", "copy")
+        library.add_candidates(
+            new,
+            [
+                NewCandidate(
+                    text=title,
+                    index=index,
+                    perplexity=9.0 - index,
+                    novelty=Novelty(
+                        kind=kinds[index], similarity=0.5 + index / 4, id="2305.01234",
+                        title="Neural Civets", year=2023,
+                    ),
+                )
+                for index, title in enumerate(TITLES)
+            ],
+        )  # fmt: skip
+        yield library
+
+
+def opened(home: Home, **knobs: object) -> TitletuiApp:
+    generate = GenerateSettings(**knobs)  # type: ignore[arg-type]
+    return TitletuiApp(home, Settings(mode="generate", welcome=False, generate=generate))
+
+
+def screen_of(pilot: Pilot[int]) -> GenerateScreen:
+    screen = pilot.app.screen_stack[0]
+    assert isinstance(screen, GenerateScreen)
+    return screen
+
+
+def shown(pilot: Pilot[int]) -> list[str]:
+    return [row.reads for row in screen_of(pilot).column.candidates.rows]
+
+
+async def test_a_newcomer_writes_stars_and_finds_the_star_again(home: Home) -> None:
+    app = TitletuiApp(home, Settings(generate=GenerateSettings(count=3, length=12)))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "Type how a title begins")
+        await pilot.press(*"Neural", "enter")
+        await until(pilot, lambda: len(shown(pilot)) == 3, tries=1200)
+        assert all(title.startswith("Neural") for title in shown(pilot))
+        await pilot.press("space")
+        await until_shown(pilot, "★")
+        await until_gone(pilot, "Press space to star")
+        with Library.open(home) as library:
+            assert [one.text for one in library.favourites()] == [shown(pilot)[0]]
+        assert not app.settings.welcome
+
+        # The same prompt at three temperatures, side by side; then two columns are walked through.
+        await pilot.press("w")
+        await until_shown(pilot, "t 0.50", "t 0.80", "t 1.10")
+        await until(pilot, lambda: all(len(c.titles.rows) == 3 for c in screen_of(pilot).columns))
+        await pilot.press("right")
+        assert screen_of(pilot).column is screen_of(pilot).columns[1]
+        await pilot.press("left")
+        assert screen_of(pilot).column is screen_of(pilot).columns[0]
+
+        # The same seed writes the same titles, which are hidden as seen until they are asked for.
+        app.settings.generate.seed = 5
+        for _ in range(2):
+            await pilot.press("enter")
+            await until(pilot, lambda: len(screen_of(pilot).columns) == 1)
+            column = screen_of(pilot).column
+            await until(pilot, lambda: column.titles.id and not column.titles.running)  # noqa: B023
+        await until_shown(pilot, "All 3 titles are hidden")
+        await pilot.press("d")
+        await until_shown(pilot, "seen")
+        assert len(shown(pilot)) == 3
+
+        # What is stopped keeps what had come.
+        await pilot.press("greater_than_sign", *["greater_than_sign"] * 9, "r")
+        await until(pilot, lambda: len(screen_of(pilot).column.titles.rows) > 5)
+        await pilot.press("escape")
+        await until_shown(pilot, "Stopped")
+        await until(pilot, lambda: not screen_of(pilot).column.titles.running)
+        assert 5 < len(screen_of(pilot).column.titles.rows) < 1000
+    with Library.open(home) as library:
+        assert len(library.batches()) == 7
+        assert len(library.favourites()) == 1
+
+
+async def test_a_generator_that_is_killed_comes_back_by_itself(home: Home) -> None:
+    async with opened(home, count=2, length=8).run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: len(shown(pilot)) == 2, tries=1200)
+        first, killed = shown(pilot), app_of(pilot).generator.pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        await pilot.press("r")
+        await until(pilot, lambda: len(shown(pilot)) == 2 and shown(pilot) != first, tries=1200)
+        assert app_of(pilot).generator.pid not in (None, killed)
+        assert len(pilot.app.screen_stack) == 1
+
+
+async def test_a_model_that_is_not_there_is_said_in_one_sentence(home: Home) -> None:
+    async with opened(home, model="/nowhere/model").run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter")
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2, tries=1200)
+        await until_shown(pilot, "/nowhere/model")
+        await pilot.press("escape")
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+
+
+async def test_the_newest_batch_is_there_and_all_others_can_be_walked_to(
+    home: Home, library: Library
+) -> None:
+    async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "batch 2 of 2", *TITLES, "near 0.75", "copy", "ppl    9")
+        await until_shown(pilot, "nearest Neural Civets (2023, 2305.01234)")
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "batch 1 of 2", "Old Otters")
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "This is the oldest batch.")
+        await pilot.press("right_square_bracket")
+        await until_shown(pilot, "batch 2 of 2")
+
+
+async def test_a_batch_from_before_the_first_corpus_is_compared_when_it_is_shown(
+    home: Home, library: Library
+) -> None:
+    with CorpusStore(home.corpus_db) as store:
+        store.create("otters")
+        store.add("otters", [Paper(id="2401.00001", title="Old Otters!")])
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "batch 2 of 2")
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "Old Otters", "copy", "nearest Old Otters!")
+
+
+async def test_a_star_is_shown_once_it_is_on_disk_and_goes_as_it_came(
+    home: Home, library: Library
+) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, *TITLES)
+        await pilot.press("j", "space", "k")
+        await until_shown(pilot, "★ Neural Badgers")
+        assert [one.text for one in library.favourites()] == ["Neural Badgers"]
+        (star,) = library.favourites()
+        assert (star.model, star.prefix, star.perplexity) == ("starter", "Neural", 8.0)
+        await pilot.press("j", "space")
+        await until_gone(pilot, "★")
+        assert library.favourites() == []
+        await pilot.press("u")
+        await until_shown(pilot, "★ Neural Badgers")
+        await pilot.press("U")
+        await until_gone(pilot, "★")
+
+
+async def test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it(
+    home: Home, library: Library
+) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, *TITLES)
+        await pilot.press("e", *" at Night", "enter")
+        await until_shown(pilot, "★ Neural Aardvarks at Night ✎")
+        await pilot.press("n")
+        await until_shown(pilot, "Note")
+        await pilot.press(*"good", "enter")
+        await until(pilot, lambda: library.favourites()[0].note == "good")
+        await pilot.press("t")
+        await until_shown(pilot, "Tags")
+        await pilot.press(*"a b", "enter")
+        await until(pilot, lambda: library.favourites()[0].tags == ("a", "b"))
+        await pilot.press("c")
+        assert app_of(pilot).clipboard == "Neural Aardvarks at Night"
+        assert library.favourites()[0].original == "Neural Aardvarks"
+
+
+async def test_candidates_are_sorted_and_hidden(home: Home, library: Library) -> None:
+    async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, *TITLES)
+        await pilot.press("s")
+        await until_shown(pilot, "sorted by perplexity")
+        await until(pilot, lambda: shown(pilot) == list(reversed(TITLES)))
+        await pilot.press("s", "s")
+        await until_shown(pilot, "sorted by length")
+        await pilot.press("h")
+        await until(pilot, lambda: "Neural Civets" not in shown(pilot))
+        await until_shown(pilot, "copies hidden", "1 hidden")
+        await pilot.press("s")
+        await until_shown(pilot, "Taste is learned from 20 stars")
+        await until_gone(pilot, "sorted by")
+
+
+async def test_the_knobs_turn_by_key_and_stop_at_their_ends(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Temperature ◂ 0.80 ▸", "Count ◂ 10 ▸")
+        await pilot.press("plus", "minus", "minus", "greater_than_sign", "comma", "less_than_sign")
+        await until_shown(pilot, "Temperature ◂ 0.70 ▸", "Count ◂ 5 ▸")
+        await pilot.press(*["minus"] * 12, *["less_than_sign"] * 9)
+        await until_shown(pilot, "Temperature ◂ 0.00 ▸", "Count ◂ 1 ▸")
+        await pilot.click("Knobs", offset=(20 + len("starter"), 0))
+        await pilot.press("slash")
+        assert screen_of(pilot).prefix.has_focus
+        await pilot.press("escape")
+        assert screen_of(pilot).column.candidates.has_focus
+
+
+async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await pilot.press("m")
+        await until_shown(pilot, "Top-p", "Hide seen")
+        field = pilot.app.screen.query_one
+        for name, wrong in (("top_p", "2"), ("seed", "x"), ("against", "nope"), ("count", "0"),
+                            ("temperature", "hot"), ("sort", "up"), ("hide_copies", "perhaps"),
+                            ("year", "soon")):  # fmt: skip
+            right = field(f"#{name}", Input).value
+            field(f"#{name}", Input).value = wrong
+            await pilot.press("enter")
+            await until_shown(pilot, "✕", wrong)
+            assert field(f"#{name}", Input).has_focus
+            field(f"#{name}", Input).value = right
+        for name, value in (("top_p", "0.5"), ("seed", "7"), ("year", "2027"), ("sort", "length")):
+            field(f"#{name}", Input).value = value
+        await pilot.press("enter")
+        await until_shown(pilot, "year 2027 · top-p 0.5 · seed 7 · sorted by length")
+        asked = screen_of(pilot).request()
+        assert (asked.top_p, asked.seed, asked.year) == (0.5, 7, 2027)
+
+
+async def test_an_abstract_is_typed_or_read_from_a_file(home: Home, tmp_path: Path) -> None:
+    paper = tmp_path / "abstract.txt"
+    paper.write_text("We study otters.\nThey are neural.")
+    async with opened(home, model="/nowhere/model").run_test(size=(80, 24)) as pilot:
+        await pilot.press("a")
+        await until_shown(pilot, "Paste or type the abstract here.")
+        await pilot.press("ctrl+o", *str(paper), "enter")
+        await until_shown(pilot, "6 words")
+        assert "otters" in pilot.app.screen.query_one(TextArea).text
+        await pilot.press("escape")
+        assert screen_of(pilot).request().abstract == ""
+        await pilot.press("a", *"We study badgers", "ctrl+g")
+        await until_shown(pilot, "abstract of 3 words")
+        assert screen_of(pilot).request().abstract == "We study badgers"
+
+
+async def test_a_model_is_chosen_from_the_list_or_typed(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await pilot.press("p")
+        await until_shown(pilot, "starter", "title")
+        await pilot.press(*"zzz/nothing here")
+        await until_shown(pilot, "No model of that name here")
+        await pilot.press("enter")
+        await until_shown(pilot, "✕ There is no model")
+        await pilot.press("escape")
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+        await pilot.press("v")
+        await until_shown(pilot, "Compare starter with")
+
+
+async def test_more_like_this_takes_the_beginning_of_the_title(
+    home: Home, library: Library
+) -> None:
+    async with opened(home, model="/nowhere/model").run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, *TITLES)
+        await pilot.press("l")
+        assert screen_of(pilot).prefix.value == "Neural"
+
+
+@pytest.mark.fault("F51")
+async def test_hostile_candidates_are_shown_as_they_are(home: Home) -> None:
+    with Library.open(home) as library:
+        batch = library.start_batch(BatchSettings(model=HOSTILE[18], prefix=HOSTILE[19]))
+        library.add_candidates(
+            batch,
+            [
+                NewCandidate(
+                    text=f"{number:02d} {text}"[:1900],
+                    index=number,
+                    novelty=Novelty(kind="near", similarity=0.9, id=text[:40], title=text),
+                )
+                for number, text in enumerate(HOSTILE)
+            ],
+        )
+    async with opened(home, model=HOSTILE[19]).run_test(size=(160, 120)) as pilot:
+        await until_shown(pilot, "[red]red[/red] [/b]", "[@click=app.quit]quit[/]", "R[0,1]")
+        for _ in HOSTILE:
+            await pilot.press("j")
+            await pilot.pause()
+        lines = text_of(pilot).replace("\n", " ")
+        assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in lines)
+        assert pilot.app.is_running
