@@ -372,5 +372,5 @@ def _check_export(typed: str) -> None:
 
 def _job_lines(job: CorpusJob) -> Content:
     lines = [Content.styled(job.headline, f"bold {state_style(job.state)}")]
-    lines += [Content.styled(line, "$text-muted") for line in job.details]
+    lines += [Content.styled(line, "$foreground 60%") for line in job.details]
     return Content("\n").join(lines)

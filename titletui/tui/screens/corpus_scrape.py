@@ -38,7 +38,7 @@ class CategoryList(RowList[Category]):
         line = Content.assemble((f"{row.code:<20} ", "bold"), row.name)
         group = f" · {row.group}"
         if line.cell_length + len(group) <= width:
-            line = Content.assemble(line, (group, "$text-muted"))
+            line = Content.assemble(line, (group, "$foreground 60%"))
         return [line.truncate(width, ellipsis=True)]
 
 

@@ -40,8 +40,8 @@ class PaperDialog(Dialog[None]):
             box.border_subtitle = "c copy title · C copy abstract · escape close"
             yield Static(Content.styled(display(paper.title), "bold"))
             if paper.authors:
-                yield Static(Content.styled(display(paper.authors), "$text-muted"))
-            yield Static(Content.styled(facts, "$text-muted"))
+                yield Static(Content.styled(display(paper.authors), "$foreground 60%"))
+            yield Static(Content.styled(facts, "$foreground 60%"))
             with VerticalScroll(id="abstract"):
                 text = display(paper.abstract) if paper.abstract else "No abstract was stored."
                 yield Static(Content(text))

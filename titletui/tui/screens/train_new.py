@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Collapsible, Input, Static
@@ -58,33 +58,33 @@ class NewRunDialog(Dialog[str | None]):
 
     def compose(self) -> ComposeResult:
         recipe = self._recipe
-        with VerticalScroll(classes="dialog") as box:
+        with Vertical(classes="dialog") as box:
             title = f"Continue {display(self._from)}" if self._from else "New run"
             box.border_title = Content(title).markup
             box.border_subtitle = "ctrl+r start · tab next · escape cancel"
-            with _line("Preset"):
-                yield Choice(list(presets()), DEFAULT, id="preset")
-            with _line("Corpus"):
-                yield Choice([self._corpus] if self._corpus else [], self._corpus, id="corpus")
-            with _line("Base model"):
-                yield Input(
-                    self._from or recipe.base,
-                    id="base",
-                    compact=True,
-                    placeholder="starter, a run, a folder or a hub id",
-                )
-            with _line("Steps"):
-                yield Input(
-                    as_text(recipe.steps), id="steps", compact=True, placeholder="by epochs"
-                )
-                yield Static("or epochs", classes="between")
-                yield Input(as_text(recipe.epochs), id="epochs", compact=True)
-            with _line("Name"):
-                yield Input(id="name", compact=True, placeholder="after the corpus")
+            with VerticalScroll(id="fields", can_focus=False):
+                with _line("Preset"):
+                    yield Choice(list(presets()), DEFAULT, id="preset")
+                with _line("Corpus"):
+                    yield Choice([self._corpus] if self._corpus else [], self._corpus, id="corpus")
+                with _line("Base model"):
+                    yield Input(
+                        self._from or recipe.base,
+                        id="base",
+                        compact=True,
+                        placeholder="starter, a run, a folder or a hub id",
+                    )
+                with _line("Steps"):
+                    steps = as_text(recipe.steps)
+                    yield Input(steps, id="steps", compact=True, placeholder="by epochs")
+                    yield Static("or epochs", classes="between")
+                    yield Input(as_text(recipe.epochs), id="epochs", compact=True)
+                with _line("Name"):
+                    yield Input(id="name", compact=True, placeholder="after the corpus")
+                with Collapsible(title="All settings", collapsed=True):
+                    yield RecipeForm(recipe)
             yield Static(id="verdict")
             yield Static(id="estimate")
-            with Collapsible(title="All settings", collapsed=True):
-                yield RecipeForm(recipe)
             yield Button("Start", variant="primary", id="start", compact=True)
 
     async def on_mount(self) -> None:

@@ -78,8 +78,8 @@ class Choice(Widget, can_focus=True):
             if self.value in self.options
             else ""
         )
-        arrow = "bold $primary" if self.has_focus else "$text-muted"
-        return Content.assemble(("◂ ", arrow), value, (" ▸", arrow), (place, "$text-muted"))
+        arrow = "bold $primary" if self.has_focus else "$foreground 60%"
+        return Content.assemble(("◂ ", arrow), value, (" ▸", arrow), (place, "$foreground 60%"))
 
     def watch_value(self) -> None:
         self.refresh()

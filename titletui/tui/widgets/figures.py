@@ -55,7 +55,7 @@ def lines(found: list[Figure], width: int, most: int) -> Content:
     rows: list[list[Content]] = [[]]
     used = 0
     for name, value in found:
-        figure = Content.assemble((f"{name} " if name else "", "$text-muted"), value)
+        figure = Content.assemble((f"{name} " if name else "", "$foreground 60%"), value)
         need = figure.cell_length + (2 if rows[-1] else 0)
         if used + need > width and rows[-1]:
             if len(rows) == most:

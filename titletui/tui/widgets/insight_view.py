@@ -14,6 +14,8 @@ CUT = 256
 _LETTERS_A_TOKEN = 5
 _NAME = 9
 _PLOT = 10
+_BAR = 6
+_WIDE = 70
 
 
 class InsightView(Static):
@@ -67,7 +69,7 @@ class InsightView(Static):
         if self._error:
             rows.append(Content.styled(display(self._error), "$error"))
         elif self._insight is None:
-            rows.append(Content.styled("counting…", "$text-muted"))
+            rows.append(Content.styled("counting…", "$foreground 60%"))
         else:
             rows += _counted(self._insight, width)
         self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
@@ -83,8 +85,8 @@ class InsightView(Static):
         span = [part for part in (summary.earliest, summary.latest) if part]
         facts = [" … ".join(dict.fromkeys(span)), display(summary.source), _when(summary.updated)]
         return [
-            Content.assemble(name, gap, (right, "$text-muted")),
-            Content.styled(" · ".join(fact for fact in facts if fact), "$text-muted"),
+            Content.assemble(name, gap, (right, "$foreground 60%")),
+            Content.styled(" · ".join(fact for fact in facts if fact), "$foreground 60%"),
         ]
 
 
@@ -108,7 +110,7 @@ def _lengths(name: str, lengths: Lengths, width: int, figures: list[str]) -> Con
     text = " · ".join(figures)
     counts = lengths.counts[1 : max(lengths.p95 * 4 // 3, 2) + 1]
     plot = histogram(counts, min(32, width - _NAME - 2 - len(text)))
-    return Content.assemble((f"{name:<{_NAME}}", "$text-muted"), (plot, "$primary"), "  ", text)
+    return Content.assemble((f"{name:<{_NAME}}", "$foreground 60%"), (plot, "$primary"), "  ", text)
 
 
 def _middle(lengths: Lengths) -> list[str]:
@@ -138,7 +140,7 @@ def _cut(insight: Insight) -> list[str]:
 def _years(years: list[tuple[int, int]], width: int) -> Content:
     plot = histogram([count for _, count in years], width - _NAME - 12)
     return Content.assemble(
-        (f"{'years':<{_NAME}}", "$text-muted"),
+        (f"{'years':<{_NAME}}", "$foreground 60%"),
         f"{years[0][0]} ",
         (plot, "$primary"),
         f" {years[-1][0]}",
@@ -151,8 +153,11 @@ def _words(words: list[tuple[str, int]], width: int) -> Content:
     rows: list[Content] = []
     used = 0
     for word, count in words:
+        size = _BAR if width >= _WIDE else _BAR // 2
         entry = Content.assemble(
-            (display(word)), (f" {count:,} ", "$text-muted"), (bar(count / most, 6), "$primary")
+            (display(word)),
+            (f" {count:,} ", "$foreground 60%"),
+            (bar(count / most, size), "$primary"),
         )
         if used + entry.cell_length > width:
             break

@@ -18,5 +18,5 @@ class PaperList(RowList[Row]):
         year = f"{row.year or '':>4}  "
         known = "" if row.id.startswith(_MADE_UP) else display(row.id)[:_ID]
         number = f"{known:<{_ID}}  " if width >= _WITH_IDS else ""
-        line = Content.assemble((year + number, "$text-muted"), display(row.title))
+        line = Content.assemble((year + number, "$foreground 60%"), display(row.title))
         return [line.truncate(width, ellipsis=True)]

@@ -13,7 +13,6 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from titletui.errors import UsageError
-from titletui.text import display
 from titletui.training.presets import allowed, override
 from titletui.training.recipe import Recipe
 from titletui.tui.widgets.choice import Choice
@@ -94,14 +93,13 @@ class RecipeForm(Vertical):
 
     def _check(self, name: str) -> None:
         hint = self.query_one(f"#range-{name}", Static)
-        wrong = ""
+        wrong = False
         try:
             override(Recipe(), {name: self._text(name)})
         except UsageError as error:
-            if str(error).startswith(f"{name}: must be"):
-                wrong = str(error).removeprefix(f"{name}: ")
-        hint.set_class(bool(wrong), "-wrong")
-        hint.update(Content(f"✕ {display(wrong)}") if wrong else Content(_hint(name)))
+            wrong = str(error).startswith(f"{name}: must be")
+        hint.set_class(wrong, "-wrong")
+        hint.update(Content(f"✕ must be {allowed(name)}") if wrong else Content(_hint(name)))
 
 
 def setting_names() -> list[str]:

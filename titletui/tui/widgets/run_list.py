@@ -18,7 +18,7 @@ class RunList(RowList[RunLine]):
     pinned = ""
 
     def lines(self, row: RunLine, width: int) -> list[Content]:
-        standing = Content.styled(row.standing, "$warning" if row.warns else "$text-muted")
+        standing = Content.styled(row.standing, "$warning" if row.warns else "$foreground 60%")
         pin = " ◆" if row.name == self.pinned else ""
         room = max(4, width - 2 - standing.cell_length - 1 - len(pin))
         name = Content(display(row.name)).truncate(room, ellipsis=True)

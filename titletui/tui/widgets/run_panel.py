@@ -126,7 +126,7 @@ class RunPanel(Vertical):
     def _show_preview(self, shown: Shown, most: int) -> None:
         view = shown.view
         if shown.log and not view.previews:
-            self.preview.update(Content.styled("\n".join(shown.log[-most:]), "$text-muted"))
+            self.preview.update(Content.styled("\n".join(shown.log[-most:]), "$foreground 60%"))
             return
         if not view.previews:
             self.preview.update("")
@@ -138,9 +138,9 @@ class RunPanel(Vertical):
         for number_, title in enumerate(preview.titles[:most]):
             mark = f"{preview.step:>6}  " if number_ == 0 else " " * 8
             text = Content(display(title)).truncate(width, ellipsis=True)
-            rows.append(Content.assemble((mark, "$text-muted"), text))
+            rows.append(Content.assemble((mark, "$foreground 60%"), text))
         if self._back:
-            rows[0] = Content.assemble(rows[0], ("  ‹ earlier", "$text-muted"))
+            rows[0] = Content.assemble(rows[0], ("  ‹ earlier", "$foreground 60%"))
         self.preview.update(Content("\n").join(rows))
 
 

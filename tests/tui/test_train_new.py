@@ -1,0 +1,163 @@
+"""A new run: filled by its preset, refused where it is impossible, started where it is not."""
+
+import os
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Collapsible, Input
+
+from tests.processes import processes_of
+from tests.training_runs import QUICK, toy_base, toy_corpus
+from tests.tui.seen import app_of, opened, until, until_gone, until_shown
+from titletui.home import Home
+from titletui.jobs.folder import State, list_jobs
+from titletui.training.plan import Plan
+from titletui.training.presets import preset, presets
+from titletui.training.recipe import Recipe
+from titletui.tui.screens.train_new import NewRunDialog
+from titletui.tui.widgets.choice import Choice
+from titletui.tui.widgets.recipe_form import ELSEWHERE, RecipeForm, as_text, choices, setting_names
+
+
+@pytest.fixture(autouse=True)
+def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    for job in list_jobs(home.jobs):
+        for process in processes_of(job):
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
+
+
+async def new_run(pilot: Pilot[int]) -> NewRunDialog:
+    await until_shown(pilot, "No run yet")
+    await pilot.press("n")
+    await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
+    dialog = pilot.app.screen
+    assert isinstance(dialog, NewRunDialog)
+    await until(pilot, lambda: dialog.query(RecipeForm))
+    return dialog
+
+
+def test_every_field_of_a_recipe_stands_in_the_form() -> None:
+    assert {*setting_names(), *ELSEWHERE} == set(Recipe.__struct_fields__)
+    assert choices("method") == ["full", "lora"]
+    assert choices("early_stop") == ["no", "yes"]
+    assert choices("seed") == []
+
+
+def test_values_are_written_so_that_they_can_be_read_back() -> None:
+    from titletui.training.presets import override
+
+    for recipe in presets().values():
+        for name in setting_names():
+            text = as_text(getattr(recipe, name))
+            if text:
+                assert getattr(override(Recipe(), {name: text}), name) == getattr(recipe, name)
+
+
+async def test_a_preset_fills_the_rest(home: Home) -> None:
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        assert dialog.recipe() == preset("starter-titles")
+        await pilot.press("right")
+        await until(pilot, lambda: dialog.base.value == "gpt2")
+        assert dialog.steps.value == "500"
+        assert dialog.recipe() == preset("gpt2-titles")
+        await pilot.press("l")
+        await until(pilot, lambda: dialog.preset.value == "llama-lora-instruct")
+        assert dialog.form.query_one("#set-lora_r", Input).value == "8"
+        await until_shown(pilot, "needs a base model")
+
+
+async def test_an_impossible_value_is_refused_at_its_field(home: Home) -> None:
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(100, 50), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        dialog.base.value = str(toy_base(home))
+        dialog.query_one(Collapsible).collapsed = False
+        await until_shown(pilot, "learning_rate", "a number above 0 to 1")
+        rate = dialog.form.query_one("#set-learning_rate", Input)
+        for value in ("hot", "-1", "0", "nan", "1e999"):
+            rate.value = value
+            await until_shown(pilot, f"not '{value}'", "✕ must be a number above 0 to 1")
+            await pilot.press("ctrl+r")
+            await pilot.pause(0.2)
+            assert pilot.app.screen is dialog
+        rate.value = "0.001"
+        await until_gone(pilot, "must be a number")
+        for steps in ("0", "many", "1.5"):
+            dialog.steps.value = steps
+            await until_shown(pilot, "steps: must be a whole number")
+        dialog.steps.value = ""
+        await until_gone(pilot, "must be")
+    assert not list_jobs(home.jobs, "run")
+
+
+async def test_a_base_model_that_is_none_is_refused_before_the_start(home: Home) -> None:
+    toy_corpus(home).close()
+    (home.data / "empty").mkdir()
+    async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        for base, complaint in (
+            ("/no/such/folder", "no model folder"),
+            ("", "needs a base model"),
+            ("a b c", "There is no model"),
+            ("../x", "no model folder"),
+        ):
+            dialog.base.value = base
+            await until_shown(pilot, complaint)
+            await pilot.press("ctrl+r")
+            await pilot.pause(0.2)
+            assert pilot.app.screen is dialog
+    assert not list_jobs(home.jobs, "run")
+
+
+async def test_without_a_corpus_it_says_what_to_do_first(home: Home) -> None:
+    async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
+        await new_run(pilot)
+        await until_shown(pilot, "no corpus to train on yet")
+        await pilot.press("ctrl+r")
+        await pilot.pause(0.2)
+        assert isinstance(pilot.app.screen, NewRunDialog)
+        await pilot.press("escape")
+        assert not isinstance(pilot.app.screen, NewRunDialog)
+
+
+async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> None:
+    toy_corpus(home).close()
+    base = toy_base(home)
+    async with opened(home, "train").run_test(size=(110, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        dialog.base.value = str(base)
+        for name, value in QUICK.items():
+            if name not in ELSEWHERE:
+                field = dialog.form.query_one(f"#set-{name}")
+                assert isinstance(field, Input | Choice)
+                field.value = value
+        dialog.steps.value = "12"
+        dialog.run_name.value = "first run"
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: pilot.app.screen is not dialog)
+        await until_shown(pilot, "first run")
+        (job,) = list_jobs(home.jobs, "run")
+        assert job.work(Plan).recipe.steps == 12
+        assert job.work(Plan).recipe.batch_tokens == 128
+        await until(pilot, lambda: job.state is State.DONE, tries=2400)
+        await until_shown(pilot, "✓ first run", "12/12", "held-out", "━━ average")
+        await pilot.press("C")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
+        again = pilot.app.screen
+        assert isinstance(again, NewRunDialog)
+        await until(pilot, lambda: again.corpus.value == "toy")
+        assert again.base.value == "first run"
+        await until_gone(pilot, "✕")
+        await pilot.press("escape", "enter")
+        await until(pilot, lambda: app_of(pilot).current_mode == "generate")
+        assert app_of(pilot).settings.generate.model.startswith("first run")
+    assert os.path.exists(job.model / "model.safetensors")
