@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
+import msgspec
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -85,12 +86,14 @@ class TitletuiApp(App[int], Rooms):
         self.judge = Judge(self)
         self.taste = Tasting(self)
         self._jobs: dict[tuple[str, str], JobNews] = {}
+        self._kept = msgspec.json.encode(self.settings)
         self.set_keymap(self.settings.keys)
 
     async def on_mount(self) -> None:
         ending.on_signals(self._on_signal)
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         self.set_interval(1.0, self._look_at_jobs)
+        self.set_interval(2.0, self._keep_settings)
         if self._driver is not None and not self.is_headless:
             self.set_interval(0.25, self._look_at_terminal)
 
@@ -153,6 +156,17 @@ class TitletuiApp(App[int], Rooms):
                 self._announce(before, job)
         self.shown_jobs = tuple(job for job in news if job.state.alive or job.tone)
         self.jobs_changed.publish(news)
+
+    async def _keep_settings(self) -> None:
+        """Saves what was changed since the last look, so that a kill -9 forgets little."""
+        now = msgspec.json.encode(self.settings)
+        if now != self._kept:
+            self._kept = now
+            copy = msgspec.json.decode(now, type=Settings)
+            try:
+                await self.errands.ask(lambda home: save_settings(home.config_toml, copy))
+            except OSError as error:
+                self.say(f"The settings could not be saved ({error.strerror}).", "warning")
 
     def show_model(self, line: str) -> None:
         """Says on every screen which model is in use."""

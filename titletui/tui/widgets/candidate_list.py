@@ -22,7 +22,7 @@ class CandidateList(RowList[Row]):
         text = Content.styled(
             display(row.reads) + (" ✎" if row.edited else "" if row.whole else " …"), style
         )
-        wrapped = text.wrap(max(8, room))
+        wrapped = [part.rstrip() for part in text.wrap(max(8, room))]
         star = Content.styled(_STARS[row.star], "$accent")
         if narrow:
             figures = Content.assemble("  ", (_perplexity(row).strip(), "$foreground 60%"), "  ")

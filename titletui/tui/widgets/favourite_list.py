@@ -21,7 +21,7 @@ class FavouriteList(RowList[Favourite]):
         room = width - facts.cell_length - 2 - (34 if wide else 0)
         title = Content.styled(display(row.text) + (" ✎" if row.edited else ""), "")
         extra = _extra(row)
-        wrapped = title.wrap(max(12, room))
+        wrapped = [part.rstrip() for part in title.wrap(max(12, room))]
         first = Content.assemble(
             wrapped[0].pad_right(max(0, room - wrapped[0].cell_length)),
             "  ",
