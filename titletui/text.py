@@ -4,6 +4,8 @@ import re
 import unicodedata
 
 SHOWN_LENGTH = 2_000
+_LONG = 200
+_RARE = "\x00\t\x0b\x0c\r\x1c\x1d\x1e\x1f"
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^\W_]+")
@@ -24,6 +26,10 @@ _MARKS = re.compile(
 
 def clean(text: str) -> str:
     """`text` for the store: white space folded, nothing that UTF-8 or SQLite cannot hold."""
+    if len(text) > _LONG and text.isascii():
+        line = text.replace("\n", " ").strip(" ")
+        if "  " not in line and not any(map(line.__contains__, _RARE)):
+            return line
     folded = " ".join(text.split())
     if folded.isascii():
         return folded.replace("\x00", "") if "\x00" in folded else folded

@@ -4,11 +4,9 @@ After each ten thousand papers they are in the store together with the place in 
 transaction: a job that is cut off goes on there.
 """
 
-import itertools
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -16,15 +14,13 @@ import msgspec
 from titletui.corpus.begin import begin
 from titletui.corpus.formats import Bad, PaperReader, data_ending
 from titletui.corpus.marks import forget_mark, read_mark, write_mark
-from titletui.corpus.paper import Paper
+from titletui.corpus.reading import Piece, ReadingProcess
 from titletui.corpus.store import Added, CorpusStore
 from titletui.home import Home, checked_name, find_home
 from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.folder import Exit, JobFolder
 from titletui.jobs.worker import Job, run_worker
 
-_BATCH = 10_000
-_BATCH_BYTES = 32 << 20
 _BETWEEN_EVENTS = 0.25
 _BAD_TOLD = 20
 _MARK = "import"
@@ -55,6 +51,7 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
     identity: str
     offset: int = 0
     line: int = 0
+    fraction: float = 0.0
     read: int = 0
     added: Added = Added()
     bad: int = 0
@@ -98,64 +95,45 @@ def import_file(job: Job) -> Exit:
     """Reads the file to its end, or until the job is to stop."""
     source = job.folder.work(Source)
     path = Path(source.path)
-    with CorpusStore(find_home().corpus_db) as store, PaperReader(path) as reader:
+    PaperReader(path).close()
+    with CorpusStore(find_home().corpus_db) as store:
         store.create(source.corpus, category=source.category, source=path.name)
         place = _place(store, source)
         job.emit(Started(pid=os.getpid(), step=place.read))
         if place.read:
             job.emit(Note(text=f"Goes on after line {place.line:,}."))
-            reader.lines.skip_to(place.offset, place.line)
-        began, already = time.monotonic(), reader.lines.fraction
-        last = 0.0
-        for batch in _batches(reader):
-            place = _store(store, source, reader, place, batch)
-            now = time.monotonic()
-            if now - last > _BETWEEN_EVENTS:
-                last = now
-                job.emit(_progress(place, reader, now - began, already))
-            if job.stopping:
-                job.emit(_progress(place, reader, time.monotonic() - began, already))
-                return Exit(outcome="stopped", reason=f"stopped after {place.read:,} papers")
-        job.emit(_progress(place, reader, time.monotonic() - began, already))
+        began, behind, last = time.monotonic(), place.fraction, 0.0
+        with ReadingProcess(
+            job.folder.path, path, place.offset, place.line, lambda: job.stopping
+        ) as reading:
+            for piece in reading:
+                place = _store(store, source, place, piece)
+                now = time.monotonic()
+                if now - last > _BETWEEN_EVENTS or job.stopping:
+                    last = now
+                    job.emit(_progress(place, now - began, behind))
+                if job.stopping:
+                    break
+        if not reading.complete:
+            return Exit(outcome="stopped", reason=f"stopped after {place.read:,} papers")
+        place = msgspec.structs.replace(place, fraction=1.0)
+        job.emit(_progress(place, time.monotonic() - began, behind))
         _say_what_was_bad(job, place)
         forget_mark(store, source.corpus, _MARK)
     return Exit(outcome="done")
 
 
-def _batches(reader: PaperReader) -> Iterator[list[Paper | Bad]]:
-    records = iter(reader)
-    while True:
-        until = reader.lines.offset + _BATCH_BYTES
-        batch: list[Paper | Bad] = []
-        for record in itertools.islice(records, _BATCH):
-            batch.append(record)
-            if reader.lines.offset > until:
-                break
-        if not batch:
-            return
-        yield batch
-
-
-def _store(
-    store: CorpusStore,
-    source: Source,
-    reader: PaperReader,
-    place: _Place,
-    batch: list[Paper | Bad],
-) -> _Place:
-    papers = [record for record in batch if isinstance(record, Paper)]
-    bad = (
-        [record for record in batch if isinstance(record, Bad)] if len(papers) < len(batch) else []
-    )
-    latin1, reader.latin1 = reader.latin1, 0
+def _store(store: CorpusStore, source: Source, place: _Place, piece: Piece) -> _Place:
+    """Stores a piece of the file together with the place that the import is at with it."""
     ahead = msgspec.structs.replace(
         place,
-        offset=reader.lines.offset,
-        line=reader.lines.line,
-        read=place.read + len(papers),
-        bad=place.bad + len(bad),
-        latin1=place.latin1 + latin1,
-        told=[*place.told, *bad][:_BAD_TOLD],
+        offset=piece.offset,
+        line=piece.line,
+        fraction=piece.fraction,
+        read=place.read + piece.read,
+        bad=place.bad + len(piece.bad),
+        latin1=place.latin1 + piece.latin1,
+        told=[*place.told, *piece.bad][:_BAD_TOLD],
     )
 
     def remember(connection: sqlite3.Connection, number: int, added: Added) -> None:
@@ -163,7 +141,7 @@ def _store(
         ahead = msgspec.structs.replace(ahead, added=place.added + added)
         write_mark(connection, number, _MARK, msgspec.json.encode(ahead))
 
-    store.add(source.corpus, papers, also=remember)
+    store.add_prepared(source.corpus, piece.papers, also=remember)
     return ahead
 
 
@@ -179,13 +157,18 @@ def _place(store: CorpusStore, source: Source) -> _Place:
     return _Place(identity=identity)
 
 
-def _progress(place: _Place, reader: PaperReader, took: float, already: float) -> Progress:
-    fraction = reader.lines.fraction
-    pace = (fraction - already) / took if took > 0 else 0.0
+def _progress(place: _Place, took: float, behind: float) -> Progress:
+    """How far it is.
+
+    Args:
+        took: seconds since this worker began.
+        behind: the fraction of the file that lay behind then.
+    """
+    pace = (place.fraction - behind) / took if took > 0 else 0.0
     return Progress(
         done=place.read,
-        fraction=round(fraction, 4),
-        eta=round((1 - fraction) / pace, 1) if pace > 0 else None,
+        fraction=round(place.fraction, 4),
+        eta=round((1 - place.fraction) / pace, 1) if pace > 0 else None,
         counts={
             "new": place.added.new,
             "updated": place.added.updated,

@@ -13,8 +13,8 @@ import msgspec
 
 from titletui.corpus.columns import Columns, find_columns
 from titletui.corpus.lines import LineReader, text_of
-from titletui.corpus.merge import TITLE_LENGTH
 from titletui.corpus.paper import Paper
+from titletui.corpus.prepare import TITLE_LENGTH
 from titletui.corpus.records import RecordError, decode_record
 from titletui.errors import UsageError
 from titletui.text import clean

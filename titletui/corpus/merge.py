@@ -1,24 +1,19 @@
 """Putting papers beside those that are there."""
 
 import sqlite3
-from collections.abc import Sequence
 from typing import Self
 
 import msgspec
 
-from titletui.corpus.paper import Paper, arxiv_key, plain_id, title_id
-from titletui.text import clean
+from titletui.corpus.paper import arxiv_key
+from titletui.corpus.prepare import Prepared, Row, Stored, merged
 
-TITLE_LENGTH = 2_000
 _FORGET = (
     "DELETE FROM marks WHERE corpus = ?",
     "DELETE FROM aside WHERE corpus = ?",
     "DELETE FROM insights WHERE corpus = ?",
     "DELETE FROM corpora WHERE number = ?",
 )
-
-_Stored = tuple[str, str, str, str, str, str, str, int, str]
-_Row = tuple[int, str, str, str, str, str, str, str, int, str]
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -47,28 +42,42 @@ class Keeper:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def put(self, corpus: int, papers: Sequence[Paper]) -> Added:
+    def put(self, corpus: int, prepared: Prepared) -> Added:
         """Stores papers as members of a corpus."""
-        rows, skipped = self._rows(papers)
-        keys = sorted(rows)
-        stored = self._stored(corpus, keys)
-        fresh = [(key, *rows[key]) for key in keys if key not in stored]
-        self._insert(fresh)
+        rows = self._keyed(prepared)
+        stored = self._stored(corpus, [row[0] for row in rows])
+        if not stored:
+            self._insert(rows)
+            joining = [(corpus, row[0]) for row in rows]
+            updated = members = 0
+        else:
+            fresh = [row for row in rows if row[0] not in stored]
+            self._insert(fresh)
+            there = {row[0]: row[1:] for row in rows if row[0] in stored}
+            joining, updated, members = self._merge(corpus, there, stored)
+            joining = sorted(joining + [(corpus, row[0]) for row in fresh])
+        self._connection.executemany("INSERT INTO members VALUES (?, ?)", joining)
+        return Added(len(joining), updated, prepared.skipped + members - updated)
+
+    def _merge(
+        self, corpus: int, rows: dict[int, Stored], stored: dict[int, tuple[Stored, bool]]
+    ) -> tuple[list[tuple[int, int]], int, int]:
+        """Brings papers that are there up to date.
+
+        Returns new members, how many old members have changed, and how many old members there are.
+        """
+        joining: list[tuple[int, int]] = []
         updated = members = 0
-        joining = [(corpus, row[0]) for row in fresh]
         for key, (old, member) in stored.items():
-            merged = _merged(old, rows[key])
-            changed = merged != old
-            if changed:
-                self._replace(key, old, merged)
+            new = merged(old, rows[key])
+            if new != old:
+                self._replace(key, old, new)
             if member:
                 members += 1
-                updated += changed
+                updated += new != old
             else:
                 joining.append((corpus, key))
-        joining.sort()
-        self._connection.executemany("INSERT INTO members VALUES (?, ?)", joining)
-        return Added(len(joining), updated, skipped + members - updated)
+        return joining, updated, members
 
     def drop_some(self, corpus: int, count: int) -> bool:
         """Removes up to `count` members of a corpus, then the corpus; False when all is gone."""
@@ -102,63 +111,28 @@ class Keeper:
         self._connection.executemany("DELETE FROM abstracts WHERE key = ?", gone)
         return True
 
-    def _rows(self, papers: Sequence[Paper]) -> tuple[dict[int, _Stored], int]:
-        rows: dict[int, _Stored] = {}
-        others: dict[str, _Stored] = {}
-        skipped = 0
-        for paper in papers:
-            title = clean(paper.title)
-            if not title or len(title) > TITLE_LENGTH:
-                skipped += 1
-                continue
-            id_ = paper.id
-            key = arxiv_key(id_)
-            if key is None:
-                id_ = plain_id(clean(id_)) or title_id(title)
-                key = arxiv_key(id_)
-            row = (
-                id_,
-                title,
-                clean(paper.categories),
-                clean(paper.authors),
-                paper.created,
-                paper.updated,
-                paper.datestamp,
-                int(paper.deleted),
-                clean(paper.abstract),
-            )
-            if key is not None:
-                old = rows.get(key)
-                rows[key] = row if old is None else _merged(old, row)
-            else:
-                old = others.get(id_)
-                others[id_] = row if old is None else _merged(old, row)
-            skipped += old is not None
-        for key, id_ in self._other_keys(list(others)):
-            rows[key] = others[id_]
-        return rows, skipped
-
-    def _other_keys(self, ids: list[str]) -> list[tuple[int, str]]:
-        if not ids:
-            return []
+    def _keyed(self, prepared: Prepared) -> list[Row]:
+        """All rows with their keys, in order; those whose ids are not arXiv's get keys below 0."""
+        if not prepared.others:
+            return prepared.rows
         known = dict(
             self._connection.execute(
                 "SELECT p.id, p.key FROM json_each(?) j "
                 "JOIN papers p ON p.id = j.value AND p.key < 0",
-                (msgspec.json.encode(ids).decode(),),
+                (msgspec.json.encode([row[0] for row in prepared.others]).decode(),),
             ).fetchall()
         )
         (least,) = self._connection.execute("SELECT min(key) FROM papers").fetchone()
         following = min(least or 0, 0) - 1
-        keys: list[tuple[int, str]] = []
-        for id_ in ids:
-            key = known.get(id_)
+        rows: list[Row] = []
+        for row in prepared.others:
+            key = known.get(row[0])
             if key is None:
                 key, following = following, following - 1
-            keys.append((key, id_))
-        return keys
+            rows.append((key, *row))
+        return sorted(rows) + prepared.rows
 
-    def _stored(self, corpus: int, keys: list[int]) -> dict[int, tuple[_Stored, bool]]:
+    def _stored(self, corpus: int, keys: list[int]) -> dict[int, tuple[Stored, bool]]:
         if not keys:
             return {}
         (greatest,) = self._connection.execute("SELECT max(key) FROM papers").fetchone()
@@ -173,18 +147,14 @@ class Keeper:
         )
         return {row[0]: (row[2:], row[1] is not None) for row in found}
 
-    def _insert(self, rows: list[_Row]) -> None:
-        self._connection.executemany(
-            "INSERT INTO papers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row[:9] for row in rows]
-        )
-        self._connection.executemany(
-            "INSERT INTO abstracts VALUES (?, ?)", [(row[0], row[9]) for row in rows if row[9]]
-        )
-        self._connection.executemany(
-            "INSERT INTO titles (rowid, title) VALUES (?, ?)", [(row[0], row[2]) for row in rows]
-        )
+    def _insert(self, rows: list[Row]) -> None:
+        many = self._connection.executemany
+        many("INSERT INTO papers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row[:9] for row in rows])
+        abstracts = [(row[0], row[9]) for row in rows if row[9]]
+        many("INSERT INTO abstracts VALUES (?, ?)", abstracts)
+        many("INSERT INTO titles (rowid, title) VALUES (?, ?)", [(r[0], r[2]) for r in rows])
 
-    def _replace(self, key: int, old: _Stored, new: _Stored) -> None:
+    def _replace(self, key: int, old: Stored, new: Stored) -> None:
         execute = self._connection.execute
         if new[1] != old[1]:
             execute(
@@ -209,20 +179,3 @@ def find_key(connection: sqlite3.Connection, plain: str) -> int | None:
         "SELECT key FROM papers WHERE id = ? AND key < 0", (plain,)
     ).fetchone()
     return None if row is None else row[0]
-
-
-def _merged(old: _Stored, new: _Stored) -> _Stored:
-    """The one of the later datestamp, with what it lacks from the other; of two alike the new."""
-    first, second = (old, new) if new[6] < old[6] else (new, old)
-    id_, title, categories, authors, created, updated, datestamp, deleted, abstract = first
-    return (
-        id_,
-        title,
-        categories or second[2],
-        authors or second[3],
-        created or second[4],
-        updated or second[5],
-        datestamp,
-        deleted,
-        abstract or second[8],
-    )

@@ -15,8 +15,8 @@ from arxivscraper.constants import ARXIV, OAI
 from titletui.corpus.answer import EARLIEST, Answer, Entry
 from titletui.corpus.arxiv import Category
 from titletui.corpus.fetch import PassingError, RefusedError
-from titletui.corpus.merge import TITLE_LENGTH
 from titletui.corpus.paper import Paper, plain_id
+from titletui.corpus.prepare import TITLE_LENGTH
 from titletui.text import clean
 
 _ILL_FORMED_TRIES = 3

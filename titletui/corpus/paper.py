@@ -1,5 +1,6 @@
 """A paper, as arXiv's metadata describes it."""
 
+import functools
 import re
 from hashlib import blake2b
 
@@ -14,8 +15,8 @@ _WRITTEN = re.compile(
     r"(?:v\d+)?(?:\.pdf)?",
     re.IGNORECASE,
 )
-_NEW = re.compile(r"(\d\d)(\d\d)\.(\d{4,5})")
-_OLD = re.compile(r"([a-z-]+)/(\d\d)(\d\d)(\d{3})")
+_NEW = re.compile(r"[0-9]{4}\.[0-9]{4,5}")
+_OLD = re.compile(r"([a-z-]+)/([0-9]{4})([0-9]{3})")
 _ARCHIVES = (
     "acc-phys", "adap-org", "alg-geom", "ao-sci", "astro-ph", "atom-ph", "bayes-an", "chao-dyn",
     "chem-ph", "cmp-lg", "comp-gas", "cond-mat", "cs", "dg-ga", "funct-an", "gr-qc", "hep-ex",
@@ -25,9 +26,10 @@ _ARCHIVES = (
 _ARCHIVE_NUMBER = {name: number for number, name in enumerate(_ARCHIVES)}
 _MONTH_BITS = 18
 _OLD_STYLE = 100_000
+_FIVE_DIGITS_FROM = 12 * 24
 
 
-class Paper(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Paper(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One paper.
 
     Attributes:
@@ -87,6 +89,8 @@ def plain_id(written: str) -> str:
     >>> plain_id("arXiv:2409.04057v2"), plain_id("https://arxiv.org/abs/math.GT/0309136")
     ('2409.04057', 'math/0309136')
     """
+    if _NEW.fullmatch(written):
+        return written
     written = written.strip()
     match = _WRITTEN.fullmatch(written)
     if match is None:
@@ -99,17 +103,16 @@ def arxiv_key(arxiv_id: str) -> int | None:
 
     None where the id is not arXiv's.
     """
-    match = _NEW.fullmatch(arxiv_id)
-    if match is not None:
-        month = _months(match[1], match[2])
-        width = 4 if month < 12 * 24 else 5
-        number = int(match[3]) if len(match[3]) == width else -1
+    if _NEW.fullmatch(arxiv_id):
+        month = _months(arxiv_id[:4])
+        width = 9 if month < _FIVE_DIGITS_FROM else 10
+        number = int(arxiv_id[5:]) if len(arxiv_id) == width else -1
     else:
         match = _OLD.fullmatch(arxiv_id)
         if match is None or match[1] not in _ARCHIVE_NUMBER:
             return None
-        month = _months(match[2], match[3])
-        number = _OLD_STYLE + _ARCHIVE_NUMBER[match[1]] * 1_000 + int(match[4])
+        month = _months(match[2])
+        number = _OLD_STYLE + _ARCHIVE_NUMBER[match[1]] * 1_000 + int(match[3])
     if month < 0 or number < 0:
         return None
     return month << _MONTH_BITS | number
@@ -126,9 +129,10 @@ def key_month(key: int) -> str:
     return f"{1991 + years}-{month + 1:02}"
 
 
-def _months(year: str, month: str) -> int:
-    number = int(month)
-    if not 1 <= number <= 12:
+@functools.cache
+def _months(written: str) -> int:
+    """Months since 1991 began, of a YYMM; -1 where it is none."""
+    year, month = int(written[:2]), int(written[2:])
+    if not 1 <= month <= 12:
         return -1
-    years = int(year) - 91 if int(year) >= 91 else int(year) + 9
-    return years * 12 + number - 1
+    return (year - 91 if year >= 91 else year + 9) * 12 + month - 1

@@ -1,5 +1,7 @@
 """One paper in JSON, in the spellings that are about."""
 
+import functools
+
 import msgspec
 
 from titletui.corpus.paper import Paper, plain_id
@@ -17,11 +19,11 @@ class RecordError(UsageError):
     """A record that is not one, or not of a paper."""
 
 
-class _Version(msgspec.Struct):
+class _Version(msgspec.Struct, gc=False):
     created: str = ""
 
 
-class _Record(msgspec.Struct):
+class _Record(msgspec.Struct, gc=False):
     """The union of the Kaggle snapshot's fields, arXiv's own, and ours."""
 
     id: str | int | None = None
@@ -78,6 +80,11 @@ def decode_record(line: bytes) -> Paper:
 
 def _iso(written: str) -> str:
     """The day of a date such as `Mon, 2 Apr 2007 19:18:42 GMT`; empty where it is no such date."""
+    return _iso_day(written[:16])
+
+
+@functools.lru_cache(maxsize=20_000)
+def _iso_day(written: str) -> str:
     parts = written.split()
     if len(parts) < 4 or parts[2] not in _MONTHS:
         return ""

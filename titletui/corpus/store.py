@@ -18,8 +18,9 @@ import msgspec
 from titletui.corpus.browse import Browser, Cursor, Page, Row
 from titletui.corpus.merge import Added, Keeper, find_key
 from titletui.corpus.paper import Paper, key_month, plain_id
+from titletui.corpus.prepare import Prepared, prepare
 from titletui.corpus.schema import MIGRATIONS
-from titletui.database import DatabaseDamagedError, open_database, transaction
+from titletui.database import DatabaseDamagedError, explained, open_database, transaction
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home, checked_name
 
@@ -168,17 +169,18 @@ class CorpusStore:
             UsageError: there is no such corpus.
         """
         if also is not None:
-            return self._add(name, list(papers), also)
+            return self.add_prepared(name, prepare(papers), also=also)
         total = Added()
         source = iter(papers)
         while batch := list(itertools.islice(source, _BATCH)):
-            total = total + self._add(name, batch, None)
+            total = total + self.add_prepared(name, prepare(batch))
         return total
 
-    def _add(self, name: str, papers: list[Paper], also: Also | None) -> Added:
+    def add_prepared(self, name: str, prepared: Prepared, *, also: Also | None = None) -> Added:
+        """Puts papers into a corpus that are ready for it, in one transaction (see `add`)."""
         with self.writing() as connection:
             number = self._number(name)
-            added = Keeper(connection).put(number, papers)
+            added = Keeper(connection).put(number, prepared)
             if added.new or added.updated:
                 connection.execute(
                     "UPDATE corpora SET papers = papers + ?, changes = changes + 1, updated = ? "
@@ -347,15 +349,8 @@ class CorpusStore:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, for one thread at a time; errors of SQLite become sentences."""
-        with self._lock:
-            try:
-                yield self._connection
-            except sqlite3.OperationalError as error:
-                raise TitletuiError(_sentence(self.path, error)) from error
-            except sqlite3.DatabaseError as error:
-                raise DatabaseDamagedError(
-                    f"{self.path} is damaged ({error}); start titletui again to set it aside."
-                ) from error
+        with self._lock, explained(self.path):
+            yield self._connection
 
 
 def _paper(row: tuple[Any, ...]) -> Paper:
@@ -371,14 +366,6 @@ def _paper(row: tuple[Any, ...]) -> Paper:
         datestamp=datestamp,
         deleted=bool(deleted),
     )
-
-
-def _sentence(path: Path, error: sqlite3.OperationalError) -> str:
-    if "locked" in str(error) or "busy" in str(error):
-        return f"{path} has been held by another process for 30 s; try again."
-    if "full" in str(error):
-        return f"The disk of {path} is full; free some space and try again."
-    return f"{path} cannot be used ({error})."
 
 
 def _move_aside(path: Path) -> Path:
