@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -180,21 +178,16 @@ class LossChart(Widget):
 
 
 def _segments(row: list[Cell], style: Callable[[str], Style]) -> list[Segment]:
-    return [
-        Segment("".join(char for char, _ in cells), style(name))
-        for name, cells in groupby(_joined(row), itemgetter(1))
-    ]
-
-
-def _joined(row: list[Cell]) -> list[Cell]:
-    """Blanks take the style of what stands before them: fewer changes of colour are sent."""
-    joined: list[Cell] = []
-    before = ""
-    for char, name in row:
-        kept = before if char == " " and name.endswith("+") == before.endswith("+") else name
-        joined.append((char, kept))
-        before = kept
-    return joined
+    """Cells of one style together; blanks go with what is before them on the same ground."""
+    segments: list[Segment] = []
+    text, name = "", row[0][1]
+    for char, own in row:
+        if own != name and (char != " " or own.endswith("+") != name.endswith("+")):
+            segments.append(Segment(text, style(name)))
+            text, name = "", own
+        text += char
+    segments.append(Segment(text, style(name)))
+    return segments
 
 
 def _message(text: str, width: int, height: int) -> list[list[Cell]]:

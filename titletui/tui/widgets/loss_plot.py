@@ -262,15 +262,22 @@ class _Plot:
 
 
 def _trace(dots: Dots, columns: Columns, scale: Scale) -> None:
-    before: tuple[int, int] | None = None
+    """Draws each extent as a stroke, and a line wherever strokes do not touch by themselves."""
+    before: tuple[int, int, int, float] | None = None
     for at, extent in enumerate(columns):
         if extent is None:
             continue
-        if extent.low <= extent.high:
-            dots.stroke(at, scale.dot(extent.low), scale.dot(extent.high))
+        if extent.low > extent.high:
+            before = None
+            continue
+        low = scale.dot(extent.low)
+        high = low if extent.high == extent.low else scale.dot(extent.high)
+        dots.stroke(at, low, high)
         if before is not None and math.isfinite(extent.first):
-            dots.line(*before, at, scale.dot(extent.first))
-        before = (at, scale.dot(extent.last)) if math.isfinite(extent.last) else None
+            column, below, above, last = before
+            if at > column + 1 or low > above + 1 or high < below - 1:
+                dots.line(column, scale.dot(last), at, scale.dot(extent.first))
+        before = (at, low, high, extent.last) if math.isfinite(extent.last) else None
 
 
 def _short(name: str) -> str:
