@@ -185,7 +185,8 @@ def test_half_a_word_is_gone_on_with_as_the_model_weighs_it(
     way = 1.0
     for place in range(kept, len(prompt) + 1):
         for token, piece in enumerate(vocabulary.pieces):
-            if piece.startswith(rest) and (piece or token == vocabulary.end):
+            # What only spells the prefix in another way says nothing new.
+            if piece.startswith(rest) and len(piece) > len(rest):
                 chances[token] += way * float(after[place - 1, token])
         if place < len(prompt):
             way *= float(after[place - 1, prompt[place]])
@@ -262,3 +263,11 @@ def test_a_long_prompt_is_read_once_and_shared_by_all_rows(folders: dict[str, Pa
         titles = write_titles(decoder, vocabulary, opening, Knobs(seed=1), 40, one_line=False)
         results.append({title.row: title.ids for title in titles})
     assert sum(results[0][row] == results[1][row] for row in range(40)) >= 39
+
+
+def test_a_title_always_says_more_than_its_prefix(decoder: Decoder, vocabulary: Vocabulary) -> None:
+    for prefix in ("", "Neural", "Robust Speech ", "Robust Spe"):
+        opening = open_title(vocabulary, Prompt(), prefix, length=6, context=decoder.context)
+        for title in write_titles(decoder, vocabulary, opening, Knobs(temperature=3), 300):
+            assert title.ids[0] != vocabulary.end
+            assert title.tokens == len(title.ids)

@@ -203,9 +203,8 @@ class _Title:
         self.vocabulary = vocabulary
         self.written = [token]
         self.spelled = spelled
-        adds = len(vocabulary.pieces[token]) > spelled or token == vocabulary.end
-        self.loss = -score if adds else 0.0
-        self.tokens = int(adds)
+        self.loss = -score
+        self.tokens = 1
 
     def add(self, token: int, score: float) -> None:
         self.written.append(token)
@@ -216,7 +215,7 @@ class _Title:
         said = self.vocabulary.bytes_of(self.written)[self.spelled :].decode(errors="replace")
         said = said.partition("\n")[0] if one_line else re.sub(r"\s*\n\s*", " ", said)
         text = said.rstrip("\ufffd \t\r")
-        return Written(self.row, text, self.loss, max(self.tokens, 1), whole, tuple(self.written))
+        return Written(self.row, text, self.loss, self.tokens, whole, tuple(self.written))
 
 
 def _beginnings(
@@ -224,26 +223,24 @@ def _beginnings(
 ) -> _Beginnings:
     """Every way to write the ending of the prompt and go on from it, with its likelihood.
 
-    A way is: the first i of the ending's own tokens, then one that covers all the rest of it.
+    A way is: the first i of the ending's own tokens, then one that covers the rest of it and more.
+    The first token cannot be an end: whoever gives a prefix wants more than it.
     """
     prompt = list(opening.tokens)
     kept = len(prompt) - opening.ending
     after = torch.log_softmax(decoder.read(prompt, opening.ending + 1).float().cpu(), dim=-1)
     ending = prompt[kept:]
     rest = vocabulary.bytes_of(ending)
-    never = [*vocabulary.silent, *ends] if not opening.shown else vocabulary.silent
     places, tokens, spelled, scores = [], [], [], []
     way = torch.tensor(0.0)
     for index in range(opening.ending + 1):
         here = after[index].clone()
         here[len(vocabulary.pieces) :] = _NEVER
-        if rest:
-            covering = torch.tensor(vocabulary.beginning_with(rest), dtype=torch.long)
-        else:
-            # A title that has not begun cannot end.
-            barred = [t for t in never if not opening.shown or t != vocabulary.end]
-            here[barred] = _NEVER
-            covering = (here > _NEVER).nonzero()[:, 0]
+        here[[*vocabulary.silent, *ends]] = _NEVER
+        covering = torch.tensor(
+            [t for t in vocabulary.beginning_with(rest) if len(vocabulary.pieces[t]) > len(rest)],
+            dtype=torch.long,
+        )
         places.append(torch.full_like(covering, kept + index))
         tokens.append(covering)
         spelled.append(torch.full_like(covering, len(rest)))
