@@ -66,7 +66,7 @@ async def test_function_keys_switch_from_within_an_input_and_escape_leaves_it(ho
 async def test_the_mode_the_knobs_and_the_theme_are_as_they_were_left(home: Home) -> None:
     app = opened(home, "generate")
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("plus", "greater_than_sign", "4")
+        await pilot.press("plus", "greater_than_sign", "slash", "A", "escape", "4")
         await until(pilot, lambda: pilot.app.current_mode == "shortlist")
         app.theme = "titletui-light-colour-blind"
         await pilot.pause()
@@ -75,6 +75,10 @@ async def test_the_mode_the_knobs_and_the_theme_are_as_they_were_left(home: Home
     kept = load_settings(home.config_toml)
     assert (kept.mode, kept.theme) == ("shortlist", "titletui-light-colour-blind")
     assert (kept.generate.temperature, kept.generate.count) == (0.9, 15)
+    async with TitletuiApp(home).run_test(size=(80, 24)) as pilot:
+        assert pilot.app.current_mode == "shortlist"
+        await pilot.press("3")
+        await until_shown(pilot, "Prefix  A", "Temperature ◂ 0.90 ▸", "Count ◂ 15 ▸")
 
 
 @pytest.mark.parametrize("mode", list(MODES))

@@ -100,8 +100,10 @@ class GenerateScreen(KnobsScreen):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Whoever types a prefix is about to ask: the model is loaded meanwhile."""
-        if event.input.id == "prefix" and event.value != self.chosen.prefix and not self._prepared:
-            self.prepare()
+        if event.input.id == "prefix" and event.value != self.chosen.prefix:
+            self.chosen.prefix = event.value
+            if not self._prepared:
+                self.prepare()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "prefix":
