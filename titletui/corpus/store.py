@@ -16,6 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from titletui.corpus.browse import Browser, Cursor, Page, Row
+from titletui.corpus.damage import is_writable, look_for_damage, move_aside, remembered
 from titletui.corpus.merge import Added, Keeper, find_key
 from titletui.corpus.paper import Paper, key_month, plain_id
 from titletui.corpus.prepare import Prepared, prepare
@@ -92,24 +93,19 @@ class CorpusStore:
         written is opened for reading. `notice` then holds a sentence for the person.
         """
         path = home.corpus_db
-        try:
-            return cls(path)
-        except DatabaseDamagedError as error:
-            aside = _move_aside(path)
-            store = cls(path)
-            store.notice = (
-                f"{error} It was moved to {aside.name}; scrape or import the corpora again."
-            )
-            return store
-        except (TitletuiError, PermissionError) as error:
-            if not path.exists():
-                raise
-            try:
-                store = cls(path, read_only=True)
-            except TitletuiError:
-                raise error from None
+        if path.exists() and not is_writable(path):
+            store = cls(path, read_only=True)
             store.notice = f"{path} cannot be written; corpora are shown but not changed."
             return store
+        try:
+            store = cls(path)
+            with store.reading() as connection:
+                look_for_damage(connection, path)
+        except DatabaseDamagedError as error:
+            notice = move_aside(path, error)
+            store = cls(path)
+            store.notice = notice
+        return store
 
     def close(self) -> None:
         self._connection.close()
@@ -348,9 +344,16 @@ class CorpusStore:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time; errors of SQLite become sentences."""
-        with self._lock, explained(self.path):
-            yield self._connection
+        """The connection, for one thread at a time; errors of SQLite become sentences.
+
+        Raises:
+            DatabaseDamagedError: and the next `CorpusStore.open` looks closely.
+        """
+        try:
+            with self._lock, explained(self.path):
+                yield self._connection
+        except DatabaseDamagedError as error:
+            raise remembered(error, self.path) from error
 
 
 def _paper(row: tuple[Any, ...]) -> Paper:
@@ -366,13 +369,6 @@ def _paper(row: tuple[Any, ...]) -> Paper:
         datestamp=datestamp,
         deleted=bool(deleted),
     )
-
-
-def _move_aside(path: Path) -> Path:
-    aside = path.with_name(f"{path.stem}-damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.db")
-    path.replace(aside)
-    path.with_name(path.name + "-journal").unlink(missing_ok=True)
-    return aside
 
 
 def _findable(name: str) -> str:

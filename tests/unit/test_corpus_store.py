@@ -1,0 +1,399 @@
+"""The corpus store: papers, membership, pages, search, damage."""
+
+import os
+import random
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from titletui.corpus.browse import Browser
+from titletui.corpus.paper import Paper, arxiv_key, key_month, plain_id, title_id
+from titletui.corpus.schema import MIGRATIONS
+from titletui.corpus.search import match_expression
+from titletui.corpus.store import Added, CorpusStore, Page
+from titletui.database import DatabaseDamagedError
+from titletui.errors import TitletuiError, UsageError
+from titletui.home import Home
+from titletui.text import clean
+
+
+@pytest.fixture
+def store(home: Home) -> CorpusStore:
+    store = CorpusStore(home.corpus_db)
+    store.create("c", category="cs.CL")
+    return store
+
+
+def some(count: int, year: int = 24) -> list[Paper]:
+    return [
+        Paper(id=f"{year}{1 + n % 12:02}.{n:05}", title=f"Paper {n} on neural things")
+        for n in range(count)
+    ]
+
+
+def all_pages(store: CorpusStore, name: str, search: str = "", limit: int = 7) -> list[str]:
+    page = store.page(name, search=search, limit=limit)
+    ids = [row.id for row in page.rows]
+    while page.next:
+        page = store.page(name, search=search, after=page.next, limit=limit)
+        ids += [row.id for row in page.rows]
+    return ids
+
+
+def found(store: CorpusStore, search: str, name: str = "c") -> set[str]:
+    return {row.title for row in store.page(name, search=search).rows}
+
+
+def test_pages_give_each_paper_once_and_the_newest_first(store: CorpusStore) -> None:
+    papers = [*some(50), *some(30, 19), Paper(id="math/9201239", title="Old")]
+    random.Random(1).shuffle(papers)
+    assert store.add("c", papers) == Added(81, 0, 0)
+    ids = all_pages(store, "c")
+    assert len(ids) == 81 == len(set(ids))
+    keys = [arxiv_key(id_) or 0 for id_ in ids]
+    assert keys == sorted(keys, reverse=True)
+    assert ids[-1] == "math/9201239"
+
+
+def test_a_page_tells_the_year_and_how_many_there_are(store: CorpusStore) -> None:
+    store.add("c", some(30))
+    page = store.page("c", limit=10)
+    assert (page.total, page.exact, len(page.rows)) == (30, True, 10)
+    assert {row.year for row in page.rows} == {2024}
+    assert store.page("c", search="paper 7").total == 1
+
+
+def test_a_list_of_titles_keeps_its_order(store: CorpusStore) -> None:
+    titles = [f"Title {n}" for n in random.Random(2).sample(range(100), 100)]
+    store.add("c", [Paper(id="", title=title) for title in titles])
+    assert list(store.titles("c")) == titles
+    assert store.page("c").rows[0].year is None
+
+
+def test_search_finds_words_and_their_beginnings_in_any_order(store: CorpusStore) -> None:
+    store.add(
+        "c",
+        [
+            Paper(id="2401.00001", title="Neural Machine Translation for Ångström"),
+            Paper(id="2401.00002", title="A Study of R[0,1] and $\\alpha$-Stable Laws"),
+            Paper(id="2401.00003", title="Speech Recognition, revisited"),
+        ],
+    )
+    assert len(found(store, "trans neu")) == 0
+    assert len(found(store, "translation neu")) == 1
+    assert len(found(store, "angstrom")) == 1
+    assert len(found(store, "r[0,1")) == 1
+    assert len(found(store, '"speech recognition"')) == 1
+    assert len(found(store, '"recognition speech"')) == 0
+    assert found(store, "2401.00002") == {"A Study of R[0,1] and $\\alpha$-Stable Laws"}
+    assert found(store, "https://arxiv.org/abs/2401.00002v3") == found(store, "2401.00002")
+
+
+HOSTILE = [
+    '"', "'", "neural OR", "NEAR(", "a AND", "NOT", "*", "^x", "title:x", "x:", "(", "{a b}:c",
+    "[/b]", "\\", "%", ";DROP TABLE papers", "\x00", "-", "--", "a*b*c*", "+", "\ud800", "𝔘", "ﷺ",
+    "a" * 10_000, "a " * 10_000, '""', '"a', 'a"b"c"', "AND AND", "\u202e", "_", "…",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", HOSTILE)
+def test_nothing_that_is_typed_breaks_the_search(store: CorpusStore, typed: str) -> None:
+    store.add("c", some(5))
+    assert isinstance(store.page("c", search=typed), Page)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_makes_an_expression_that_fts5_takes(typed: str) -> None:
+    expression = match_expression(typed)
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE VIRTUAL TABLE t USING fts5 (x)")
+    if expression:
+        connection.execute("SELECT * FROM t WHERE t MATCH ?", (expression,)).fetchall()
+    connection.close()
+
+
+def test_a_small_corpus_in_a_large_store_is_searched_with_the_same_result(
+    store: CorpusStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("small")
+    store.add("c", some(500))
+    store.add("small", some(20))
+    monkeypatch.setattr(Browser, "_is_small", lambda self, papers: False)
+    without = {q: all_pages(store, "small", q) for q in ("neural", "paper 1", "neur", "17")}
+    monkeypatch.undo()
+    for query, ids in without.items():
+        assert all_pages(store, "small", query) == ids
+    store.add("small", [Paper(id="2402.99999", title="A neural latecomer")])
+    assert "2402.99999" in all_pages(store, "small", "neural")
+
+
+def test_a_paper_is_overwritten_only_by_a_later_datestamp(store: CorpusStore) -> None:
+    def put(title: str, stamp: str, abstract: str = "") -> Added:
+        paper = Paper(id="2401.00001", title=title, datestamp=stamp, abstract=abstract)
+        return store.add("c", [paper])
+
+    assert put("First", "2024-01-05") == Added(1, 0, 0)
+    assert put("Older", "2024-01-01") == Added(0, 0, 1)
+    assert put("Newer", "2024-02-01", "An abstract") == Added(0, 1, 0)
+    assert put("Newer", "2024-02-01", "An abstract") == Added(0, 0, 1)
+    assert put("Older still", "2023-01-01", "Another") == Added(0, 0, 1)
+    paper = store.paper("2401.00001")
+    assert (paper.title, paper.abstract) == ("Newer", "An abstract")
+    assert found(store, "newer") == {"Newer"}
+    assert found(store, "first") == set()
+
+
+def test_what_a_paper_lacks_is_filled_in(store: CorpusStore) -> None:
+    store.add("c", [Paper(id="2401.00001", title="T", categories="cs.CL")])
+    assert store.add("c", [Paper(id="2401.00001", title="T", abstract="A")]).updated == 1
+    assert store.paper("2401.00001").categories == "cs.CL"
+    assert store.paper("2401.00001").abstract == "A"
+
+
+def test_papers_that_cannot_be_kept_are_counted(store: CorpusStore) -> None:
+    odd = [
+        Paper(id="2401.00001", title="  "),
+        Paper(id="2401.00002", title="x" * 100_000),
+        Paper(id="2401.00003", title="Good\n title"),
+        Paper(id="arXiv:2401.00003v2", title="Good title"),
+    ]
+    assert store.add("c", odd) == Added(1, 0, 3)
+    assert list(store.titles("c")) == ["Good title"]
+
+
+def test_corpora_share_papers_and_deleting_one_leaves_the_others(store: CorpusStore) -> None:
+    store.create("other")
+    store.add("c", some(30))
+    store.add("other", some(10))
+    assert store.rows("SELECT count(*) FROM papers") == [(30,)]
+    store.delete("c")
+    assert [(s.name, s.papers) for s in store.corpora()] == [("other", 10)]
+    assert store.rows("SELECT count(*) FROM papers") == [(10,)]
+    assert len(found(store, "neural", "other")) == 10
+    store.delete("other")
+    assert store.corpora() == []
+    for table in ("papers", "abstracts", "members", "marks", "insights"):
+        assert store.rows(f"SELECT count(*) FROM {table}") == [(0,)]
+    assert store.rows("SELECT count(*) FROM titles WHERE titles MATCH 'neural'") == [(0,)]
+
+
+def test_a_deletion_that_was_cut_off_is_gone_from_the_list_and_ends_with_the_next(
+    store: CorpusStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from titletui.corpus.merge import Keeper
+
+    store.create("other")
+    store.add("c", some(30))
+
+    def power_cut(self: Keeper, corpus: int, count: int) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "drop_some", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            store.delete("c")
+    assert [s.name for s in store.corpora()] == ["other"]
+    store.create("c")
+    assert store.summary("c").papers == 0
+    store.delete("other")
+    assert store.rows("SELECT count(*) FROM papers") == [(0,)]
+
+
+def test_a_corpus_is_renamed_but_not_onto_another(store: CorpusStore) -> None:
+    store.create("other")
+    store.rename("c", "d")
+    assert {s.name for s in store.corpora()} == {"d", "other"}
+    with pytest.raises(UsageError, match="already"):
+        store.rename("d", "other")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".x", "x\x00", "x" * 300, "-x", " x"])
+def test_names_that_cannot_name_a_corpus_are_refused(store: CorpusStore, name: str) -> None:
+    with pytest.raises(UsageError):
+        store.create(name)
+    with pytest.raises(UsageError):
+        store.rename("c", name)
+
+
+def test_an_unknown_corpus_is_told_with_those_that_there_are(store: CorpusStore) -> None:
+    with pytest.raises(UsageError, match="'nope'; there are: c"):
+        store.page("nope")
+    with pytest.raises(UsageError):
+        store.papers("nope")
+    with pytest.raises(UsageError):
+        store.paper("2401.00001")
+
+
+def test_readers_and_a_writer_get_along(store: CorpusStore, home: Home) -> None:
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            with CorpusStore(home.corpus_db, read_only=True) as mine:
+                for _ in range(20):
+                    papers = list(mine.papers("c"))
+                    assert len({paper.id for paper in papers}) == len(papers)
+        except BaseException as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for start in range(0, 2_000, 200):
+        store.add("c", some(2_000)[start : start + 200])
+    for reader in readers:
+        reader.join()
+    assert not errors
+    assert store.summary("c").papers == 2_000
+
+
+def test_a_store_opened_for_reading_changes_nothing(store: CorpusStore, home: Home) -> None:
+    store.add("c", some(5))
+    with CorpusStore(home.corpus_db, read_only=True) as mine:
+        assert len(found(mine, "neural")) == 5
+        with pytest.raises(TitletuiError):
+            mine.add("c", some(6))
+        with pytest.raises(TitletuiError):
+            mine.create("d")
+
+
+@pytest.mark.parametrize("damage", ["not a database", "header", "empty page", "truncated"])
+def test_a_damaged_file_is_told_moved_aside_and_replaced(home: Home, damage: str) -> None:
+    path = home.corpus_db
+    with CorpusStore(path) as store:
+        store.create("c")
+        store.add("c", some(2_000))
+    data = bytearray(path.read_bytes())
+    if damage == "not a database":
+        data[:] = b"something else entirely" * 100
+    elif damage == "header":
+        data[:64] = os.urandom(64)
+    elif damage == "empty page":
+        data[4096 : 4096 * 40] = bytes(4096 * 39)
+    else:
+        del data[len(data) // 3 :]
+    path.write_bytes(data)
+    with CorpusStore.open(home) as store:
+        assert "damaged" in store.notice
+        assert "scrape or import" in store.notice
+        assert store.corpora() == []
+        store.create("new")
+    (aside,) = home.data.glob("corpus-damaged-*.db")
+    assert aside.read_bytes() == bytes(data)
+    with CorpusStore.open(home) as store:
+        assert store.notice == ""
+        assert [s.name for s in store.corpora()] == ["new"]
+
+
+def test_damage_that_is_met_later_is_told_in_one_sentence(home: Home) -> None:
+    path = home.corpus_db
+    with CorpusStore(path) as store:
+        store.create("c")
+        store.add("c", some(5_000))
+        pages = store.rows("SELECT pageno FROM dbstat WHERE name = 'papers' AND pagetype = 'leaf'")
+    with path.open("r+b") as file:
+        for (page,) in pages:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 4096)
+    with CorpusStore(path) as store, pytest.raises(DatabaseDamagedError, match="damaged"):
+        list(store.papers("c"))
+    with CorpusStore.open(home) as store:
+        assert "moved to corpus-damaged" in store.notice
+        assert store.corpora() == []
+
+
+def test_a_false_suspicion_is_forgotten(store: CorpusStore, home: Home) -> None:
+    home.corpus_db.with_name("corpus.db-suspicious").touch()
+    for _ in range(2):
+        with CorpusStore.open(home) as mine:
+            assert mine.notice == ""
+            assert [s.name for s in mine.corpora()] == ["c"]
+    assert not home.corpus_db.with_name("corpus.db-suspicious").exists()
+
+
+def test_a_file_of_a_newer_titletui_is_refused_untouched(home: Home) -> None:
+    CorpusStore(home.corpus_db).close()
+    connection = sqlite3.connect(home.corpus_db)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    before = home.corpus_db.read_bytes()
+    with pytest.raises(TitletuiError, match="newer titletui"):
+        CorpusStore.open(home)
+    assert home.corpus_db.read_bytes() == before
+
+
+def test_the_file_belongs_to_its_owner_alone(store: CorpusStore) -> None:
+    assert store.path.stat().st_mode & 0o077 == 0
+    assert store.rows("PRAGMA journal_mode") == [("delete",)]
+
+
+@pytest.mark.parametrize(
+    ("written", "plain", "month"),
+    [
+        ("2409.04057", "2409.04057", "2024-09"),
+        ("arXiv:2409.04057v3", "2409.04057", "2024-09"),
+        ("http://arxiv.org/abs/0704.0001", "0704.0001", "2007-04"),
+        ("math.GT/0309136", "math/0309136", "2003-09"),
+        ("oai:arXiv.org:hep-th/9108001", "hep-th/9108001", "1991-08"),
+        ("cond-mat/9912345v2", "cond-mat/9912345", "1999-12"),
+    ],
+)
+def test_arxiv_ids_are_understood_as_people_write_them(
+    written: str, plain: str, month: str
+) -> None:
+    assert plain_id(written) == plain
+    key = arxiv_key(plain)
+    assert key is not None
+    assert key_month(key) == month
+
+
+@pytest.mark.parametrize("id_", ["", "x-1", "2413.00001", "1401.12345", "1501.1234", "foo/9901001"])
+def test_what_is_no_arxiv_id_has_no_key(id_: str) -> None:
+    assert arxiv_key(id_) is None
+
+
+def test_different_ids_have_different_keys() -> None:
+    ids = [f"{y:02}{m:02}.{n:04}" for y in (8, 13) for m in (1, 12) for n in (1, 9_999)]
+    ids += [f"{y:02}{m:02}.{n:05}" for y in (15, 24) for m in (1, 12) for n in (0, 1, 99_999)]
+    ids += [f"{a}/{y}{m:02}{n:03}" for a in ("cs", "math", "supr-con", "acc-phys")
+            for y in ("91", "99", "06") for m in (1, 12) for n in (1, 999)]  # fmt: skip
+    keys = [arxiv_key(id_) for id_ in ids]
+    assert None not in keys
+    assert len(set(keys)) == len(ids)
+
+
+def test_titles_without_an_id_get_one_that_is_theirs() -> None:
+    assert title_id("A title") == title_id("A title") != title_id("Another")
+    assert title_id("\ud800").startswith("x-")
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=400))
+def test_long_ascii_is_cleaned_like_any_text(text: str) -> None:
+    long = (text + " a\n") * 60
+    assert clean(long) == " ".join(long.split()).replace("\x00", "")
+
+
+def test_a_folder_that_cannot_be_written_still_shows_its_corpora(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CorpusStore(home.corpus_db) as store:
+        store.create("c")
+        store.add("c", some(3))
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    with CorpusStore.open(home) as store:
+        assert "not changed" in store.notice
+        assert store.summary("c").papers == 3
+        assert len(found(store, "neural")) == 3
+        with pytest.raises(TitletuiError, match="reading only"):
+            store.create("d")
+
+
+def test_all_titles_of_all_corpora_are_streamed(store: CorpusStore, tmp_path: Path) -> None:
+    store.add("c", some(4_500))
+    assert sum(1 for _ in store.titles(None)) == 4_500
+    assert sum(1 for _ in store.papers("c", abstracts=False)) == 4_500
