@@ -66,11 +66,31 @@ class EventTail:
         self._rest = b""
         self._decoder = msgspec.json.Decoder(AnyEvent)
 
-    def read(self) -> list[AnyEvent]:
+    @property
+    def unread(self) -> int:
+        """Bytes that a `read` would look at now."""
+        try:
+            return max(0, self.path.stat().st_size - self._offset)
+        except OSError:
+            return 0
+
+    def skip_to_last(self, size: int) -> None:
+        """Leaves out everything before the last `size` bytes, to a whole line."""
+        if self.unread > size:
+            self._offset += self.unread - size
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                self._offset += len(file.readline())
+
+    def read(self, most: int | None = None) -> list[AnyEvent]:
         """The whole lines that were added; a half-written one is left for the next call.
 
         A file that has become shorter is read again from its start.
+
+        Args:
+            most: bytes to look at, by the megabyte; None for all.
         """
+        until = None if most is None else self._offset + most
         events: list[AnyEvent] = []
         try:
             with self.path.open("rb") as file:
@@ -80,6 +100,8 @@ class EventTail:
                 while chunk := file.read(_CHUNK):
                     self._offset += len(chunk)
                     self._rest = self._take(self._rest + chunk, events)
+                    if until is not None and self._offset >= until:
+                        break
         except FileNotFoundError:
             return events
         return events

@@ -295,6 +295,9 @@ def _versions() -> dict[str, str]:
 class RunView:
     """A run's folder as a panel shows it; `refresh()` reads what came since.
 
+    Args:
+        last: leave out all but so many bytes of the log, for a first look at a very long one.
+
     Attributes:
         steps_done, losses, averages: one entry a step; NaN where the loss was not finite.
         heldout_steps, heldout: the held-out losses.
@@ -304,7 +307,7 @@ class RunView:
         checkpoints: steps of the checkpoints that were written.
     """
 
-    def __init__(self, job: JobFolder) -> None:
+    def __init__(self, job: JobFolder, *, last: int | None = None) -> None:
         self.job = job
         self.plan: Plan | None = None
         self.problem = ""
@@ -313,6 +316,8 @@ class RunView:
         except TitletuiError as error:
             self.problem = str(error)
         self._tail = job.tail()
+        if last is not None:
+            self._tail.skip_to_last(last)
         self._clear()
 
     def _clear(self) -> None:
@@ -411,9 +416,18 @@ class RunView:
             return "diverged"
         return "overfit" if self.overfit else ""
 
-    def refresh(self) -> bool:
-        """Takes in what was added to the log; returns whether there was anything."""
-        events = self._tail.read()
+    @property
+    def unread(self) -> int:
+        """Bytes of the log that were not taken in yet."""
+        return self._tail.unread
+
+    def refresh(self, most: int | None = None) -> bool:
+        """Takes in what was added to the log; returns whether there was anything.
+
+        Args:
+            most: bytes to take in, by the megabyte; None for all.
+        """
+        events = self._tail.read(most)
         for event in events:
             self._take(event)
         return bool(events)

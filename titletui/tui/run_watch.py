@@ -6,12 +6,15 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.jobs.folder import State, list_jobs
+from titletui.jobs.folder import JobFolder, State, list_jobs
 from titletui.text import display
 from titletui.training.runs import RunView
 from titletui.tui.job_watch import GLYPHS
 
 _BUDGET = 0.2
+_LONG = 8 << 20
+_END = 1 << 20
+_PIECE = 1 << 20
 
 
 class RunLine(msgspec.Struct, frozen=True):
@@ -46,47 +49,62 @@ class Shown(msgspec.Struct, frozen=True):
 class RunWatch:
     """Reads the folders of all runs; keeps its place in each.
 
-    The views that it hands out change only while it looks.
+    Of a very long log the end is read first, the whole of it in the looks that follow. The views
+    that it hands out change only while it looks.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._views: dict[Path, RunView] = {}
+        self._ends: dict[Path, RunView] = {}
         self._settled: dict[Path, tuple[RunLine, float]] = {}
 
     def look(self, wanted: Collection[str] = ()) -> tuple[list[RunLine], dict[str, Shown]]:
         """All runs, the newest first, and those of the `wanted` names (or the newest) in full.
 
-        Logs that were never read are read for a fifth of a second at a time, the wanted first.
+        Takes about a fifth of a second at most; logs that are not wanted wait for their turn.
         """
         jobs = list_jobs(self._root, "run")
         wanted = set(wanted) or {job.name for job in jobs[:1]}
-        paths = {job.path for job in jobs}
-        self._views = {path: view for path, view in self._views.items() if path in paths}
-        for job in jobs:
-            if job.path not in self._views:
-                self._views[job.path] = RunView(job)
+        self._keep_only({job.path for job in jobs})
         until = time.monotonic() + _BUDGET
         shown: dict[str, Shown] = {}
         lines: dict[Path, RunLine] = {}
         for job in sorted(jobs, key=lambda job: job.name not in wanted):
-            view, state = self._views[job.path], job.state
-            seen = self._settled.get(job.path)
-            marked = _mark(job.events)
-            settled = (
-                seen is not None and seen[0].read and (seen[0].state, seen[1]) == (state, marked)
-            )
-            if seen is not None and settled and not state.alive and job.name not in wanted:
-                lines[job.path] = seen[0]
+            state, marked = job.state, _mark(job.events)
+            known = self._settled.get(job.path)
+            idle = not state.alive and job.name not in wanted
+            if idle and known and known[0].read and (known[0].state, known[1]) == (state, marked):
+                lines[job.path] = known[0]
                 continue
-            late = time.monotonic() > until and job.name not in wanted
-            if not late:
-                view.refresh()
-            lines[job.path] = _line(view, state, read=not late)
+            view = self._read(job, until)
+            lines[job.path] = _line(view, state, read=job.path not in self._ends)
             self._settled[job.path] = (lines[job.path], marked)
             if job.name in wanted:
                 shown[job.name] = _shown(view, state)
         return [lines[job.path] for job in jobs], shown
+
+    def _keep_only(self, paths: set[Path]) -> None:
+        for known in (self._views, self._ends, self._settled):
+            for gone in known.keys() - paths:
+                del known[gone]
+
+    def _read(self, job: JobFolder, until: float) -> RunView:
+        """The view of the whole log, or of its end while that is still being read."""
+        view = self._views.get(job.path)
+        if view is None:
+            view = self._views[job.path] = RunView(job)
+            if view.unread > _LONG:
+                self._ends[job.path] = RunView(job, last=_END)
+        while view.unread and time.monotonic() < until:
+            if not view.refresh(_PIECE):
+                break
+        end = self._ends.get(job.path)
+        if end is None or view.unread < _PIECE:
+            self._ends.pop(job.path, None)
+            return view
+        end.refresh()
+        return end
 
 
 def _mark(events: Path) -> float:

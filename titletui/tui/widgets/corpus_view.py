@@ -20,7 +20,8 @@ from titletui.tui.widgets.insight_view import InsightView
 from titletui.tui.widgets.paper_list import PaperList
 
 _TYPING = 0.12
-_COUNT_AGAIN = 5.0
+_COUNT_AGAIN = 10.0
+_QUICK = 20_000
 _NEAR_END = 20
 
 
@@ -90,7 +91,8 @@ class CorpusView(Vertical):
                 self._load(name, self._asked)
         if summary is not None and self._stale and time.monotonic() > self._count_next:
             self._stale = False
-            self._count_next = time.monotonic() + _COUNT_AGAIN
+            pause = _COUNT_AGAIN if summary.papers > _QUICK else 1.0
+            self._count_next = time.monotonic() + pause
             self._count(summary)
 
     def leave_search(self) -> bool:

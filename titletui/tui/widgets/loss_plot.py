@@ -163,6 +163,8 @@ class _Plot:
         line = ["─"] * self.width
         end = -1
         for tick in linear_ticks(self.start, self.last, max(2, self.width // 12)):
+            if tick != int(tick):
+                continue
             text = tick_label(tick)
             at = int((tick - self.start) / self.step) // 2 - len(text) // 2
             at = max(0, min(at, self.width - len(text)))
