@@ -39,18 +39,19 @@ async def test_a_request_is_answered_from_loading_to_finished(
 ) -> None:
     answers = await all_answers(client.generate(request(model, prefix="Neur")))
     kinds = [type(answer) for answer in answers]
-    assert kinds == [Loading, Loaded, Candidate, Candidate, Candidate, Finished]
-    loaded = answers[1]
+    # First PyTorch is waited for, then the model.
+    assert kinds == [Loading, Loading, Loaded, Candidate, Candidate, Candidate, Finished]
+    loaded = answers[2]
     assert isinstance(loaded, Loaded)
     assert (loaded.task, loaded.model) == ("title", str(model))
-    for answer in answers[2:-1]:
+    for answer in answers[3:-1]:
         assert isinstance(answer, Candidate)
         assert answer.text.startswith("Neur")
         assert answer.perplexity >= 1
         assert answer.seed == 1
 
     again = await all_answers(client.generate(request(model, id=2, prefix="Neur")))
-    assert [type(answer) for answer in again] == kinds[1:]
+    assert [type(answer) for answer in again] == kinds[2:]
     assert {a.text for a in again if isinstance(a, Candidate)} == {
         a.text for a in answers if isinstance(a, Candidate)
     }
@@ -118,7 +119,7 @@ async def test_a_model_can_be_loaded_before_it_is_needed(
     client: GenerationClient, model: Path
 ) -> None:
     answers = await all_answers(client.prepare(Prepare(id=1, model=str(model))))
-    assert [type(answer) for answer in answers] == [Loading, Loaded, Finished]
+    assert [type(answer) for answer in answers] == [Loading, Loading, Loaded, Finished]
     answers = await all_answers(client.generate(request(model, id=2)))
     assert not any(isinstance(answer, Loading) for answer in answers)
 

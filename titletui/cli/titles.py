@@ -113,19 +113,18 @@ async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     home = find_home()
     if arguments.against and not home.corpus_db.exists():
         raise UsageError(f"There is no corpus named {arguments.against!r:.80}; there is none yet.")
-    written = 0
     new = 0
     with Novelty(home.corpus_db, arguments.against) as novelty:
         async with GenerationClient(home) as client:
             async for candidate, verdict in _judged(client, request, novelty, arguments.new_only):
-                written += 1
                 new += verdict.kind == "new"
                 if arguments.new_only and verdict.kind != "new":
                     continue
                 _print(arguments, candidate, verdict)
     if arguments.new_only and new < request.count:
         raise TitletuiError(
-            f"Only {new} of {written} titles are new; try a higher temperature or another prefix."
+            f"Only {new} titles are new after many tries; "
+            "try a higher temperature or another prefix."
         )
     return 0
 
@@ -140,8 +139,10 @@ async def _judged(
 
     from titletui.cli.output import say
     from titletui.generation.messages import Candidate, Failed, Loaded, Loading
+    from titletui.text import fold
 
     wanted = request.count
+    before: set[str] = set()
     for _ in range(_MOST_ROUNDS if new_only else 1):
         async for answer in client.generate(request):
             match answer:
@@ -152,6 +153,9 @@ async def _judged(
                 case Failed():
                     raise TitletuiError(answer.error)
                 case Candidate():
+                    if new_only and fold(answer.text) in before:
+                        continue
+                    before.add(fold(answer.text))
                     verdict = await asyncio.to_thread(novelty.check, answer.text)
                     wanted -= verdict.kind == "new"
                     yield answer, verdict

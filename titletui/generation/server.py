@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -34,6 +34,9 @@ from titletui.generation.messages import (
 )
 from titletui.home import find_home
 
+if TYPE_CHECKING:
+    from titletui.generation.engine import Engine
+
 IDLE_SECONDS = 600.0
 EXIT_IDLE = 0
 
@@ -52,16 +55,15 @@ class Server:
         self._home = find_home()
         self._waiting: queue.SimpleQueue[Generate | Prepare | Unload] = queue.SimpleQueue()
         self._cancelled: set[int] = set()
-        self._engine: Any = None
+        self._engine: Engine | None = None
         self._loaded: tuple[str, float] | None = None
 
     def read(self, requests: int) -> None:
         """Takes requests until the other side has gone, then ends the process at once."""
         decoder = msgspec.json.Decoder(Request)
         with open(requests, "rb", buffering=0, closefd=False) as raw:
-            lines = raw
             buffer = b""
-            while block := lines.read(65_536):
+            while block := raw.read(65_536):
                 *whole, buffer = (buffer + block).split(b"\n")
                 for line in whole:
                     self._take(decoder, line)
@@ -79,14 +81,10 @@ class Server:
                 self._answer(request)
             except TitletuiError as error:
                 self._say(Failed(id=request.id, error=str(error)))
-            except MemoryError:
-                self._drop()
-                self._say(Failed(id=request.id, error="There is not enough memory; ask for fewer."))
             except Exception as error:
                 traceback.print_exc()
                 self._drop()
-                reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
-                self._say(Failed(id=request.id, error=f"Generating failed ({reason})."))
+                self._say(Failed(id=request.id, error=_explained(error)))
             self._cancelled.discard(request.id)
 
     def _take(self, decoder: "msgspec.json.Decoder[Request]", line: bytes) -> None:
@@ -126,7 +124,7 @@ class Server:
             )
         )
 
-    def _generate(self, request: Generate, engine: Any) -> None:
+    def _generate(self, request: Generate, engine: "Engine") -> None:
         from math import exp
 
         from titletui.generation.engine import new_seed
@@ -151,7 +149,7 @@ class Server:
                 )
             )
 
-    def _description(self, request: Generate | Prepare, engine: Any, note: str) -> Loaded:
+    def _description(self, request: Generate | Prepare, engine: "Engine", note: str) -> Loaded:
         info = engine.info
         return Loaded(
             id=request.id,
@@ -162,7 +160,7 @@ class Server:
             note=note,
         )
 
-    def _engine_for(self, request: Generate | Prepare) -> Any:
+    def _engine_for(self, request: Generate | Prepare) -> "Engine":
         """The model that is asked for: the one that is loaded, unless it has changed on disk."""
         from titletui.training.base_models import find_model
 
@@ -171,8 +169,11 @@ class Server:
             if self._loaded == (str(info.path), _changed(info.path)):
                 return self._engine
         self._drop()
-        self._say(Loading(id=request.id, what=f"loading {request.model}"))
+        if "torch" not in sys.modules:
+            self._say(Loading(id=request.id, what="starting PyTorch"))
         from titletui.generation.engine import open_engine
+
+        self._say(Loading(id=request.id, what=f"loading {request.model}"))
 
         engine = open_engine(
             self._home, request.model, lambda what: self._say(Loading(id=request.id, what=what))
@@ -225,6 +226,14 @@ def _changed(folder: Path | None) -> float:
     with contextlib.suppress(OSError):
         return max((path.stat().st_mtime for path in folder.glob("*.safetensors")), default=0.0)
     return 0.0
+
+
+def _explained(error: Exception) -> str:
+    # torch's own error is told by its name, as torch may not be loaded yet.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "There is not enough memory; ask for fewer titles or take a smaller model."
+    reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    return f"Generating failed ({reason})."
 
 
 def _id_in(line: bytes) -> int:
