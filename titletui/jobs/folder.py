@@ -204,6 +204,11 @@ class JobFolder:
         write_whole(self._control, msgspec.json.encode(Control(began=time.time())))
 
     @property
+    def began(self) -> float:
+        """When it was last started, seconds since the epoch; 0 where that is not known."""
+        return self._read_control().began
+
+    @property
     def stop_requested(self) -> bool:
         return self._read_control().stop
 

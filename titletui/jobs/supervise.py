@@ -20,13 +20,15 @@ def main(argv: list[str]) -> int:
     """Waits for the worker; passes on the signals that ask it to stop."""
     os.umask(0o077)
     folder = JobFolder(Path(argv[0]))
+    began = folder.began
     kills = _out_of_memory_kills()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     worker = subprocess.Popen(argv[1:])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.terminate())
     code = worker.wait()
-    if code not in (0, EXIT_BUSY) and folder.path.is_dir() and _is_last_worker(folder, worker.pid):
+    restarted = folder.began != began or not _is_last_worker(folder, worker.pid)
+    if code not in (0, EXIT_BUSY) and folder.path.is_dir() and not restarted:
         folder.record_exit(_ending(folder, code, oom=_out_of_memory_kills() > kills))
     return 0
 
