@@ -107,15 +107,18 @@ def _abstract(file: str | None) -> str:
 async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     """Prints titles until there are as many as were asked for; returns the exit code."""
     from titletui.generation.client import GenerationClient
-    from titletui.generation.novelty import Novelty
     from titletui.home import find_home
 
     home = find_home()
     if arguments.against and not home.corpus_db.exists():
         raise UsageError(f"There is no corpus named {arguments.against!r:.80}; there is none yet.")
     new = 0
-    with Novelty(home.corpus_db, arguments.against) as novelty:
-        async with GenerationClient(home) as client:
+    async with GenerationClient(home) as client:
+        # It starts while the corpora are opened here.
+        await client.start()
+        from titletui.generation.novelty import Novelty
+
+        with Novelty(home.corpus_db, arguments.against) as novelty:
             async for candidate, verdict in _judged(client, request, novelty, arguments.new_only):
                 new += verdict.kind == "new"
                 if arguments.new_only and verdict.kind != "new":

@@ -12,6 +12,7 @@ from typing import Self
 
 import msgspec
 
+from titletui.errors import TitletuiError
 from titletui.generation.messages import (
     Answer,
     Cancel,
@@ -64,6 +65,17 @@ class GenerationClient:
         """The server's process id, while there is one."""
         return self._server.process.pid if self._server and self._server.alive else None
 
+    async def start(self) -> None:
+        """Starts the server before the first request.
+
+        Raises:
+            TitletuiError: it cannot be started.
+        """
+        try:
+            await self._running()
+        except OSError as error:
+            raise TitletuiError(_no_start(error)) from error
+
     async def generate(self, request: Generate) -> AsyncIterator[Answer]:
         """Answers to `request` as they come; the last is `Finished` or `Failed`.
 
@@ -108,8 +120,7 @@ class GenerationClient:
             try:
                 server = await self._running()
             except OSError as error:
-                reason = error.strerror or error
-                yield Failed(id=request.id, error=f"The generator cannot be started ({reason}).")
+                yield Failed(id=request.id, error=_no_start(error))
                 return
             async for answer in server.ask(request):
                 if isinstance(answer, Candidate):
@@ -135,6 +146,10 @@ class GenerationClient:
             if self._server is None or not self._server.alive:
                 self._server = await _Process.start(self._environment)
             return self._server
+
+
+def _no_start(error: OSError) -> str:
+    return f"The generator cannot be started ({error.strerror or error})."
 
 
 class _Process:

@@ -35,6 +35,7 @@ class Engine(msgspec.Struct, frozen=True):
 
     Attributes:
         device: what it computes on, for a person.
+        on_gpu: it takes memory of a GPU.
         note: something about the device that a person should know.
         tokenizer: for chat templates; None where the model has none.
     """
@@ -43,6 +44,7 @@ class Engine(msgspec.Struct, frozen=True):
     decoder: Decoder
     vocabulary: Vocabulary
     device: str
+    on_gpu: bool = False
     note: str = ""
     tokenizer: Any = None
 
@@ -157,6 +159,7 @@ def _on_device(home: Home, loaded: LoadedModel) -> Engine:
         decoder=TransformersDecoder(model.to(device).eval().requires_grad_(False)),
         vocabulary=vocabulary_of(loaded.tokenizer),
         device=said,
+        on_gpu=device.type != "cpu",
         note=note,
         tokenizer=loaded.tokenizer if chat else None,
     )

@@ -33,11 +33,13 @@ from titletui.generation.messages import (
     Unload,
 )
 from titletui.home import find_home
+from titletui.jobs.folder import list_jobs
 
 if TYPE_CHECKING:
     from titletui.generation.engine import Engine
 
 IDLE_SECONDS = 600.0
+_GLANCE = 10.0
 EXIT_IDLE = 0
 
 
@@ -72,11 +74,18 @@ class Server:
 
     def work(self) -> int:
         """Answers requests until there has been none for long."""
+        quiet = 0.0
         while True:
+            pause = min(_GLANCE, self._idle)
             try:
-                request = self._waiting.get(timeout=self._idle)
+                request = self._waiting.get(timeout=pause)
             except queue.Empty:
-                return EXIT_IDLE
+                quiet += pause
+                if quiet >= self._idle:
+                    return EXIT_IDLE
+                self._leave_gpu_to_runs()
+                continue
+            quiet = 0.0
             try:
                 self._answer(request)
             except TitletuiError as error:
@@ -181,6 +190,13 @@ class Server:
         self._engine = engine
         self._loaded = (str(engine.info.path), _changed(engine.info.path))
         return engine
+
+    def _leave_gpu_to_runs(self) -> None:
+        """Frees the GPU while a run trains and nobody asks for titles."""
+        if self._engine is None or not self._engine.on_gpu:
+            return
+        if any(job.state.alive for job in list_jobs(self._home.jobs, "run")):
+            self._drop()
 
     def _drop(self) -> None:
         """Gives the model's memory back to the system."""
