@@ -43,7 +43,7 @@ def run_folder(
     job = create_job(home.jobs, "run", name, plan)
     averages = losses if averages is None else averages
     with EventLog(job.events) as log:
-        log.append(Started(pid=1, device="cpu"))
+        log.append(Started(pid=1, device="cpu", threshold=recipe.overfit_below))
         for step, (loss, average) in enumerate(zip(losses, averages, strict=True), start=1):
             finite = math.isfinite(loss)
             log.append(

@@ -9,13 +9,14 @@ from tests.run_folders import held, overfit_run, run_folder
 from tests.tui import seen
 from tests.tui.seen import app_of, text_of, until, until_shown
 from titletui.home import Home
-from titletui.jobs.events import Note, Overfit, Rising
+from titletui.jobs.events import Evaluated, Note, Overfit, Rising
 from titletui.jobs.folder import Exit, State, list_jobs
 from titletui.jobs.log import EventLog
 from titletui.tui.app import TitletuiApp
 from titletui.tui.screens.confirm import ConfirmDialog
 from titletui.tui.screens.train import TrainScreen
 from titletui.tui.screens.train_best import BestDialog
+from titletui.tui.screens.train_figures import FiguresDialog
 from titletui.tui.screens.train_log import LogDialog
 from titletui.tui.screens.train_new import NewRunDialog
 from titletui.tui.widgets.loss_chart import LossChart
@@ -159,6 +160,25 @@ async def test_brackets_walk_through_earlier_titles(home: Home) -> None:
         await pilot.press("right_square_bracket")
         await until_shown(pilot, "200  A Title")
     assert job.state is State.DONE
+
+
+async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None:
+    measured = Evaluated(
+        step=212,
+        figures={"unique": 0.98, "rougeL": 0.31, "baseline_rougeL": 0.22},
+        words={"corpus": [("speech", 40), ("[/b]", 3)], "samples": [("speech", 44)]},
+    )
+    notes = [Note(text="a checkpoint was damaged \x1b[31m [/]", level="warning")]
+    run_folder(home, "a-1", FALLING, more=[measured, *notes], ended=Exit(outcome="done"))
+    async with seen.opened(home, "train").run_test(size=(110, 50), notifications=True) as pilot:
+        await until_shown(pilot, "✓ a-1")
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, FiguresDialog))
+        await until_shown(pilot, "unique", "0.98", "baseline rougeL", "0.22", "starter-titles")
+        await until_shown(pilot, "held-out by step", "●", "bits/char", "1.50", "[/b]", "44")
+        await until_shown(pilot, "a checkpoint was damaged \ufffd[31m [/]")
+        await pilot.press("c", "j", "escape")
+        assert "baseline rougeL" in app_of(pilot).clipboard
 
 
 async def test_space_on_a_run_that_is_done_says_what_to_do(home: Home) -> None:
@@ -328,7 +348,7 @@ async def test_a_resumed_run_forgets_the_steps_that_were_undone(home: Home) -> N
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "100/500")
         with EventLog(job.events) as log:
-            log.append(Started(pid=2, step=50))
+            log.append(Started(pid=2, step=50, threshold=0.1))
             for step in range(51, 61):
                 log.append(Step(step=step, loss=2.0, average=2.5, rate=1e-4))
         await until_shown(pilot, "60/500")

@@ -63,6 +63,8 @@ class TrainScreen(ModeScreen):
                 key_display="[", id="train.earlier", tooltip="The titles that it wrote before"),
         Binding("right_square_bracket", "preview(1)", "Later titles", show=False,
                 key_display="]", id="train.later", tooltip="The titles that it wrote after"),
+        Binding("i", "figures", "figures", show=False, id="train.figures",
+                tooltip="All figures of this run, its recipe and its words"),
         Binding("L", "log", "log", show=False, id="train.log",
                 tooltip="How it ended and the last lines of its log"),
     ]  # fmt: skip
@@ -202,6 +204,14 @@ class TrainScreen(ModeScreen):
             self.app.say(f"{self.chosen.name} stays in the chart: go to another run. v ends it.")
         self.runs.show(list(self.runs.rows), self.runs.highlighted)
         await self._look(always=True)
+
+    async def action_figures(self) -> None:
+        """All figures of this run, its recipe, its words."""
+        from titletui.tui.screens.train_figures import FiguresDialog
+
+        _, shown = await self._chosen_and_shown()
+        if shown is not None:
+            self.app.push_screen(FiguresDialog(shown))
 
     def action_log(self) -> None:
         """The last lines of the log, to read and to copy."""

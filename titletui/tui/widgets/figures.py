@@ -38,11 +38,9 @@ def figures(view: RunView, state: State) -> list[Figure]:
         if last.memory and state.alive:
             found.append(("memory", size(last.memory)))
     if view.evaluated is not None:
-        found += [
-            (name, f"{value:.3g}")
-            for name, value in view.evaluated.figures.items()
-            if value == value
-        ]
+        for figure, measured in view.evaluated.figures.items():
+            if math.isfinite(measured) and (figure != "copies" or view.preview is None):
+                found.append((figure.replace("_", " "), f"{measured:.3g}"))
     if view.device and state.alive:
         found.append(("on", view.device))
     if view.bad_lines:

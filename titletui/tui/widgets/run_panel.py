@@ -99,8 +99,7 @@ class RunPanel(Vertical):
             heldout = list(zip(one.heldout_steps, one.heldout, strict=True))
             best = one.best[0] if one.best else None
             chart.put(one.name, one.steps_done, one.losses, one.averages, heldout, best)
-        if view.plan is not None:
-            chart.threshold = view.plan.recipe.overfit_below or None
+        chart.threshold = view.threshold
         chart.empty = _waiting(view, self._shown)
 
     def _show_frame(self, shown: Shown) -> None:
