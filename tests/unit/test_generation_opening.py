@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tests.models import TITLES
 from titletui.generation.opening import Opening, open_title
@@ -112,3 +113,19 @@ def test_tokens_are_found_by_what_they_begin_with(vocabulary: Vocabulary) -> Non
     expected = [t for t, piece in enumerate(vocabulary.pieces) if piece.startswith(b" S")]
     assert sorted(found) == expected
     assert len(found) > 1
+
+
+def test_a_tokenizer_that_marks_words_by_a_space_before_them() -> None:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<s>", "</s>"], show_progress=False
+    )
+    tokenizer.train_from_iterator(TITLES, trainer)
+    vocabulary = Vocabulary(tokenizer, 0, 1)
+    assert vocabulary.pieces[0] == vocabulary.pieces[1] == b""
+    opening = opened(vocabulary, "Robust Spe")
+    assert text(vocabulary, opening.tokens) == " Robust Spe"
+    kept = len(opening.tokens) - opening.ending
+    assert text(vocabulary, opening.tokens[kept:]) == " Spe"

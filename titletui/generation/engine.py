@@ -86,7 +86,9 @@ class Engine(msgspec.Struct, frozen=True):
             one_line=task != "abstract",
             cancelled=cancelled,
         ):
-            yield msgspec.structs.replace(written, text=opening.shown + written.text)
+            # Some tokenizers begin every text with a space.
+            text = (opening.shown + written.text).lstrip()
+            yield msgspec.structs.replace(written, text=text)
 
 
 def open_engine(home: Home, name: str, say: Say) -> Engine:

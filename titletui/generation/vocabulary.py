@@ -86,6 +86,8 @@ def read_vocabulary(folder: Path) -> Vocabulary | None:
         TitletuiError: `tokenizer.json` is damaged.
     """
     path = folder / "tokenizer.json"
+    if (folder / "chat_template.jinja").exists():
+        return None
     try:
         facts = json.loads((folder / "tokenizer_config.json").read_bytes())
         names = [_content(facts.get(name)) for name in ("bos_token", "eos_token")]
