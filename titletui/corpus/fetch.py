@@ -22,6 +22,7 @@ AGENT = f"titletui/{__version__} (+https://pypi.org/project/titletui/)"
 _POLL = 0.1
 _TELL_SILENCE_AFTER = 5.0
 _REDIRECTS = 5
+_UNREACHABLE_TRIES = 4
 _RETRY_AFTER_CAP = 3_600.0
 _BACKOFF_CAP = 600.0
 _PASSING = (408, 425, 429, 500, 502, 503, 504)
@@ -228,7 +229,9 @@ class Fetcher:
         if isinstance(error, httpx.TimeoutException):
             return PassingError(f"{self.server} does not answer")
         if isinstance(error, httpx.ConnectError):
-            return PassingError(f"{self.server} cannot be reached ({error})")
+            return PassingError(
+                f"{self.server} cannot be reached ({error})", tries=_UNREACHABLE_TRIES
+            )
         if isinstance(error, httpx.HTTPError):
             return PassingError(f"the answer of {self.server} breaks off ({error})", broken=True)
         return error
