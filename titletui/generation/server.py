@@ -80,6 +80,8 @@ class Server:
             try:
                 request = self._waiting.get(timeout=pause)
             except queue.Empty:
+                if not quiet:
+                    _give_back_memory()
                 quiet += pause
                 if quiet >= self._idle:
                     return EXIT_IDLE
@@ -187,6 +189,8 @@ class Server:
         engine = open_engine(
             self._home, request.model, lambda what: self._say(Loading(id=request.id, what=what))
         )
+        # Loading takes more memory than the model that is made.
+        _give_back_memory()
         self._engine = engine
         self._loaded = (str(engine.info.path), _changed(engine.info.path))
         return engine
@@ -208,10 +212,7 @@ class Server:
         import torch
 
         torch.cuda.empty_cache()
-        with contextlib.suppress(OSError, AttributeError):
-            import ctypes
-
-            ctypes.CDLL(None).malloc_trim(0)
+        _give_back_memory()
 
     def _say(self, answer: Answer) -> None:
         line = msgspec.json.encode(answer) + b"\n"
@@ -242,6 +243,14 @@ def _changed(folder: Path | None) -> float:
     with contextlib.suppress(OSError):
         return max((path.stat().st_mtime for path in folder.glob("*.safetensors")), default=0.0)
     return 0.0
+
+
+def _give_back_memory() -> None:
+    """Returns what was freed to the system, where the C library can (glibc)."""
+    with contextlib.suppress(OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _explained(error: Exception) -> str:
