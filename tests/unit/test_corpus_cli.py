@@ -64,6 +64,7 @@ def test_corpora_are_listed_shown_renamed_exported_and_deleted(
     assert main(["export", "two", str(out)]) == 2
     assert main(["corpora", "two", "--delete"]) == 2
     assert main(["corpora", "two", "--delete", "--yes"]) == 0
+    assert not any(home.jobs.glob("import/[!.]*"))
     capsys.readouterr()
     assert main(["corpora", "--json"]) == 0
     assert printed(capsys) == []

@@ -153,6 +153,22 @@ def test_a_bare_query_updates_a_corpus_with_what_it_was_harvested_with(
         ]  # fmt: skip
 
 
+def test_a_renamed_corpus_is_updated_under_its_new_name(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(papers(60), page=50) as server:
+        point_to(server, monkeypatch)
+        run_here(home)
+        with CorpusStore(home.corpus_db) as store:
+            store.rename("cs.CL", "language")
+        server.put(Record(id="2412.55555", stamp="2024-12-30"))
+        folder = start_update(home, "language")
+        until(lambda: folder.state is State.DONE)
+        with CorpusStore(home.corpus_db) as store:
+            assert [(c.name, c.papers) for c in store.corpora()] == [("language", 61)]
+        assert first_requests(server)[-1]["from"] == "2024-12-28"
+
+
 def test_another_harvest_into_the_same_corpus_is_refused_while_one_runs(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,10 @@ def _corpora(arguments: argparse.Namespace) -> int:
         if arguments.delete:
             return _delete(store, arguments)
         if arguments.rename:
+            from titletui.corpus.begin import forget_jobs
+
+            store.summary(arguments.name)
+            forget_jobs(find_home(), arguments.name)
             store.rename(arguments.name, arguments.rename)
             return 0
         if arguments.name is None:
@@ -157,7 +161,7 @@ def _corpora(arguments: argparse.Namespace) -> int:
 
 
 def _delete(store: Any, arguments: argparse.Namespace) -> int:
-    from titletui.corpus.begin import refuse_while_filled
+    from titletui.corpus.begin import forget_jobs, refuse_while_filled
 
     summary = store.summary(arguments.name)
     refuse_while_filled(find_home(), arguments.name)
@@ -168,6 +172,7 @@ def _delete(store: Any, arguments: argparse.Namespace) -> int:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return 1
     store.delete(arguments.name)
+    forget_jobs(find_home(), arguments.name)
     return 0
 
 

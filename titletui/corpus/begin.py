@@ -81,3 +81,16 @@ def refuse_while_filled(home: Home, name: str) -> None:
         folder = JobFolder(home.jobs / kind / name)
         if folder.path.is_dir() and folder.state.alive:
             raise TitletuiError(f"A {kind} into {name} is running; stop it first.")
+
+
+def forget_jobs(home: Home, name: str) -> None:
+    """Removes what is left of the jobs that filled the corpus `name`.
+
+    Raises:
+        TitletuiError: one is running.
+    """
+    refuse_while_filled(home, name)
+    for kind in ("harvest", "import"):
+        folder = JobFolder(home.jobs / kind / name)
+        if folder.path.is_dir():
+            folder.delete()

@@ -102,13 +102,17 @@ class Ledger:
     def chain(self) -> Chain | None:
         """How far the last harvest came; None where there was none."""
         state = read_mark(self._store, self._corpus, _MARK)
+        if state is None:
+            return None
         try:
-            return None if state is None else msgspec.json.decode(state, type=Chain)
+            chain = msgspec.json.decode(state, type=Chain)
         except msgspec.MsgspecError as error:
             raise TitletuiError(
                 f"What was kept of the harvest of {self._corpus} cannot be read ({error}); "
                 "delete the corpus and scrape it again."
             ) from error
+        query = msgspec.structs.replace(chain.query, corpus=self._corpus)
+        return msgspec.structs.replace(chain, query=query)
 
     def write(self, chain: Chain) -> None:
         """Remembers how far the harvest is."""
