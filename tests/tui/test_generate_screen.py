@@ -174,7 +174,15 @@ async def test_a_star_is_shown_once_it_is_on_disk_and_goes_as_it_came(
         assert library.favourites() == []
         await pilot.press("u")
         await until_shown(pilot, "★ Neural Badgers")
+        await pilot.click("CandidateList", offset=(10, 0), times=2)
+        await until_shown(pilot, "★ Neural Aardvarks")
+        await pilot.press("u")
+        await until_gone(pilot, "★ Neural Aardvarks")
+        await pilot.press("u")
+        await until_gone(pilot, "★")
         await pilot.press("U")
+        await until_shown(pilot, "★ Neural Badgers")
+        await pilot.press("u")
         await until_gone(pilot, "★")
 
 

@@ -232,3 +232,26 @@ async def test_hostile_titles_and_notes_are_shown_as_they_are(home: Home) -> Non
         for _ in HOSTILE:
             await pilot.press("j", "x")
         await until_shown(pilot, "Nothing starred yet")
+
+
+@pytest.mark.fault("F59")
+async def test_a_damaged_library_is_replaced_by_its_backup_and_that_is_told(
+    home: Home, library: Library
+) -> None:
+    library.close()
+    with Library.open(home) as again:
+        again.star("Dingo Dialogue")
+    home.library_db.write_bytes(b"this is no database" * 1000)
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Your library")
+        await pilot.press("escape")
+        await until_shown(pilot, "Civet Music")
+
+
+async def test_a_double_click_edits(home: Home, library: Library) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Civet Music")
+        await pilot.click(screen_of(pilot).titles, offset=(10, 2), times=2)
+        await until(pilot, lambda: screen_of(pilot).query("EditLine"))
+        await pilot.press(*"!", "enter")
+        await until_shown(pilot, "Badger Audio! ✎")

@@ -86,6 +86,7 @@ class TitletuiApp(App[int], Rooms):
         self.judge = Judge(self)
         self.taste = Tasting(self)
         self._jobs: dict[tuple[str, str], JobNews] = {}
+        self._told: list[str] = []
         self._kept = msgspec.json.encode(self.settings)
         self.set_keymap(self.settings.keys)
 
@@ -118,6 +119,15 @@ class TitletuiApp(App[int], Rooms):
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         """A toast; `text` may hold anything."""
         self.notify(display(text), severity=severity, markup=False)
+
+    def tell(self, notices: list[str]) -> None:
+        """Shows what a store has to say about how it was found, each sentence once."""
+        new = [notice for notice in notices if notice not in self._told]
+        self._told += new
+        if new:
+            from titletui.tui.screens.message import MessageDialog
+
+            self.push_screen(MessageDialog("Your library", " ".join(new)))
 
     def show_error(self, error: BaseException | str) -> None:
         """A dialog with what went wrong, which `c` copies; for a refused value, a toast."""

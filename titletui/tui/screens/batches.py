@@ -90,6 +90,9 @@ class BatchesScreen(CuratingScreen):
         if event.row_list is self.column.candidates:
             self.show_nearest(self.column.row)
 
+    def on_row_list_chosen(self) -> None:
+        self.action_star()
+
     def on_descendant_focus(self) -> None:
         if isinstance(self.focused, CandidateList):
             self.show_nearest(self.column.row)

@@ -81,12 +81,15 @@ class CuratingScreen(ModeScreen):
             return
         self._looking = True
         try:
-            revision = await self.app.library.ask(lambda library: library.revision)
+            revision, notices = await self.app.library.ask(
+                lambda library: (library.revision, list(library.notices))
+            )
         except TitletuiError:
             # Whoever asks for something next is told; a look has nothing to say about it.
             return
         finally:
             self._looking = False
+        self.app.tell(notices)
         if revision != self._revision:
             self._revision = revision
             await self.refresh_titles()

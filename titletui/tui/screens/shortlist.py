@@ -136,6 +136,9 @@ class ShortlistScreen(CuratingScreen):
     def on_row_list_highlighted(self) -> None:
         self.show_about(self.titles.row)
 
+    def on_row_list_chosen(self) -> None:
+        self.action_edit()
+
     def show_about(self, title: Favourite | None) -> None:
         """Shows what is known of the highlighted title."""
         about = self.query_one("#about", Static)

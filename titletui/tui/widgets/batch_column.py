@@ -16,7 +16,7 @@ from titletui.tui.widgets.candidate_list import CandidateList
 from titletui.tui.widgets.empty_state import EmptyState
 from titletui.tui.writing import Batch
 
-_REARRANGE = 0.2
+_SOON = 0.2
 
 
 class BatchColumn(Vertical):
@@ -50,6 +50,7 @@ class BatchColumn(Vertical):
         self.place = place
         self._label = label
         self._shown: list[int] = []
+        self._changed: dict[int, None] = {}
         self._later: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -84,26 +85,43 @@ class BatchColumn(Vertical):
         return self.is_attached and bool(self.query(EmptyState))
 
     def changed(self, place: int | None) -> None:
-        """Shows what became known of the row at `place`; None: only the status changed."""
-        if not self._there:
-            return
-        if place is not None and self._view.sort == "arrival":
-            row = self.titles.rows[place]
-            visible = bool(self._visible([row]))
-            if place in self._shown and visible:
-                self.candidates.replace(self._shown.index(place), row)
-            elif visible and (not self._shown or place > self._shown[-1]):
-                self._shown.append(place)
-                self.candidates.append(row)
-            else:
-                self._arrange_soon()
-        elif place is not None:
-            self._arrange_soon()
+        """Shows what became known of the row at `place`; None: only the status changed.
+
+        At once where nothing was shown for a while, else together with what else comes soon: a
+        screen that is drawn for every title would have no time for keys.
+        """
+        if place is not None:
+            self._changed[place] = None
+        if self._later is None and self._there:
+            self._show_changed()
+            self._later = self.set_timer(_SOON, self._show_later)
+
+    def _show_later(self) -> None:
+        self._later = None
+        if self._there:
+            self._show_changed()
+
+    def _show_changed(self) -> None:
+        places, self._changed = self._changed, {}
+        if self._view.sort != "arrival" or not all(self._show(place) for place in places):
+            self.rearrange()
         self._say()
+
+    def _show(self, place: int) -> bool:
+        """Shows one row where it stands or at the end; False where that will not do."""
+        row = self.titles.rows[place]
+        visible = bool(self._visible([row]))
+        if place in self._shown and visible:
+            self.candidates.replace(self._shown.index(place), row)
+        elif visible and (not self._shown or place > self._shown[-1]):
+            self._shown.append(place)
+            self.candidates.append(row)
+        else:
+            return not visible and place not in self._shown
+        return True
 
     def rearrange(self) -> None:
         """Sorts and hides anew; the highlight stays on its candidate."""
-        self._later = None
         if not self._there:
             return
         kept = self.at
@@ -118,10 +136,6 @@ class BatchColumn(Vertical):
         return arranged(
             rows, view.sort, hide_copies=view.hide_copies, hide_repeats=view.hide_repeats
         )
-
-    def _arrange_soon(self) -> None:
-        if self._later is None:
-            self._later = self.set_timer(_REARRANGE, self.rearrange)
 
     def _say(self) -> None:
         batch, parts = self.titles, [self._label, self.place]

@@ -115,7 +115,7 @@ class RowList(ScrollView, Generic[R], can_focus=True):
         self._measure(len(self._rows) - 1)
         if self.highlighted is None:
             self.highlighted = 0
-        self.refresh()
+        self._refresh_row(len(self._rows) - 1)
 
     def replace(self, index: int, row: R) -> None:
         """Puts `row` in the place of the one at `index`."""
@@ -126,7 +126,7 @@ class RowList(ScrollView, Generic[R], can_focus=True):
         self._lines_of.pop(index, None)
         if self._height(index) != height:
             self._forget()
-        self.refresh()
+        self._refresh_row(index)
         if index == self.highlighted:
             self._announce()
 
@@ -193,13 +193,21 @@ class RowList(ScrollView, Generic[R], can_focus=True):
         self._forget()
         self._into_view()
 
+    def _refresh_row(self, index: int) -> None:
+        """Has one row drawn anew, if it is in view."""
+        region = self.region_of(index)
+        if region.bottom > 0 and region.y < self.size.height:
+            self.refresh_lines(self._starts[index], region.height)
+
     # --- moving
 
     def watch_highlighted(self, before: int | None, after: int | None) -> None:
         if before != after:
             self._into_view()
             self._announce()
-            self.refresh()
+            for index in (before, after):
+                if index is not None and index < len(self._rows):
+                    self._refresh_row(index)
 
     def action_go(self, rows: int) -> None:
         """Moves the highlight by `rows`."""
