@@ -36,6 +36,7 @@ def _exact_products() -> Iterator[None]:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {}
     for name, make in MAKERS.items():
+        torch.manual_seed(5)
         folder = make(tmp_path_factory.mktemp(name))
         # Random weights say nothing; larger ones prefer some tokens clearly.
         weights = load_file(folder / "model.safetensors")
