@@ -1,7 +1,8 @@
 """The process that holds the model: `python -m titletui.generation.server`.
 
 Requests come on standard input, answers go to standard output, one JSON object a line (see
-`messages`). Whatever a library prints goes to standard error. It ends with its standard input.
+`messages`). Whatever a library prints goes to standard error. It ends with its standard input, and
+by itself after ten minutes without a request (`TITLETUI_IDLE_SECONDS`).
 """
 
 import contextlib
