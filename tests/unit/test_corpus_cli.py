@@ -52,7 +52,8 @@ def test_corpora_are_listed_shown_renamed_exported_and_deleted(
     assert main(["corpora", "one", "--json", "--cut", "3"]) == 0
     (shown,) = printed(capsys)
     assert shown["titles"]["mode"] == 6  # type: ignore[index]
-    assert shown["cut"] == {"words": 3, "titles": 1.0, "abstracts": 0.0}
+    cut = {"at": 3, "titles": 1.0, "abstracts": 0.0}
+    assert shown["cut"] == cut | {"titles_by_tokens": 1.0, "abstracts_by_tokens": 0.0}
     assert main(["corpora", "one", "--cut", "3"]) == 0
     said = capsys.readouterr().out
     assert "words per title: mode 6" in said

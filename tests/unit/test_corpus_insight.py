@@ -46,7 +46,9 @@ def test_a_corpus_is_described_and_described_anew_when_it_changes(home: Home) ->
         assert sum(count for _, count in found.years) == 3
         assert found.words[0] == ("speech", 2)
         assert "the" not in dict(found.words)
-        assert found.abstracts.texts == 1
+        assert found.abstracts.texts == found.abstract_tokens.texts == 1
+        assert found.title_tokens.texts == 4
+        assert found.title_tokens.mean >= found.titles.mean
         assert describe(store, "c") == found
         store.add("c", [Paper(id="2501.00001", title="Something new and neural")])
         assert describe(store, "c").papers == 5

@@ -66,7 +66,9 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     change.add_argument("--delete", action="store_true", help="delete it (asks, unless --yes)")
     change.add_argument("--rename", metavar="NEW", help="give it another name")
     corpora.add_argument("--yes", action="store_true", help="delete without asking")
-    corpora.add_argument("--cut", type=int, metavar="WORDS", help="tell what a cut there loses")
+    corpora.add_argument(
+        "--cut", type=int, metavar="N", help="tell what a cut at N words or tokens loses"
+    )
     corpora.add_argument("--json", action="store_true", help="one JSON object a line")
     corpora.set_defaults(run=_corpora)
 
@@ -203,17 +205,19 @@ def _show(summary: "CorpusSummary", insight: "Insight", arguments: argparse.Name
         found["years"] = [{"year": year, "papers": count} for year, count in insight.years]
         if arguments.cut is not None:
             found["cut"] = {
-                "words": arguments.cut,
+                "at": arguments.cut,
                 "titles": insight.titles.longer_than(arguments.cut),
                 "abstracts": insight.abstracts.longer_than(arguments.cut),
+                "titles_by_tokens": insight.title_tokens.longer_than(arguments.cut),
+                "abstracts_by_tokens": insight.abstract_tokens.longer_than(arguments.cut),
             }
         print_json({**to_builtins(summary), **found})
         return
     print_line(f"{summary.name}: {summary.papers:,} papers  {summary.category}")
     if summary.earliest:
         print_line(f"submitted {summary.earliest} … {summary.latest}, updated {summary.updated}")
-    for what, lengths in (("title", insight.titles), ("abstract", insight.abstracts)):
-        _show_lengths(what, lengths, arguments.cut)
+    _show_lengths("title", insight.titles, insight.title_tokens, arguments.cut)
+    _show_lengths("abstract", insight.abstracts, insight.abstract_tokens, arguments.cut)
     most = max((count for _, count in insight.years), default=1)
     for year, count in insight.years:
         print_line(f"{year} {count:>9,}  {'▇' * round(_YEAR_BAR * count / most)}")
@@ -223,18 +227,21 @@ def _show(summary: "CorpusSummary", insight: "Insight", arguments: argparse.Name
         print_line(f"(lengths and words from an even sample of {insight.measured:,})")
 
 
-def _show_lengths(what: str, lengths: "Lengths", cut: int | None) -> None:
-    if not lengths.texts:
+def _show_lengths(what: str, words: "Lengths", tokens: "Lengths", cut: int | None) -> None:
+    if not words.texts:
         return
     print_line(
-        f"words per {what}: mode {lengths.mode}, mean {lengths.mean:.1f}, "
-        f"median {lengths.median}, 95 % have at most {lengths.p95}"
+        f"words per {what}: mode {words.mode}, mean {words.mean:.1f}, "
+        f"median {words.median}, 95 % have at most {words.p95}"
     )
-    if cut is not None:
-        print_line(
-            f"  a cut at {cut} words shortens {100 * lengths.longer_than(cut):.1f} % of them "
-            f"and loses {100 * lengths.lost_by_cut(cut):.1f} % of all words"
-        )
+    if tokens.texts:
+        print_line(f"  in tokens: mean {tokens.mean:.1f}, 95 % have at most {tokens.p95}")
+    for unit, lengths in (("words", words), ("tokens", tokens)):
+        if cut is not None and lengths.texts:
+            print_line(
+                f"  a cut at {cut} {unit} shortens {100 * lengths.longer_than(cut):.1f} % of them "
+                f"and loses {100 * lengths.lost_by_cut(cut):.1f} % of all {unit}"
+            )
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -17,6 +18,8 @@ from titletui.corpus.words import STOP_WORDS
 
 SAMPLE = 100_000
 WORDS_KEPT = 100
+TOKENIZED = 1_000
+_TOKENIZER = Path(__file__).parent.parent / "starter" / "tokenizer.json"
 _SAMPLE = """
     SELECT m.key, p.title, a.text FROM members m JOIN papers p ON p.key = m.key
     LEFT JOIN abstracts a ON a.key = m.key
@@ -26,10 +29,10 @@ _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
 
 
 class Lengths(msgspec.Struct, frozen=True, kw_only=True):
-    """How long texts are, in words.
+    """How long texts are, in words or in tokens.
 
     Attributes:
-        counts: `counts[n]` texts have n words; the last entry counts all longer ones too.
+        counts: `counts[n]` texts have n words.
         texts: how many were measured.
         letters: in all texts together.
     """
@@ -78,6 +81,7 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
         measured: papers whose lengths and words were counted.
         years: papers by year of submission, for those that have one.
         words: the most frequent words of titles, without stop words.
+        title_tokens, abstract_tokens: lengths in tokens of the starter model, of a thousand papers.
     """
 
     papers: int
@@ -86,6 +90,8 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
     abstracts: Lengths
     years: list[tuple[int, int]]
     words: list[tuple[str, int]]
+    title_tokens: Lengths = Lengths()
+    abstract_tokens: Lengths = Lengths()
 
 
 def describe(store: CorpusStore, name: str) -> Insight:
@@ -104,7 +110,11 @@ def describe(store: CorpusStore, name: str) -> Insight:
     abstracts: list[int] = []
     letters = [0, 0]
     words: Counter[str] = Counter()
+    some: list[tuple[str, str]] = []
+    every = max(1, min(papers, SAMPLE) // TOKENIZED)
     for _, title, abstract in store.stream(_SAMPLE, number, max(1, papers // SAMPLE)):
+        if len(titles) % every == 0:
+            some.append((title, abstract or ""))
         titles.append(len(title.split()))
         letters[0] += len(title)
         words.update(_words(title))
@@ -118,6 +128,8 @@ def describe(store: CorpusStore, name: str) -> Insight:
         abstracts=Lengths.of(abstracts, letters[1]),
         years=_years(store, number),
         words=_most(words, WORDS_KEPT),
+        title_tokens=_tokens([title for title, _ in some]),
+        abstract_tokens=_tokens([abstract for _, abstract in some if abstract]),
     )
     _remember(store, number, changes, insight)
     return insight
@@ -129,6 +141,17 @@ def frequent_words(titles: Iterable[str], n: int) -> list[tuple[str, int]]:
     for title in titles:
         counter.update(_words(title))
     return _most(counter, n)
+
+
+def _tokens(texts: list[str]) -> Lengths:
+    """Lengths in tokens of the starter; none where the package came without it."""
+    if not texts or not _TOKENIZER.exists():
+        return Lengths()
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(_TOKENIZER))
+    encoded = tokenizer.encode_batch(texts, add_special_tokens=False)
+    return Lengths.of(len(one.ids) for one in encoded)
 
 
 def _years(store: CorpusStore, number: int) -> list[tuple[int, int]]:

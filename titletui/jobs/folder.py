@@ -177,9 +177,10 @@ class JobFolder:
         who = lock.holder(self.lock)
         if (who.host if who else spec.host) != socket.gethostname():
             return State.ELSEWHERE
-        if self._began_at > self._locked_at and time.time() - self._began_at < _STARTING:
+        unlocked = who is None or self._began_at > self._locked_at
+        if unlocked and time.time() - self._began_at < _STARTING:
             return State.QUEUED
-        return State.INTERRUPTED
+        return State.RUNNING if lock.is_held(self.lock) else State.INTERRUPTED
 
     @property
     def exit(self) -> Exit | None:
