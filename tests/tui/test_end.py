@@ -1,0 +1,70 @@
+"""However the app ends, it ends soon, gives the terminal back and leaves no generator behind."""
+
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.terminal import APP, Terminal
+from titletui.home import Home
+from titletui.settings import GenerateSettings, Settings, load_settings, save_settings
+
+SOON = 10.0
+NOHUP = ("sh", "-c", f"trap '' HUP; exec {' '.join(APP)}")
+
+
+def writing(terminal: Terminal) -> list[psutil.Process]:
+    """Waits until titles are being written; the app's own processes."""
+    terminal.until("Prefix")
+    terminal.quiet()
+    terminal.press("\r")
+    terminal.until("ppl", 120)
+    processes: list[psutil.Process] = psutil.Process(terminal.process.pid).children(recursive=True)
+    assert processes
+    return processes
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not [one for one in processes if one.is_running() and one.status() != "zombie"]
+
+
+@pytest.fixture
+def endless(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home whose knobs ask for more titles than there is time for."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    knobs = GenerateSettings(count=1000, length=200)
+    save_settings(home.config_toml, Settings(welcome=False, generate=knobs))
+    return home
+
+
+@pytest.mark.fault("F53")
+@pytest.mark.parametrize(("end", "code"), [("q", 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_it_ends_while_it_writes_and_gives_the_terminal_back(
+    endless: Home, end: str | signal.Signals, code: int
+) -> None:
+    with Terminal() as terminal:
+        processes = writing(terminal)
+        terminal.press("+")
+        terminal.until("0.90")
+        began = time.monotonic()
+        if isinstance(end, str):
+            terminal.press(end)
+        else:
+            terminal.process.send_signal(end)
+        assert terminal.ended() == code
+        assert time.monotonic() - began < SOON
+        assert terminal.modes == terminal.before
+        assert not terminal.alternate
+        assert gone(processes)
+    assert load_settings(endless.config_toml).generate.temperature == 0.9
+
+
+@pytest.mark.fault("F53")
+@pytest.mark.parametrize("command", [APP, NOHUP])
+def test_it_does_not_outlive_its_terminal(endless: Home, command: tuple[str, ...]) -> None:
+    with Terminal(command) as terminal:
+        processes = writing(terminal)
+        terminal.hang_up()
+        assert terminal.hung_up_and_ended(SOON) == 129
+        assert gone(processes)
