@@ -132,6 +132,20 @@ def test_a_small_corpus_in_a_large_store_is_searched_with_the_same_result(
     assert "2402.99999" in all_pages(store, "small", "neural")
 
 
+def test_more_hits_than_are_counted_are_told_as_at_least(
+    store: CorpusStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("titletui.corpus.browse.LOOKED_AT", 50)
+    store.create("large")
+    store.add("large", some(300, 25))
+    store.add("c", some(60))
+    page = store.page("large", search="neural", limit=20)
+    assert (page.total, page.exact, len(page.rows)) == (50, False, 20)
+    assert len(all_pages(store, "large", "neural")) == 300
+    assert len(all_pages(store, "c", "neural")) == 60
+    assert not store.page("c", search="neural", limit=20).exact
+
+
 def test_a_paper_is_overwritten_only_by_a_later_datestamp(store: CorpusStore) -> None:
     def put(title: str, stamp: str, abstract: str = "") -> Added:
         paper = Paper(id="2401.00001", title=title, datestamp=stamp, abstract=abstract)

@@ -9,8 +9,10 @@ from titletui.corpus.merge import find_key
 from titletui.corpus.paper import plain_id, submission_year
 from titletui.corpus.search import match_expression
 
-COUNTED = 10_000
-_SMALL = 100_000
+LOOKED_AT = 10_000
+"""So many titles that match are looked at to tell how many there are."""
+
+_SMALL = 20_000
 _SMALL_SHARE = 8
 
 _NEWEST = """
@@ -19,20 +21,23 @@ _NEWEST = """
 _ONE = """
     SELECT p.key, p.id, p.title FROM members m JOIN papers p ON p.key = m.key
     WHERE m.corpus = ? AND m.key = ?"""
-_IN_ALL = """
+_THESE = """
+    SELECT p.key, p.id, p.title FROM json_each(?) j JOIN papers p ON p.key = j.value
+    ORDER BY p.key DESC"""
+_NEXT_IN_ALL = """
     SELECT p.key, p.id, p.title FROM titles f
     CROSS JOIN members m ON m.corpus = ? AND m.key = f.rowid
     CROSS JOIN papers p ON p.key = f.rowid
     WHERE titles MATCH ? AND f.rowid < ? ORDER BY f.rowid DESC LIMIT ?"""
-_COUNT_IN_ALL = """
-    SELECT count(*) FROM (
-        SELECT 1 FROM titles f CROSS JOIN members m ON m.corpus = ? AND m.key = f.rowid
-        WHERE titles MATCH ? LIMIT ?)"""
-_IN_OWN = """
+_FIRST_IN_ALL = """
+    SELECT f.rowid, m.key IS NOT NULL FROM titles f
+    LEFT JOIN members m ON m.corpus = ? AND m.key = f.rowid
+    WHERE titles MATCH ? ORDER BY f.rowid DESC LIMIT ?"""
+_NEXT_IN_OWN = """
     SELECT p.key, p.id, p.title FROM own_titles f CROSS JOIN papers p ON p.key = f.rowid
     WHERE own_titles MATCH ? AND f.rowid < ? ORDER BY f.rowid DESC LIMIT ?"""
-_COUNT_IN_OWN = """
-    SELECT count(*) FROM (SELECT 1 FROM own_titles WHERE own_titles MATCH ? LIMIT ?)"""
+_FIRST_IN_OWN = """
+    SELECT rowid, 1 FROM own_titles WHERE own_titles MATCH ? ORDER BY rowid DESC LIMIT ?"""
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -70,6 +75,7 @@ class Browser:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._own: tuple[int, int] | None = None
+        self._counted: tuple[tuple[int, int, str], int, bool] | None = None
 
     def page(
         self,
@@ -94,18 +100,30 @@ class Browser:
         named = self._all(_ONE, corpus, find_key(self._connection, plain_id(search)))
         if named:
             return _page([] if after else named, limit, 1)
-        if self._is_small(papers):
+        own = self._is_small(papers)
+        if own:
             self._index(corpus, changes)
-            rows = self._all(_IN_OWN, expression, before, limit)
+        about = (corpus, changes, expression)
+        if after is None or self._counted is None or self._counted[0] != about:
+            keys, exact = self._hits(corpus, expression, own=own)
+            self._counted = (about, len(keys), exact)
+            if after is None and (exact or len(keys) >= limit):
+                wanted = msgspec.json.encode(keys[:limit]).decode()
+                return _page(self._all(_THESE, wanted), limit, len(keys), exact=exact)
+        _, total, exact = self._counted
+        if own:
+            rows = self._all(_NEXT_IN_OWN, expression, before, limit)
         else:
-            rows = self._all(_IN_ALL, corpus, expression, before, limit)
-        if after is None and len(rows) < limit:
-            return _page(rows, limit, len(rows))
-        if self._is_small(papers):
-            (total,) = self._all(_COUNT_IN_OWN, expression, COUNTED)[0]
+            rows = self._all(_NEXT_IN_ALL, corpus, expression, before, limit)
+        return _page(rows, limit, max(total, len(rows)), exact=exact)
+
+    def _hits(self, corpus: int, expression: str, *, own: bool) -> tuple[list[int], bool]:
+        """The keys of the newest papers that match, and whether these are all."""
+        if own:
+            found = self._all(_FIRST_IN_OWN, expression, LOOKED_AT)
         else:
-            (total,) = self._all(_COUNT_IN_ALL, corpus, expression, COUNTED)[0]
-        return _page(rows, limit, total, exact=total < COUNTED)
+            found = self._all(_FIRST_IN_ALL, corpus, expression, LOOKED_AT)
+        return [key for key, member in found if member], len(found) < LOOKED_AT
 
     def _is_small(self, papers: int) -> bool:
         """Whether hits of the corpus would be rare among the hits of all titles."""

@@ -20,7 +20,7 @@ def _first(connection: sqlite3.Connection) -> None:
         "CREATE UNIQUE INDEX other_ids ON papers (id) WHERE key < 0",
         "CREATE TABLE abstracts (key INTEGER PRIMARY KEY, text TEXT NOT NULL)",
         """CREATE VIRTUAL TABLE titles USING fts5 (
-            title, content='papers', content_rowid='key', columnsize=0,
+            title, content='papers', content_rowid='key', columnsize=0, prefix='2 3 4',
             tokenize='unicode61 remove_diacritics 2')""",
         """CREATE TABLE corpora (
             number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, category TEXT NOT NULL,
