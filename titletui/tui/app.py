@@ -63,6 +63,8 @@ class TitletuiApp(App[int], Rooms):
                 tooltip="Write titles"),
         Binding("4,f5", "open_mode('shortlist')", "Shortlist", show=False, id="shortlist",
                 tooltip="Starred titles"),
+        Binding("comma,f9", "settings", "settings", show=False, id="settings",
+                tooltip="All settings: the theme, the knobs, what opens first"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="quit",
                 tooltip="Leave; jobs go on without the app"),
     ]  # fmt: skip
@@ -147,7 +149,7 @@ class TitletuiApp(App[int], Rooms):
         if self._driver is not None:
             self._driver.write(osc52(text))
         wrapped = " through tmux" if "Ptmux" in osc52("") else ""
-        self.say(f"Copied via OSC 52{wrapped}. If it does not arrive, E exports to a file.")
+        self.say(f"Copied via OSC 52{wrapped}. If it does not arrive, 4 and then E writes a file.")
 
     def copy_to_clipboard(self, text: str) -> None:
         """As Textual's inputs call it."""
@@ -203,6 +205,18 @@ class TitletuiApp(App[int], Rooms):
 
         if not isinstance(self.screen, HelpDialog):
             self.push_screen(HelpDialog(self.screen))
+
+    def action_settings(self) -> None:
+        """Opens the settings."""
+        from titletui.tui.screens.settings import SettingsDialog
+
+        if not isinstance(self.screen, SettingsDialog):
+            self.push_screen(SettingsDialog(self.settings), self._use_settings)
+
+    def _use_settings(self, settings: Settings | None) -> None:
+        if settings is not None:
+            self.settings = settings
+            self.set_keymap(settings.keys)
 
     def _keep_theme(self, name: str) -> None:
         self.settings.theme = name

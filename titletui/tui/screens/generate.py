@@ -88,6 +88,9 @@ class GenerateScreen(KnobsScreen):
         self.call_after_refresh(self.action_walk, 0)
         self.watch_library()
 
+    def on_screen_resume(self) -> None:
+        self.show_knobs()
+
     def show_item(self, name: str, action: str = "") -> None:
         """Uses the model `name`; with the action `like`, writes titles like the title `name`."""
         if action == "like":
