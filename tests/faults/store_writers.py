@@ -1,6 +1,6 @@
 """Processes that write to the stores and say, line by line in a file, what they were told is saved.
 
-`python -m tests.faults.store_writers star|harvest|migrate|hang …`; killed by the tests.
+`python -m tests.faults.store_writers start-others|migrate|hang …`; killed by the tests.
 """
 
 import os
@@ -15,9 +15,14 @@ from titletui.corpus.store import CorpusStore
 from titletui.database import Migration, open_database
 from titletui.shortlist.store import Library
 
+PAUSE = 0.02
+
 
 def star(path: Path, said: Path, name: str) -> None:
-    """Stars for ever; says the title and the seconds it took."""
+    """Stars for ever; says the title and the seconds it took.
+
+    Whoever takes a lock again the moment it lets go keeps all others out: hence the pauses.
+    """
     line = os.open(said, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     with Library(path) as library:
         for number in range(10**9):
@@ -25,6 +30,7 @@ def star(path: Path, said: Path, name: str) -> None:
             began = time.perf_counter()
             library.star(title)
             os.write(line, f"{title}\t{time.perf_counter() - began:.6f}\n".encode())
+            time.sleep(PAUSE)
 
 
 def harvest(path: Path, said: Path, name: str) -> None:
@@ -38,6 +44,18 @@ def harvest(path: Path, said: Path, name: str) -> None:
                 name, [Paper(id=one, title=f"Paper {one}", abstract="a " * 80) for one in ids]
             )
             os.write(line, "".join(f"{one}\n" for one in ids).encode())
+            time.sleep(PAUSE)
+
+
+def start_others() -> None:
+    """Starts a writer for each line of standard input, in a process that is ready at once."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    for line in sys.stdin:
+        kind, path, said, name = line.rstrip("\n").split("\t")
+        child = os.fork()
+        if child == 0:
+            (star if kind == "star" else harvest)(Path(path), Path(said), name)
+        print(child, flush=True)
 
 
 def die_migrating(path: Path) -> None:
@@ -65,13 +83,10 @@ def hang(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    what, path, *rest = sys.argv[1:]
-    match what:
-        case "star":
-            star(Path(path), Path(rest[0]), rest[1])
-        case "harvest":
-            harvest(Path(path), Path(rest[0]), rest[1])
-        case "migrate":
+    match sys.argv[1:]:
+        case ["start-others"]:
+            start_others()
+        case ["migrate", path]:
             die_migrating(Path(path))
-        case "hang":
+        case ["hang", path]:
             hang(Path(path))

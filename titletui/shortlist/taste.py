@@ -6,6 +6,7 @@ for it nor loads it. What is learned is a line of numbers; applying it takes num
 """
 
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -129,6 +130,8 @@ def learn(home: Home, library: Library, *, model: Path | None = None) -> Taste |
         timeout=_TIMEOUT,
         check=False,
         stdin=subprocess.DEVNULL,
+        # Matrices this small are slowed down by more threads, and so is all else.
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     known = _load(path)
     if fitted.returncode or known is None:
