@@ -224,7 +224,7 @@ def load_random(path: Path, rank: int) -> None:
     from safetensors.torch import load_file
 
     states = load_file(path / "random.safetensors")
-    own = {name: state[rank % len(state)] for name, state in states.items()}
+    own = {name: state[rank % len(state)].clone() for name, state in states.items()}
     torch.set_rng_state(own["cpu"])
     if torch.cuda.is_available() and "cuda" in own:
         torch.cuda.set_rng_state(own["cuda"])
