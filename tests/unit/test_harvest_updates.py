@@ -92,6 +92,24 @@ def test_a_window_keeps_what_was_modified_in_it_and_never_sends_its_end(
         assert told[-1] == 1.0
 
 
+def test_progress_is_the_share_of_days_that_lie_behind(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(papers(200, a_day=2), page=20) as server:
+        server.today = "2024-04-09"
+        point_to(server, monkeypatch, interval=0.1)
+        here = Here(home)
+        here.run()
+        told = [event for event in progress(here.folder) if event.day]
+        assert len(told) >= 3
+        for event in told:
+            assert event.fraction is not None
+            assert event.fraction == 1.0 or event.fraction == pytest.approx(
+                event.done / 200, abs=0.03
+            )
+        assert [event.day for event in told] == sorted(event.day for event in told)
+
+
 def test_a_start_before_arxivs_first_day_is_left_out(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ class Harvest(Scraper):  # type: ignore[misc]
         ahead = msgspec.structs.replace(
             chain,
             token=answer.token,
+            oldest=chain.oldest or min(stamps, default=""),
             reached=max([chain.reached, *stamps]),
             first_day=chain.first_day or answer.day,
         )

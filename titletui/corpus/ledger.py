@@ -73,7 +73,8 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         stage: `list`, then `check`, then `done`.
-        since: the first day of the window.
+        since: the first day of the window; empty where it has none.
+        oldest: the first datestamp that came.
         reached: the datestamp of the last record that was stored.
         token: for the next page.
         first_day: the server's day at the first page.
@@ -84,6 +85,7 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     query: Query
     stage: str = "list"
     since: str = ""
+    oldest: str = ""
     reached: str = ""
     token: str = ""
     first_day: str = ""

@@ -68,7 +68,7 @@ def _fraction(chain: Chain, today: str) -> float | None:
     end = min(chain.query.until or today, today)
     if not chain.reached or not end:
         return None
-    first = date.fromisoformat(chain.since or EARLIEST)
+    first = date.fromisoformat(chain.since or chain.oldest or EARLIEST)
     days = (date.fromisoformat(end) - first).days
     behind = (date.fromisoformat(chain.reached) - first).days
     return round(min(max(behind / days, 0.0), 1.0), 4) if days > 0 else None
