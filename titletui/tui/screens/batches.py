@@ -28,6 +28,7 @@ from titletui.tui.writing import Batch, Writing
 MOST_ROUNDS = 20
 NO_PAPERS = "No papers to compare with yet: 1 is where they are scraped and imported."
 STARTING = "starting the generator…"
+WAITING = "waiting for its turn…"
 
 
 class BatchesScreen(CuratingScreen):
@@ -132,7 +133,7 @@ class BatchesScreen(CuratingScreen):
         for column, (_, request) in zip(columns, asked, strict=True):
             self._writing[request.id] = column
             column.titles.running = True
-            column.titles.status = STARTING
+            column.titles.status = STARTING if column is columns[0] else WAITING
         self._walked = None
         self.welcome(1)
         await self.set_columns(columns, focus=True)

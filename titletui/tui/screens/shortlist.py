@@ -75,6 +75,7 @@ class ShortlistScreen(CuratingScreen):
 
     def on_mount(self) -> None:
         self.filter_input.display = False
+        self.query_one(EmptyState).display = False
         self.titles.focus()
         self.watch_library()
         self.show_titles()
@@ -174,6 +175,7 @@ class ShortlistScreen(CuratingScreen):
         """Shows all titles again."""
         self.filter_input.value = ""
         self.filter_input.display = False
+        self.query_one(EmptyState).display = False
         self.titles.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:

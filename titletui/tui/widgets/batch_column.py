@@ -143,7 +143,7 @@ class BatchColumn(Vertical):
         if not self._label and batch.rows:
             parts += [asked.model, f"“{asked.prefix}”" if asked.prefix else ""]
             parts += [f"t {asked.temperature:.2f}" if asked.temperature is not None else ""]
-        if batch.running:
+        if batch.running and batch.rows:
             parts.append(batch.status or f"writing {len(batch.rows)}/{asked.count}")
         hidden = len(batch.rows) - len(self._shown)
         if hidden:

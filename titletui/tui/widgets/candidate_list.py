@@ -25,11 +25,10 @@ class CandidateList(RowList[Row]):
         wrapped = [part.rstrip() for part in text.wrap(max(8, room))]
         star = Content.styled(_STARS[row.star], "$accent")
         if narrow:
-            figures = Content.assemble("  ", (_perplexity(row).strip(), "$foreground 60%"), "  ")
-            lines = [
-                Content.assemble(star if n == 0 else "  ", part) for n, part in enumerate(wrapped)
-            ]
-            return [*lines, Content.assemble(figures, _verdict(row))]
+            figures = Content.assemble(
+                (" ".join(_perplexity(row).split()), "$foreground 60%"), "  ", _verdict(row)
+            )
+            return _narrow(star, wrapped, figures, room)
         first = Content.assemble(
             star,
             wrapped[0].pad_right(max(0, room - wrapped[0].cell_length)),
@@ -38,6 +37,15 @@ class CandidateList(RowList[Row]):
             _verdict(row),
         )
         return [first, *(Content.assemble("  ", part) for part in wrapped[1:])]
+
+
+def _narrow(star: Content, title: list[Content], figures: Content, room: int) -> list[Content]:
+    """The title with its figures at the right end of the last line that has room for them."""
+    if title[-1].cell_length + 2 + figures.cell_length > room:
+        title = [*title, Content("")]
+    gap = max(0, room - title[-1].cell_length - figures.cell_length)
+    title = [*title[:-1], Content.assemble(title[-1], " " * gap, figures)]
+    return [Content.assemble(star if n == 0 else "  ", part) for n, part in enumerate(title)]
 
 
 def _perplexity(row: Row) -> str:
