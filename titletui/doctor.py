@@ -23,7 +23,7 @@ Verdict = Literal["ok", "warning", "error"]
 
 _LIBRARIES = (
     "textual", "torch", "transformers", "tokenizers", "accelerate", "peft", "safetensors",
-    "ctranslate2", "httpx", "msgspec", "arxivscraper",
+    "httpx", "msgspec", "arxivscraper",
 )  # fmt: skip
 _EXTRAS = ("textual-serve", "submitit", "bitsandbytes")
 _LOWEST = {"torch": (2, 6), "transformers": (5, 3)}
