@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.oai_server import OaiServer, Record
+from tests.processes import until
 from titletui.corpus.fetch import Manners
 from titletui.corpus.harvest import Query, harvest
 from titletui.corpus.ledger import Chain, Ledger
@@ -48,10 +49,14 @@ class Here:
         with contextlib.closing(self._log):
             return harvest(self.job, self._manners)
 
-    def stop_after(self, seconds: float) -> None:
-        timer = threading.Timer(seconds, self.job.stop)
-        timer.daemon = True
-        timer.start()
+    def stop_when(self, true: Callable[[], object]) -> None:
+        """Asks it to stop as soon as `true()`, looking from another thread."""
+
+        def look() -> None:
+            until(true)
+            self.job.stop()
+
+        threading.Thread(target=look, daemon=True).start()
 
 
 def run_here(home: Home, query: Query = QUERY, manners: Manners = HASTY) -> Exit:

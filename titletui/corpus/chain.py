@@ -330,6 +330,7 @@ class Harvest(Scraper):  # type: ignore[misc]
     def _show(self, chain: Chain) -> None:
         self._reporter.chain = chain
         self._reporter.waiting("")
+        self._reporter.tell()
 
     def _conclude(self, chain: Chain) -> None:
         tally = chain.tally

@@ -17,7 +17,7 @@ class Reporter:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._last = 0.0
-        self._waiting = ""
+        self._waiting = self._told = ""
         self.chain: Chain | None = None
         self.today = ""
 
@@ -26,8 +26,9 @@ class Reporter:
         return self._job.stopping
 
     def waiting(self, why: str) -> None:
-        if why != self._waiting or time.monotonic() - self._last > 1.0:
-            self._waiting = why
+        """Says what is waited for; called as often as one likes."""
+        self._waiting = why
+        if why != self._told:
             self.tell()
 
     def tell(self, *, now: bool = False) -> None:
@@ -35,6 +36,7 @@ class Reporter:
         if self.chain is None or (not now and time.monotonic() - self._last < _BETWEEN_EVENTS):
             return
         self._last = time.monotonic()
+        self._told = self._waiting
         tally = self.chain.tally
         fraction = _fraction(self.chain, self.today)
         self._job.emit(
