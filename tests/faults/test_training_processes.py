@@ -23,7 +23,7 @@ from titletui.training.presets import override
 from titletui.training.recipe import Recipe
 from titletui.training.runs import resume_run, start_run
 
-PATIENCE = 120
+PATIENCE = 200
 
 
 @pytest.fixture(autouse=True)

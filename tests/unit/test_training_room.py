@@ -1,0 +1,65 @@
+"""What does not fit is refused before it is begun."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.training_runs import toy_base, toy_corpus, toy_run
+from tests.training_worker import start_worker
+from titletui.errors import TitletuiError
+from titletui.home import Home
+from titletui.jobs.events import Started
+from titletui.jobs.log import EventLog
+from titletui.training import gpu
+from titletui.training.recipe import Recipe
+from titletui.training.room import check_room
+from titletui.training.runs import prepare_run
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine whose driver tells of one GPU with 2 GB free."""
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text(f"#!{sys.executable}\nprint('0, NVIDIA L4, 23034, 2048')\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent))
+
+
+def test_a_model_that_is_too_large_is_refused_with_what_would_fit(home: Home) -> None:
+    huge = Recipe(base="new", width=8192, layers=128, heads=64)
+    with toy_corpus(home) as store, pytest.raises(TitletuiError, match=r"needs about \d+.*free"):
+        prepare_run(home, store, "toy", huge)
+
+
+@pytest.mark.usefixtures("card")
+def test_the_memory_of_the_gpu_is_what_counts_where_there_is_one(home: Home) -> None:
+    assert [(one.name, one.free >> 20) for one in gpu.gpus()] == [("NVIDIA L4", 2048)]
+    with pytest.raises(TitletuiError, match=r"GB of GPU memory to train, and 2\.1 GB are free"):
+        check_room(home, Recipe(base="new", width=2048, layers=24, heads=32))
+
+
+@pytest.mark.fault("F40")
+@pytest.mark.usefixtures("card")
+def test_a_second_run_on_a_gpu_is_told_which_run_has_it(home: Home) -> None:
+    base = toy_base(home)
+    check_room(home, Recipe(base=str(base)))
+    first = toy_run(home, "first", steps="100000")
+    worker = start_worker(first)
+    try:
+        with EventLog(first.events) as log:
+            log.append(Started(pid=1, device="NVIDIA L4, bf16"))
+        with pytest.raises(TitletuiError, match="The run first has the GPU"):
+            check_room(home, Recipe(base=str(base)))
+    finally:
+        worker.kill()
+        worker.join()
+
+
+@pytest.mark.skipif(shutil.which("sbatch") is not None, reason="Slurm is installed")
+def test_without_slurm_the_option_is_refused(home: Home) -> None:
+    recipe = Recipe(base=str(toy_base(home)))
+    with toy_corpus(home) as store, pytest.raises(TitletuiError, match="no Slurm"):
+        prepare_run(home, store, "toy", recipe, slurm=True)
