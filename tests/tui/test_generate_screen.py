@@ -322,3 +322,23 @@ async def test_hostile_candidates_are_shown_as_they_are(home: Home) -> None:
         lines = text_of(pilot).replace("\n", " ")
         assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in lines)
         assert pilot.app.is_running
+
+
+async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> None:
+    with Library.open(home) as library:
+        for number in range(6):
+            batch = library.start_batch(BatchSettings(model="starter"))
+            texts = [f"Speech Recognition Study {number}{n}" for n in range(4)]
+            texts += [f"Quantum Gravity of Black Holes: Part {number}{n}" for n in range(4)]
+            new = [NewCandidate(text=text, index=n) for n, text in enumerate(reversed(texts))]
+            ids = library.add_candidates(batch, new)
+            for text, candidate in zip(reversed(texts), ids, strict=True):
+                if text.startswith("Speech"):
+                    library.star(text, candidate=candidate)
+    async with opened(home).run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "batch 6 of 6")
+        assert shown(pilot)[0].startswith("Quantum")
+        await pilot.press("s", "s", "s", "s")
+        await until(pilot, lambda: "Ranked by your taste" in text_of(pilot), tries=1200)
+        await until(pilot, lambda: all(t.startswith("Speech") for t in shown(pilot)[:4]))
+        await until_shown(pilot, "sorted by taste")
