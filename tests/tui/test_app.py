@@ -155,6 +155,14 @@ async def test_keys_can_be_remapped(home: Home) -> None:
         assert settings.generate.temperature == 0.9
 
 
+async def test_help_shows_the_keys_as_they_were_remapped(home: Home) -> None:
+    settings = Settings(mode="shortlist", welcome=False, keys={"title.edit": "z", "title.copy": ""})
+    async with TitletuiApp(home, settings).run_test(size=(80, 60)) as pilot:
+        await pilot.pause(0.1)
+        await pilot.press("question_mark")
+        await until_shown(pilot, "z              Change the title", "c              Copy the title")
+
+
 async def test_an_error_stays_until_it_is_read_and_can_be_copied(home: Home) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
         app = app_of(pilot)

@@ -68,7 +68,7 @@ class HelpDialog(Dialog[None]):
         """One line an action; also of keys that an input takes as text while it has the focus."""
         lines = [Content.styled(heading, "bold")] if heading else []
         for binding in _described(node):
-            chosen = self.app.settings.keys.get(binding.id or "", binding.key)
+            chosen = self.app.settings.keys.get(binding.id or "") or binding.key
             single = Binding.make_bindings([replace(binding, key=chosen)])
             keys = " ".join(dict.fromkeys(self.app.get_key_display(one) for one in single))
             first, *rest = textwrap.wrap(binding.tooltip, _TEXT) or [""]
