@@ -22,6 +22,9 @@ APP = (sys.executable, "-m", "titletui")
 # As the keyboard protocol of newer terminals has it: it cannot be the start of another sequence.
 ESCAPE = "\x1b[27u"
 ENTER, TAB = "\r", "\t"
+# The four modes, also from within an input.
+CORPUS, TRAIN, GENERATE, SHORTLIST = "\x1bOQ", "\x1bOR", "\x1bOS", "\x1b[15~"
+QUIT = "\x11"
 # pyte would draw the ends of these, which switch the keyboard's protocol.
 _KEYBOARD = re.compile(rb"\x1b\[[<=>][\d;]*u")
 _STYLES = re.compile(rb"\x1b\[[\d;]*m")

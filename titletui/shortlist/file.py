@@ -145,9 +145,11 @@ class LibraryFile:
     def _follow(self) -> None:
         """Opens the file anew where another instance has put a restored one in its place."""
         if _identity(self.path) not in (self._file, None) and not self._connection.in_transaction:
-            self._connection.close()
-            self._glance.close()
+            before = self._connection, self._glance
+            # What cannot be opened is tried again, and told again, by the next call.
             self._connect()
+            for connection in before:
+                connection.close()
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, explained(self.path):
