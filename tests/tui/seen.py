@@ -1,12 +1,17 @@
 """What stands on the screen of an app under test, and waiting for it."""
 
+import sys
 from collections.abc import Callable
 from typing import cast
 
+import msgspec
+import pytest
 from textual.pilot import Pilot
 
 from titletui.home import Home
 from titletui.settings import Settings
+from titletui.training.forecast import Forecast
+from titletui.tui import forecasting
 from titletui.tui.app import TitletuiApp
 
 
@@ -24,6 +29,13 @@ def text_of(pilot: Pilot[int]) -> str:
     app = pilot.app
     strips = app.screen._compositor.render_strips(app.size)
     return "\n".join(strip.crop(0, app.size.width).text for strip in strips)
+
+
+def forecast_at_once(monkeypatch: pytest.MonkeyPatch, **known: object) -> None:
+    """Lets a process that knows the answer take the place of the one that measures steps."""
+    answer = msgspec.json.encode(Forecast(**known)).decode()  # type: ignore[arg-type]
+    command = [sys.executable, "-c", "import sys; sys.stdin.read(); print(sys.argv[1])", answer]
+    monkeypatch.setattr(forecasting, "command", lambda: command)
 
 
 async def until(pilot: Pilot[int], true: Callable[[], object], tries: int = 300) -> None:

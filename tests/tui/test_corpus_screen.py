@@ -12,7 +12,7 @@ from tests.harvests import point_to
 from tests.hostile import HOSTILE
 from tests.oai_server import Reply, serving, spread
 from tests.processes import processes_of
-from tests.tui.seen import app_of, opened, text_of, until, until_gone, until_shown
+from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_gone, until_shown
 from titletui.corpus.files import Source, start_import
 from titletui.corpus.harvest import Query, start_harvest
 from titletui.corpus.paper import Paper
@@ -31,7 +31,8 @@ from titletui.tui.widgets.path_input import PathInput, complete
 
 
 @pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home) -> Iterator[None]:
+def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    forecast_at_once(monkeypatch)
     yield
     for job in list_jobs(home.jobs):
         for process in processes_of(job):
@@ -241,7 +242,7 @@ async def test_a_killed_harvest_shows_as_interrupted_at_its_day_and_resumes_with
             await until_shown(pilot, "● scraping cs.CL", "· 150 papers")
             for process in processes_of(job):
                 process.kill()
-            await until_shown(pilot, "⚠ cs.CL interrupted")
+            await until_shown(pilot, "⚠ cs.CL interrupted at", "its process is gone")
             assert re.search(r"2024-\d\d-\d\d · \d+ papers", text_of(pilot))
             server.fault = None
             await pilot.press("space")

@@ -10,7 +10,7 @@ from textual.widgets import Collapsible, Input
 
 from tests.processes import processes_of
 from tests.training_runs import QUICK, toy_base, toy_corpus
-from tests.tui.seen import app_of, opened, until, until_gone, until_shown
+from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_gone, until_shown
 from titletui.home import Home
 from titletui.jobs.folder import State, list_jobs
 from titletui.training.plan import Plan
@@ -24,6 +24,7 @@ from titletui.tui.widgets.recipe_form import ELSEWHERE, RecipeForm, as_text, cho
 @pytest.fixture(autouse=True)
 def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    forecast_at_once(monkeypatch, examples=10)
     yield
     for job in list_jobs(home.jobs):
         for process in processes_of(job):
@@ -127,6 +128,47 @@ async def test_without_a_corpus_it_says_what_to_do_first(home: Home) -> None:
         assert isinstance(pilot.app.screen, NewRunDialog)
         await pilot.press("escape")
         assert not isinstance(pilot.app.screen, NewRunDialog)
+
+
+async def test_before_the_start_it_says_what_the_run_would_be(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forecast_at_once(
+        monkeypatch,
+        examples=2974,
+        heldout=151,
+        tokens=51_890,
+        steps=84,
+        epochs=3.0,
+        seconds=600.0,
+        memory=1_000_000_000,
+        free=19_600_000_000,
+        device="CPU, 1 thread, bf16",
+        shown=[("<|endoftext|>", "Speech [/b] \x1b[31m R[0,1]<|endoftext|>")],
+    )
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(110, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        dialog.base.value = str(toy_base(home))
+        await until_shown(pilot, "2,974 examples", "51,890 tokens", "84 steps (3 epochs)")
+        await until_shown(pilot, "about 10 min", "1.0 GB of 19.6 GB free", "CPU, 1 thread, bf16")
+        await until_shown(pilot, "<|endoftext|>Speech [/b] \ufffd[31m R[0,1]<|endoftext|>")
+
+
+async def test_a_run_that_cannot_fit_is_refused_with_what_would(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = "It needs about 99.0 GB and 1.0 GB are free: take a smaller base model."
+    forecast_at_once(monkeypatch, examples=10, problem=problem)
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(110, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        dialog.base.value = str(toy_base(home))
+        await until_shown(pilot, "It needs about 99.0 GB")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: text_of(pilot).count("It needs about 99.0 GB") == 2)
+        assert pilot.app.screen is dialog
+    assert not list_jobs(home.jobs, "run")
 
 
 async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> None:

@@ -275,7 +275,10 @@ async def test_a_run_without_a_checkpoint_cannot_write_yet(home: Home) -> None:
             assert pilot.app.screen is screen_of(app_of(pilot))
 
 
-async def test_continue_opens_a_new_run_that_begins_with_the_old_one(home: Home) -> None:
+async def test_continue_opens_a_new_run_that_begins_with_the_old_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen.forecast_at_once(monkeypatch)
     run_folder(home, "a-1", FALLING, ended=Exit(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")

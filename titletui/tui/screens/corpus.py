@@ -125,11 +125,14 @@ class CorpusScreen(ModeScreen):
             jobs = {job.corpus: job for job in await self._jobs.ask(lambda jobs: jobs.look())}
             summaries = await self.app.corpora.ask(lambda store: store.corpora())
         except TitletuiError as error:
-            self.nothing.say("The corpora cannot be read", display(str(error)))
-            self.set_class(True, "-empty")
+            if self.query("#nothing"):
+                self.nothing.say("The corpora cannot be read", display(str(error)))
+                self.set_class(True, "-empty")
             return
         finally:
             self._looking = False
+        if not self.query("#nothing"):
+            return  # The app has been closed meanwhile.
         self._summaries = {summary.name: summary for summary in summaries}
         lines = [CorpusLine(s.name, s.papers, jobs.get(s.name)) for s in summaries]
         lines += [
@@ -247,7 +250,8 @@ class CorpusScreen(ModeScreen):
         if job is None or not job.open:
             self.app.say("Nothing runs for this corpus.")
             return
-        folder, alive = job.folder, job.state.alive
+        folder = job.folder
+        alive = await self.app.errands.ask(lambda _: folder.state.alive)
         verb = launch.stop if alive else launch.start
         await self._said(self.app.errands.ask(lambda _: verb(folder)))
         if alive:

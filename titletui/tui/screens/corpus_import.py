@@ -107,13 +107,15 @@ class ImportDialog(Dialog[Source | None]):
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
         await asyncio.sleep(_TYPING)
-        if not self.path.value.strip():
+        if not self.query("#path") or not self.path.value.strip():
             return
         try:
             source = self.source
             seen = await self.app.errands.ask(lambda _: look_into(Path(source.path)))
         except TitletuiError as error:
             self._refuse(str(error))
+            return
+        if not self.query("#verdict"):
             return
         self.verdict.set_class(False, "-wrong")
         there = self._corpora.get(source.corpus)
@@ -134,6 +136,8 @@ class ImportDialog(Dialog[Source | None]):
         self.dismiss(source)
 
     def _refuse(self, text: str) -> None:
+        if not self.query("#verdict"):
+            return
         self.verdict.set_class(True, "-wrong")
         self.verdict.update(Content(f"✕ {display(text)}"))
 

@@ -158,7 +158,7 @@ class ScrapeDialog(Dialog[Query | None]):
     @work(exclusive=True, group="check")
     async def _check_soon(self) -> None:
         await asyncio.sleep(_TYPING)
-        if not self.is_attached:
+        if not self.query("#verdict"):
             return
         try:
             query = self.query_asked()

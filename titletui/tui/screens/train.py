@@ -130,10 +130,13 @@ class TrainScreen(ModeScreen):
                 names.add(self.chosen.name)
             lines, shown = await self._watch.ask(lambda watch: watch.look(names))
         except TitletuiError as error:
-            self.nothing.say("The runs cannot be read", display(str(error)))
             lines, shown = [], {}
+            if self.query("#nothing"):
+                self.nothing.say("The runs cannot be read", display(str(error)))
         finally:
             self._looking = False
+        if not self.query("#nothing"):
+            return  # The app has been closed meanwhile.
         self._shown = shown
         self.set_class(not lines, "-empty")
         self._show_list(lines)
@@ -258,9 +261,10 @@ class TrainScreen(ModeScreen):
         if line is None:
             return
         home, name, job = self.app.home, line.name, self._job(line)
-        if line.state is State.DONE:
+        state = await self.app.errands.ask(lambda _: job.state)
+        if state is State.DONE:
             self.app.say(f"{name} is done; C trains its model further, as a new run.")
-        elif line.state.alive:
+        elif state.alive:
             await self._said(lambda: launch.stop(job))
             self.app.say(f"{name} stops after this step and keeps a checkpoint.")
         else:

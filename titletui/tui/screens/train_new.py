@@ -1,6 +1,7 @@
 """What a new run is to do."""
 
 import asyncio
+import contextlib
 from typing import ClassVar
 
 from textual import getters, work
@@ -13,8 +14,10 @@ from textual.widgets import Button, Collapsible, Input, Static
 
 from titletui.errors import TitletuiError, UsageError
 from titletui.text import display
+from titletui.training.forecast import Forecast, Question
 from titletui.training.presets import DEFAULT, override, preset, presets
 from titletui.training.recipe import Recipe
+from titletui.tui.forecasting import forecasts, lines
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.choice import Choice
@@ -46,8 +49,6 @@ class NewRunDialog(Dialog[str | None]):
     epochs = getters.query_one("#epochs", Input)
     run_name = getters.query_one("#name", Input)
     form = getters.query_one(RecipeForm)
-    verdict = getters.query_one("#verdict", Static)
-    estimate = getters.query_one("#estimate", Static)
 
     def __init__(self, corpus: str = "", parent: str = "") -> None:
         super().__init__()
@@ -55,6 +56,7 @@ class NewRunDialog(Dialog[str | None]):
         self._from = parent
         self._recipe = preset(DEFAULT)
         self._starting = False
+        self._forecast: tuple[Question, Forecast] | None = None
 
     def compose(self) -> ComposeResult:
         recipe = self._recipe
@@ -94,6 +96,8 @@ class NewRunDialog(Dialog[str | None]):
         except TitletuiError as error:
             self._say(str(error))
             return
+        if self._gone:
+            return
         names = [corpus.name for corpus in corpora if corpus.papers]
         self.corpus.offer(names, self._corpus)
         if not names:
@@ -106,6 +110,8 @@ class NewRunDialog(Dialog[str | None]):
         from titletui.training.base_models import list_models
 
         models = await self.app.errands.ask(list_models)
+        if self._gone:
+            return
         self.base.suggester = SuggestFromList([model.name for model in models])
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
@@ -135,6 +141,11 @@ class NewRunDialog(Dialog[str | None]):
             self.epochs.value = as_text(recipe.epochs)
         self.form.show(recipe)
 
+    @property
+    def _gone(self) -> bool:
+        """Whether the dialog was closed while something was being waited for."""
+        return not self.query("#name")
+
     def recipe(self) -> Recipe:
         """The recipe as the form stands.
 
@@ -148,14 +159,35 @@ class NewRunDialog(Dialog[str | None]):
     @work(exclusive=True, group="check")
     async def _check_soon(self) -> None:
         await asyncio.sleep(_PAUSE)
-        if not self.query(RecipeForm):
+        if self._gone:
             return
         try:
-            await self._checked()
+            recipe = await self._checked()
         except TitletuiError as error:
             self._say(str(error))
+            self._show_forecast(None)
             return
-        self._say("")
+        if not self._gone:
+            self._say("")
+            await self._look_ahead(Question(self.corpus.value, recipe))
+
+    async def _look_ahead(self, question: Question) -> None:
+        """Shows what the run would be, as far as it is known yet."""
+        if self._forecast is None or self._forecast[0] != question:
+            self._show_forecast(None)
+            await asyncio.sleep(_PAUSE)
+        async with contextlib.aclosing(forecasts(question)) as answers:
+            async for forecast in answers:
+                self._forecast = question, forecast
+                self._show_forecast(forecast)
+
+    def _show_forecast(self, forecast: Forecast | None) -> None:
+        for box in self.query("#estimate").results(Static):
+            width = max(20, box.content_size.width or 60)
+            box.update(Content("\n").join(lines(forecast, width)) if forecast else "")
+
+    def on_unmount(self) -> None:
+        self.workers.cancel_group(self, "check")
 
     async def _checked(self) -> Recipe:
         from titletui.training.base_models import find_model
@@ -170,8 +202,11 @@ class NewRunDialog(Dialog[str | None]):
         return recipe
 
     def _say(self, wrong: str) -> None:
-        self.verdict.set_class(bool(wrong), "-wrong")
-        self.verdict.update(Content(f"✕ {display(wrong)}") if wrong else Content(""))
+        # A check may end when the dialog is gone already.
+        for box in self.query("#verdict").results(Static):
+            box.display = bool(wrong)
+            box.set_class(bool(wrong), "-wrong")
+            box.update(Content(f"✕ {display(wrong)}") if wrong else Content(""))
 
     @work(exclusive=True, group="start")
     async def action_start(self) -> None:
@@ -184,6 +219,8 @@ class NewRunDialog(Dialog[str | None]):
         home, corpus, name = self.app.home, self.corpus.value, self.run_name.value.strip()
         try:
             recipe = await self._checked()
+            if self._forecast is not None and self._forecast[0] == Question(corpus, recipe):
+                _refuse(self._forecast[1])
             job = await self.app.corpora.ask(
                 lambda store: start_run(
                     home, store, corpus, recipe, name=name or None, parent=self._from
@@ -195,6 +232,11 @@ class NewRunDialog(Dialog[str | None]):
         finally:
             self._starting = False
         self.dismiss(job.name)
+
+
+def _refuse(forecast: Forecast) -> None:
+    if forecast.problem:
+        raise TitletuiError(forecast.problem)
 
 
 def _line(name: str) -> Horizontal:

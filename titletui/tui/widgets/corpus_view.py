@@ -95,6 +95,11 @@ class CorpusView(Vertical):
             self._count_next = time.monotonic() + pause
             self._count(summary)
 
+    @property
+    def _gone(self) -> bool:
+        """Whether the app was closed while the store was being asked."""
+        return not self.query("#papers")
+
     def leave_search(self) -> bool:
         """Out of the search line, then the search undone; whether there was anything to leave."""
         if self.search.has_focus:
@@ -125,7 +130,7 @@ class CorpusView(Vertical):
     @work(exclusive=True, group="typing")
     async def _search_soon(self, text: str) -> None:
         await asyncio.sleep(_TYPING)
-        if self._summary is not None and text != self._asked:
+        if self._summary is not None and text != self._asked and not self._gone:
             self._load(self.shown, text)
 
     @work(exclusive=True, group="papers")
@@ -135,7 +140,10 @@ class CorpusView(Vertical):
                 lambda store: store.page(name, search=search, limit=PAGE)
             )
         except TitletuiError as error:
-            self.found.update(Content(display(str(error))))
+            if not self._gone:
+                self.found.update(Content(display(str(error))))
+            return
+        if self._gone:
             return
         self._asked = search
         self._pages.begin(page)
@@ -153,6 +161,8 @@ class CorpusView(Vertical):
         except TitletuiError as error:
             self.app.show_error(error)
             return
+        if self._gone:
+            return
         at = self.papers.highlighted or 0
         moved = -pages.go_down(page) if down else pages.go_up(page)
         self.papers.show(pages.rows, max(0, at + moved))
@@ -162,9 +172,10 @@ class CorpusView(Vertical):
         try:
             insight = await self._slow_store.ask(lambda store: describe(store, summary.name))
         except TitletuiError as error:
-            self.insight.show_error(str(error))
+            if not self._gone:
+                self.insight.show_error(str(error))
             return
-        if summary.name == self.shown:
+        if summary.name == self.shown and not self._gone:
             self.insight.show_insight(insight)
 
 

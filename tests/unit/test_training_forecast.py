@@ -1,0 +1,71 @@
+"""What a run would be is known before it is started, and nothing is changed by asking."""
+
+import subprocess
+import sys
+
+import msgspec
+import pytest
+
+from tests.training_runs import toy_base, toy_corpus
+from titletui.home import Home
+from titletui.training import forecast
+from titletui.training.forecast import Forecast, Question
+from titletui.training.presets import override, preset
+from titletui.training.recipe import Recipe
+
+
+def ask(recipe: Recipe, corpus: str = "toy") -> list[Forecast]:
+    question = msgspec.json.encode(Question(corpus, recipe))
+    answer = subprocess.run(forecast.command(), input=question, capture_output=True, check=True)
+    return [msgspec.json.decode(line, type=Forecast) for line in answer.stdout.splitlines()]
+
+
+def recipe(home: Home, **changes: str) -> Recipe:
+    return override(preset("starter-titles"), {"base": str(toy_base(home)), **changes})
+
+
+def test_counts_come_first_and_then_memory_and_time(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    toy_corpus(home).close()
+    asked = recipe(home, steps="30", batch_tokens="128")
+    before = sorted(home.data.rglob("*"))
+    first, last = ask(asked)
+    assert first.examples + first.heldout == 80
+    assert (first.steps, first.seconds) == (30, None)
+    assert first.tokens > 80 * 3
+    prompt, title = first.shown[0]
+    assert "Speech" in title or "Music" in title or "Audio" in title
+    assert prompt
+    assert last.seconds is not None
+    assert last.seconds > 0
+    assert 0 < last.memory < last.free
+    assert not last.problem
+    assert sorted(home.data.rglob("*")) == before
+
+
+def test_what_cannot_be_known_is_said(home: Home) -> None:
+    toy_corpus(home).close()
+    (only,) = ask(override(recipe(home), {"base": "some/model-of-the-hub"}))
+    assert "is downloaded when the run starts" in only.note
+    (unknown,) = ask(recipe(home), corpus="nothing")
+    assert "nothing" in unknown.note
+
+
+def test_a_model_larger_than_the_memory_is_refused_with_what_would_fit(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from titletui.training import device
+
+    monkeypatch.setattr(device, "free_memory", lambda _: 1000)
+    toy_corpus(home).close()
+    _, last = forecast._answer(Question("toy", recipe(home)))
+    assert last.problem.startswith("It needs about")
+    assert "method=lora" in last.problem
+    assert last.seconds is None
+
+
+def test_the_face_can_ask_without_loading_a_model_library() -> None:
+    code = "import sys, titletui.training.forecast; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,217 @@
+"""What a run would be, before it is started: examples, tokens, steps, memory, time.
+
+`python -m titletui.training.forecast` reads a `Question` from standard input and writes `Forecast`s
+to standard output, one JSON object a line: first what the tokenizer says, then, after a few steps
+on this device, what memory and time they take. It changes nothing.
+"""
+
+import itertools
+import math
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from titletui.errors import TitletuiError
+from titletui.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from titletui.training.base_models import LoadedModel
+    from titletui.training.examples import TrainingSet
+
+SAMPLE = 20_000
+SHOWN = 3
+_STEPS = 4
+_LONGEST = 20.0
+_BYTES_A_PARAMETER = 16
+_NEW_TOKENIZER = 2_000
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A run that is thought of."""
+
+    corpus: str
+    recipe: Recipe
+
+
+class Forecast(msgspec.Struct, kw_only=True):
+    """What a run would be.
+
+    Attributes:
+        examples, heldout: sequences to train on, and to be measured on.
+        left_out: papers that give no example.
+        tokens: title tokens in an epoch.
+        shown: the first examples as (prompt, what is to be written).
+        about: the numbers are those of a sample of the corpus, scaled up.
+        memory, free: bytes that it takes and that there are; 0 where that is not known.
+        seconds: for all steps, without evaluations.
+        note: why something is not known.
+        problem: why it cannot be, and what would; empty where it can.
+    """
+
+    examples: int = 0
+    heldout: int = 0
+    left_out: int = 0
+    tokens: int = 0
+    steps: int = 0
+    epochs: float = 0.0
+    shown: list[tuple[str, str]] = []
+    about: bool = False
+    parameters: int = 0
+    memory: int = 0
+    free: int = 0
+    seconds: float | None = None
+    device: str = ""
+    note: str = ""
+    problem: str = ""
+
+
+def command() -> list[str]:
+    """The process that answers."""
+    return [sys.executable, "-P", "-m", "titletui.training.forecast"]
+
+
+def main() -> int:
+    """Answers the question on standard input."""
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
+    forecast = Forecast()
+    try:
+        for forecast in _answer(question):
+            _say(forecast)
+    except TitletuiError as error:
+        forecast.note = str(error)
+    except (MemoryError, RuntimeError) as error:
+        forecast.note = f"Trial steps failed: {type(error).__name__} {error}".splitlines()[0][:300]
+    else:
+        return 0
+    _say(forecast)
+    return 0
+
+
+def _say(forecast: Forecast) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(forecast) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _answer(question: Question) -> Iterator[Forecast]:
+    from titletui.corpus.store import CorpusStore
+    from titletui.home import find_home
+    from titletui.training.base_models import find_model, load_tokenizer
+    from titletui.training.examples import build
+
+    home, recipe = find_home(), question.recipe
+    with CorpusStore(home.corpus_db, read_only=True) as store:
+        total = store.summary(question.corpus).papers
+        stream = store.papers(question.corpus, abstracts=recipe.wants_abstracts)
+        papers = list(itertools.islice(stream, SAMPLE))
+    info = None if recipe.base == "new" else find_model(home, recipe.base)
+    if info is not None and info.path is None:
+        raise TitletuiError(
+            f"{recipe.base} is downloaded when the run starts; memory and time are known then."
+        )
+    if info is None:
+        from titletui.training.new_model import train_tokenizer
+
+        texts = (paper.title for paper in papers[:_NEW_TOKENIZER])
+        tokenizer = train_tokenizer(texts, recipe.vocabulary)
+    else:
+        assert info.path is not None
+        tokenizer = load_tokenizer(info.path)
+    data = build(papers, recipe, tokenizer, recipe.max_tokens)
+    forecast = _count(recipe, data, tokenizer, total / max(1, len(papers)))
+    forecast.parameters = info.parameters if info else 0
+    yield forecast
+    if info is not None:
+        yield _measured(recipe, forecast, info, data)
+
+
+def _count(recipe: Recipe, data: "TrainingSet", tokenizer: Any, scale: float) -> Forecast:
+    from titletui.training.examples import epoch_batches
+
+    per_epoch = len(epoch_batches(data.train, recipe, 0)) * scale / recipe.accumulation
+    steps = recipe.steps or max(1, math.ceil(recipe.epochs * per_epoch))
+    shown = []
+    for row in range(min(SHOWN, len(data.train))):
+        sequence, prompt = data.train.sequence(row), int(data.train.prompts[row])
+        shown.append((tokenizer.decode(sequence[:prompt]), tokenizer.decode(sequence[prompt:])))
+    return Forecast(
+        examples=round(len(data.train) * scale),
+        heldout=len(data.heldout),
+        left_out=round(data.left_out * scale),
+        tokens=round(int(data.train.title_tokens.sum()) * scale),
+        steps=steps,
+        epochs=round(steps / max(per_epoch, 1e-9), 2),
+        shown=shown,
+        about=scale > 1,
+    )
+
+
+def _measured(recipe: Recipe, forecast: Forecast, info: Any, data: "TrainingSet") -> Forecast:
+    """The forecast with memory and time, from a few real steps on a model that is thrown away."""
+    import torch
+
+    from titletui.training import device, prepare
+    from titletui.training.base_models import load_model
+
+    where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    numbers = device.precision(recipe.precision, where)
+    torch.set_num_threads(device.threads())
+    free = device.free_memory(where)
+    needs = forecast.parameters * (_BYTES_A_PARAMETER if recipe.method == "full" else 5)
+    forecast.device, forecast.free = device.described(where, numbers, 1), free
+    if needs > free:
+        forecast.memory, forecast.problem = needs, _too_large(needs, free)
+        return forecast
+    loaded: LoadedModel = load_model(info, merge=False)
+    model = prepare.adapted(loaded.model, recipe)
+    seconds = _time_steps(recipe, model, loaded.tokenizer, data, where, numbers)
+    forecast.seconds = seconds * recipe.accumulation * forecast.steps
+    forecast.memory = device.memory_in_use(where)
+    if forecast.memory > free:
+        forecast.problem = _too_large(forecast.memory, free)
+    return forecast
+
+
+def _time_steps(
+    recipe: Recipe, model: Any, tokenizer: Any, data: "TrainingSet", where: Any, numbers: str
+) -> float:
+    """Seconds that a batch takes, the first one left out."""
+    import numpy as np
+    import torch
+
+    from titletui.training import prepare
+    from titletui.training.examples import collate, epoch_batches
+    from titletui.training.loss import TitleLoss
+
+    module = TitleLoss(model).to(where).train()
+    optimizer, _ = prepare.optimizer_of(module, recipe)
+    took: list[float] = []
+    began = time.monotonic()
+    for rows in epoch_batches(data.train, recipe, 0)[:_STEPS]:
+        start = time.monotonic()
+        batch = collate(data.train, rows, tokenizer.eos_token_id)
+        inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(where)
+        counted = torch.from_numpy(batch.counted).to(where)
+        targets = torch.from_numpy(batch.targets).to(where)
+        with torch.autocast(where.type, torch.bfloat16, enabled=numbers == "bf16"):
+            loss = module(inputs, counted, targets) / max(1, len(targets))
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        took.append(time.monotonic() - start)
+        if time.monotonic() - began > _LONGEST:
+            break
+    return sum(took[1:]) / len(took[1:]) if len(took) > 1 else took[0]
+
+
+def _too_large(needs: int, free: int) -> str:
+    return (
+        f"It needs about {needs / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: take a smaller "
+        "base model, method=lora, or smaller batches (batch_tokens or batch_size)."
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
