@@ -1,6 +1,5 @@
 """Harvests from a server that answers wrongly."""
 
-import os
 import re
 import time
 import zlib
@@ -20,7 +19,6 @@ from tests.harvests import (
     progress,
     run_here,
     stored,
-    worker,
 )
 from tests.oai_server import (
     Asked,
@@ -34,14 +32,13 @@ from tests.oai_server import (
     serving,
 )
 from titletui.corpus.chain import Harvest
-from titletui.corpus.fetch import Fetcher, RefusedError, may_follow
+from titletui.corpus.fetch import Fetcher
 from titletui.corpus.ledger import Ledger
 from titletui.corpus.pace import Pace, interval_for
 from titletui.corpus.reporting import Reporter
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.home import Home
-from titletui.jobs.folder import create_job
 
 Property = Callable[[str, object], None]
 
@@ -387,104 +384,6 @@ def test_a_page_that_is_always_broken_is_had_by_days_and_records(
             assert [entry.id for entry in Ledger(store, "cs.CL").aside()] == [poison]
 
 
-@pytest.mark.fault("F13")
-@pytest.mark.parametrize("bad", ["\x1b", "\x08", "\ufffe", "&#27;", "&#x0;"])
-def test_a_character_that_xml_forbids_spoils_only_itself(
-    home: Home, monkeypatch: pytest.MonkeyPatch, bad: str
-) -> None:
-    with serving(papers(60), page=50) as server:
-        point_to(server, monkeypatch)
-        spoiled = Record(id="2401.55555", stamp="2024-01-01", title="Before @ after")
-        xml = record_xml(spoiled).replace("@", bad)
-        server.put(Record(id=spoiled.id, stamp=spoiled.stamp, xml=xml))
-        here = Here(home)
-        assert here.run().outcome == "done"
-        assert not missing(home, server.records)
-        assert stored(home)[spoiled.id].title == "Before \ufffd after"
-        assert chain_of(home).tally.repaired == 1
-        assert progress(here.folder)[-1].counts["repaired"] == 1
-        with CorpusStore(home.corpus_db) as store:
-            aside = Ledger(store, "cs.CL").aside()
-        assert [entry.id for entry in aside] == [spoiled.id]
-        assert bad.encode() in aside[0].raw
-
-
-@pytest.mark.fault("F13")
-@pytest.mark.parametrize("bad", ["a & b", "<i>", "&nbsp;"])
-def test_a_record_that_cannot_be_repaired_is_kept_aside_with_its_bytes(
-    home: Home, monkeypatch: pytest.MonkeyPatch, bad: str
-) -> None:
-    with serving(papers(160), page=50) as server:
-        point_to(server, monkeypatch)
-        xml = record_xml(Record(id="2401.55555", stamp="2024-01-03")).replace("A title", bad)
-        server.put(Record(id="2401.55555", stamp="2024-01-03", xml=xml))
-        here = Here(home)
-        assert here.run().outcome == "done"
-        assert missing(home, server.records) == {"2401.55555"}
-        assert "2401.55555 was kept aside" in notes(here.folder)
-        with CorpusStore(home.corpus_db) as store:
-            (aside,) = Ledger(store, "cs.CL").aside()
-        assert aside.id == "2401.55555"
-        assert bad.encode() in aside.raw
-
-
-@pytest.mark.fault("F13")
-def test_control_characters_that_xml_allows_arrive_as_they_are(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    title = "C1 \x9b31m, bidi \u202eevil\u202c, R[0,1], [/b], [@click=app.quit]x[/] and $\\alpha$"
-    with serving([Record(id="2401.00001", stamp="2024-01-01", title=title)]) as server:
-        point_to(server, monkeypatch)
-        run_here(home)
-        assert stored(home)["2401.00001"].title == title
-
-
-@pytest.mark.fault("F14")
-def test_odd_records_are_skipped_with_a_reason_and_stop_nothing(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    many = tuple(f"Family{n}, Given{n}" for n in range(300))
-    odd = [
-        Record(id="2401.50001", stamp="2024-01-02", deleted=True),
-        Record(id="2401.50002", stamp="2024-01-02", metadata=False),
-        Record(id="2401.50003", stamp="2024-01-02", title=""),
-        Record(id="2401.50004", stamp="2024-01-02", title="x" * 100_000),
-        Record(id="2401.50005", stamp="2024-01-02", authors=many),
-        Record(id="2401.50006", stamp="2024-01-02", title="Two\n   lines", abstract=""),
-        Record(id="2401.50007", stamp="2024-01-02", xml="<record></record>"),
-    ]
-    with serving([*papers(60), *odd], page=50) as server:
-        point_to(server, monkeypatch)
-        here = Here(home)
-        assert here.run().outcome == "done"
-        found = stored(home)
-        assert set(server.records) - set(found) == {f"2401.5000{n}" for n in (1, 2, 3, 4, 7)}
-        assert found["2401.50005"].authors.count(";") == 299
-        assert found["2401.50006"].title == "Two lines"
-        said = notes(here.folder)
-        for reason in ("no metadata", "no title", "longer than 2,000", "2401.50007 was kept aside"):
-            assert reason in said
-        tally = chain_of(home).tally
-        assert (tally.deleted, tally.recovered) == (1, 0)
-        with CorpusStore(home.corpus_db) as store:
-            assert len(Ledger(store, "cs.CL").aside()) == 5
-
-
-@pytest.mark.fault("F14")
-def test_a_paper_that_arxiv_withdraws_is_marked_and_kept(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(papers(60), page=50) as server:
-        point_to(server, monkeypatch)
-        run_here(home)
-        gone = next(iter(server.records))
-        server.put(Record(id=gone, stamp="2024-12-30", deleted=True))
-        run_here(home)
-        paper = stored(home)[gone]
-        assert paper.deleted
-        assert paper.title.startswith("Title number")
-
-
 @pytest.mark.fault("F15")
 def test_a_list_that_goes_in_circles_ends_with_an_error(
     home: Home, monkeypatch: pytest.MonkeyPatch
@@ -509,128 +408,6 @@ def test_page_after_empty_page_ends_with_an_error(
         with pytest.raises(TitletuiError, match="empty pages"):
             run_here(home)
         assert len(server.asked) <= 10
-
-
-@pytest.mark.fault("F16")
-def test_the_old_address_leads_to_the_new_one(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(papers(150), page=50) as server:
-        point_to(server, monkeypatch)
-        monkeypatch.setenv("TITLETUI_OAI_URL", server.url.replace("/oai", "/oai2"))
-
-        def moved(asked: Asked, right: bytes) -> Reply | None:
-            if asked.path != "/oai2":
-                return None
-            query = "&".join(f"{name}={value}" for name, value in asked.query.items())
-            return Reply(status=301, headers={"Location": f"/oai?{query}"}, body=b"")
-
-        server.fault = moved
-        assert run_here(home).outcome == "done"
-        assert not missing(home, server.records)
-        assert [asked.path for asked in server.asked].count("/oai2") == 1
-
-
-@pytest.mark.fault("F16")
-def test_a_redirect_elsewhere_is_refused_without_going_there(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(papers(50)) as server, serving(papers(50)) as foreign:
-        point_to(server, monkeypatch)
-        server.fault = lambda asked, right: Reply(
-            status=302, headers={"Location": foreign.url + "?verb=ListRecords"}, body=b""
-        )
-        with pytest.raises(TitletuiError, match="not followed"):
-            run_here(home)
-        assert len(server.asked) == 1
-        assert foreign.asked == []
-
-
-@pytest.mark.fault("F16")
-@pytest.mark.parametrize(
-    ("target", "followed"),
-    [
-        ("https://oaipmh.arxiv.org/oai?verb=x", True),
-        ("https://arxiv.org/oai", True),
-        ("http://oaipmh.arxiv.org/oai", False),
-        ("https://arxiv.org.evil.example/oai", False),
-        ("https://evilarxiv.org/oai", False),
-        ("https://user@evil.example/arxiv.org", False),
-        ("ftp://arxiv.org/oai", False),
-        ("", False),
-    ],
-)
-def test_arxiv_may_redirect_to_its_own_hosts_over_https_only(target: str, followed: bool) -> None:
-    assert may_follow("https://export.arxiv.org/oai2", target) is followed
-
-
-@pytest.mark.fault("F16")
-def test_an_address_without_encryption_is_refused_before_anything_is_sent(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TITLETUI_OAI_URL", "http://oaipmh.arxiv.org/oai")
-    with pytest.raises(TitletuiError, match="https"):
-        run_here(home)
-
-
-@pytest.mark.fault("F17")
-def test_an_entity_bomb_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    levels = "".join(f'<!ENTITY b{n} "{f"&b{n - 1};" * 10}">' for n in range(1, 10))
-    bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY b0 "lol">{levels}]>'
-    with serving([]) as server:
-        point_to(server, monkeypatch)
-        server.fault = lambda asked, right: Reply(body=f"{bomb}<OAI-PMH>&b9;</OAI-PMH>".encode())
-        with pytest.raises(RefusedError, match="entities"):
-            run_here(home)
-        assert len(server.asked) == 1
-
-
-@pytest.mark.fault("F17")
-def test_a_gigabyte_in_one_answer_is_refused_in_bounded_memory(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    packer = zlib.compressobj(level=1, wbits=31)
-    head = packer.compress(b" ") + packer.flush(zlib.Z_FULL_FLUSH)
-    megabyte = packer.compress(b" " * (1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    flood = head + megabyte * 1024
-    with serving([]) as server:
-        point_to(server, monkeypatch)
-        server.fault = lambda asked, right: Reply(headers={"Content-Encoding": "gzip"}, body=flood)
-        folder = create_job(home.jobs, "harvest", "cs.CL", QUERY)
-        with worker(folder) as process:
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 1
-        ended = folder.exit
-        assert ended is not None
-        assert "more than 64 MiB" in ended.reason
-        assert usage.ru_maxrss < 300_000
-        assert len(server.asked) == 1
-
-
-@pytest.mark.fault("F20")
-def test_fifty_thousand_records_fit_in_300_megabytes_and_hold_up_no_reader(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(papers(50_000, a_day=400), page=2_500) as server:
-        server.today = "2025-12-31"
-        point_to(server, monkeypatch)
-        folder = create_job(home.jobs, "harvest", "cs.CL", QUERY)
-        waits: list[float] = []
-        with CorpusStore(home.corpus_db) as store, worker(folder) as process:
-            store.create("cs.CL")
-            while True:
-                pid, _, usage = os.wait4(process.pid, os.WNOHANG)
-                if pid:
-                    process.returncode = 0
-                    break
-                began = time.monotonic()
-                store.page("cs.CL", search="title num")
-                waits.append(time.monotonic() - began)
-                time.sleep(0.05)
-        assert folder.exit is not None
-        assert folder.exit.outcome == "done"
-        assert len(stored(home)) == 50_000
-        assert server.sent_pages == 20
-        assert usage.ru_maxrss < 300_000
-        assert sorted(waits)[int(0.95 * len(waits))] < 1.0
 
 
 def error(code: str, text: str) -> bytes:
