@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+import time
 
 import msgspec
+import psutil
 import pytest
 
+from tests.processes import until
 from tests.training_runs import toy_base, toy_corpus
 from titletui.home import Home
 from titletui.training import forecast
@@ -64,6 +67,26 @@ def test_a_model_larger_than_the_memory_is_refused_with_what_would_fit(
     assert last.problem.startswith("It needs about")
     assert "method=lora" in last.problem
     assert last.seconds is None
+
+
+def test_it_ends_when_the_one_that_asked_is_killed(home: Home) -> None:
+    toy_corpus(home).close()
+    code = (
+        "import subprocess, sys, time; from titletui.training.forecast import command; "
+        "p = subprocess.Popen(command()); print(p.pid, flush=True); "
+        "time.sleep(60)"
+    )
+    # The question never comes: this process holds the other end of standard input.
+    asker = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert asker.stdout is not None
+    pid = int(asker.stdout.readline())
+    until(lambda: "titletui.training.forecast" in psutil.Process(pid).cmdline())
+    time.sleep(1)
+    asker.kill()
+    asker.wait()
+    until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
 
 
 def test_the_face_can_ask_without_loading_a_model_library() -> None:
