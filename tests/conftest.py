@@ -65,6 +65,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 def _properties(reporter: Any) -> Iterator[tuple[bool, str, Any]]:
     for kind in ("passed", "failed", "error"):
         for report in reporter.stats.get(kind, []):
-            if report.when == "call" or kind != "passed":
-                for name, value in report.user_properties:
+            if getattr(report, "when", "") == "call" or kind != "passed":
+                for name, value in getattr(report, "user_properties", []):
                     yield kind == "passed", name, value

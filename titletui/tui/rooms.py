@@ -33,7 +33,7 @@ class Rooms:
         def open_store() -> "CorpusStore":
             from titletui.corpus.store import CorpusStore
 
-            return CorpusStore(self.home.corpus_db)
+            return CorpusStore.open(self.home)
 
         return StoreThread("corpora", open_store)
 

@@ -75,9 +75,7 @@ class CorpusScreen(ModeScreen):
         self._looking = False
         self._summaries: dict[str, CorpusSummary] = {}
         self._jobs = StoreThread("corpus jobs", lambda: CorpusJobs(self.app.home.jobs))
-        self._slow_store = StoreThread(
-            "corpora, slowly", lambda: CorpusStore(self.app.home.corpus_db)
-        )
+        self._slow_store = StoreThread("corpora, slowly", lambda: CorpusStore.open(self.app.home))
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="columns"):
@@ -123,7 +121,9 @@ class CorpusScreen(ModeScreen):
         self._looking = True
         try:
             jobs = {job.corpus: job for job in await self._jobs.ask(lambda jobs: jobs.look())}
-            summaries = await self.app.corpora.ask(lambda store: store.corpora())
+            summaries, notice = await self.app.corpora.ask(
+                lambda store: (store.corpora(), store.notice)
+            )
         except TitletuiError as error:
             if self.query("#nothing"):
                 self.nothing.say("The corpora cannot be read", display(str(error)))
@@ -133,6 +133,7 @@ class CorpusScreen(ModeScreen):
             self._looking = False
         if not self.query("#nothing"):
             return  # The app has been closed meanwhile.
+        self.app.tell([notice] if notice else [])
         self._summaries = {summary.name: summary for summary in summaries}
         lines = [CorpusLine(s.name, s.papers, jobs.get(s.name)) for s in summaries]
         lines += [
@@ -269,6 +270,7 @@ class CorpusScreen(ModeScreen):
     @work(group="edit")
     async def action_delete(self) -> None:
         """Deletes this corpus, after a question."""
+        from titletui.corpus.begin import forget_jobs
         from titletui.tui.screens.confirm import ConfirmDialog
 
         line = self.chosen
@@ -286,14 +288,13 @@ class CorpusScreen(ModeScreen):
             return
         if line.name in self._summaries:
             await self._said(self.app.corpora.ask(lambda store: store.delete(line.name)))
-        if line.job is not None:
-            folder = line.job.folder
-            await self._said(self.app.errands.ask(lambda _: folder.delete()))
+        await self._said(self.app.errands.ask(lambda home: forget_jobs(home, line.name)))
         await self._look(always=True)
 
     @work(group="edit")
     async def action_rename(self) -> None:
         """Gives this corpus another name."""
+        from titletui.corpus.begin import forget_jobs
         from titletui.home import checked_name
         from titletui.tui.screens.prompt import PromptDialog
 
@@ -312,6 +313,7 @@ class CorpusScreen(ModeScreen):
 
         def rename(store: CorpusStore) -> str:
             store.rename(line.name, name)
+            forget_jobs(self.app.home, line.name)
             return name
 
         self._wanted = await self._said(self.app.corpora.ask(rename)) or ""

@@ -64,6 +64,7 @@ class LossChart(Widget):
     log_axis = reactive(True)
     window = reactive(1.0)
     threshold: reactive[float | None] = reactive(0.1)
+    threshold_word: reactive[str] = reactive("overfit below")
     empty = reactive("no step yet")
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
@@ -117,6 +118,9 @@ class LossChart(Widget):
     def watch_threshold(self) -> None:
         self.redraw()
 
+    def watch_threshold_word(self) -> None:
+        self.redraw()
+
     def watch_empty(self) -> None:
         self.redraw()
 
@@ -144,6 +148,7 @@ class LossChart(Widget):
             height,
             log=self.log_axis,
             threshold=self.threshold,
+            word=self.threshold_word,
             window=self.window,
         )
 

@@ -53,6 +53,7 @@ def plot_rows(
     *,
     log: bool,
     threshold: float | None,
+    word: str = "overfit below",
     window: float = 1.0,
 ) -> list[list[Cell]]:
     """The chart as `height` rows of `width` cells: a character and the name of its style each.
@@ -61,12 +62,14 @@ def plot_rows(
 
     Args:
         lines: one or two, by name; the envelope of the loss is drawn where there is one.
+        word: what stands in the threshold's line, where there is room.
         window: the share of the steps that is shown, counted from the last one.
     """
     ends = [line.ends for line in lines.values() if line.ends]
     first, last = min(end[0] for end in ends), max(end[1] for end in ends)
     first = 0.0 if 0 < first <= last / 20 else first
     plot = _Plot(width - GUTTER, height - 1, last - (last - first) * window, last)
+    plot.word = f" {word} "
     plot.measure(lines, log=log, threshold=threshold)
     for number, name in enumerate(lines):
         plot.draw(number, lines[name])
@@ -78,6 +81,7 @@ def plot_rows(
 class _Plot:
     def __init__(self, width: int, height: int, start: float, last: float) -> None:
         self.width, self.height = width, height
+        self.word = ""
         self.start, self.last = start, last
         self.step = (last - start) / (2 * width - 1) or 1.0
         self.scale = Scale(0.0, 1.0, 4 * height, log=False)
@@ -244,10 +248,9 @@ class _Plot:
 
     def _row(self, row: int, zone: str, *, dashed: bool) -> list[Cell]:
         cells: list[Cell] = [(DASH, "threshold" + zone) if dashed else (" ", zone)] * self.width
-        if dashed and self.width >= 30:
-            word = " overfit below "
-            at = (self.width - len(word)) // 2
-            cells[at : at + len(word)] = [(char, "threshold" + zone) for char in word]
+        if dashed and self.width >= 2 * len(self.word):
+            at = (self.width - len(self.word)) // 2
+            cells[at : at + len(self.word)] = [(char, "threshold" + zone) for char in self.word]
         for kind, rows in self.layers:
             line = rows[row]
             if line is not None:

@@ -100,6 +100,7 @@ class RunPanel(Vertical):
             best = one.best[0] if one.best else None
             chart.put(one.name, one.steps_done, one.losses, one.averages, heldout, best)
         chart.threshold = view.threshold
+        chart.threshold_word = _threshold_word(view)
         chart.empty = _waiting(view, self._shown)
 
     def _show_frame(self, shown: Shown) -> None:
@@ -188,6 +189,12 @@ def _banner(shown: Shown, *, accepted: bool) -> Content | None:
         )
         return _said("⚠", f"{text} {_offer(view, state)}")
     return None
+
+
+def _threshold_word(view: RunView) -> str:
+    margin = view.plan.recipe.overfit_below if view.plan else 0.0
+    left = (view.threshold or 0.0) - margin
+    return "overfit below" if left < 0.001 else f"overfit: {margin:g} above by heart ({left:.2g})"
 
 
 def _offer(view: RunView, state: State) -> str:
