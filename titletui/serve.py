@@ -23,6 +23,16 @@ _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'"
 )
+# Without it a person would have to click before the first key counts.
+_FOCUS = """<script>
+const waiting = setInterval(() => {
+  const keyboard = document.querySelector(".xterm-helper-textarea");
+  if (keyboard && document.body.classList.contains("-first-byte")) {
+    clearInterval(waiting);
+    keyboard.focus();
+  }
+}, 50);
+</script></body>"""
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -59,7 +69,9 @@ class TitletuiServer(Server):
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
         """The page, with addresses of the port that the browser sees (behind `ssh -L` another)."""
         self.public_url = f"http://{request.host}"
-        response: web.StreamResponse = await super().handle_index(request)
+        response = await super().handle_index(request)
+        assert isinstance(response, web.Response)
+        response.text = (response.text or "").replace("</body>", _FOCUS)
         response.headers["Content-Security-Policy"] = _POLICY
         response.headers["Referrer-Policy"] = "no-referrer"
         return response

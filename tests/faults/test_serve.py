@@ -2,18 +2,25 @@
 
 import asyncio
 import contextlib
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import aiohttp
 import pytest
 
+from tests.processes import until
+from tests.terminal import SHORTLIST, TRAIN
+from tests.training_runs import toy_run, view
 from titletui.errors import UsageError
+from titletui.home import Home
+from titletui.jobs import launch
 from titletui.serve import serve_app
+from titletui.shortlist.store import Library
 
 
 def free_port() -> int:
@@ -99,3 +106,92 @@ async def test_the_token_opens_the_page_and_the_app_paints_itself() -> None:
 def test_an_address_that_others_can_reach_needs_a_flag(host: str) -> None:
     with pytest.raises(UsageError, match="--allow-remote"):
         serve_app(host, free_port(), remote=False, announce=print)
+
+
+@contextlib.asynccontextmanager
+async def browsers(
+    address: str, count: int
+) -> AsyncIterator[list[aiohttp.ClientWebSocketResponse]]:
+    """As many browsers that have the app open, each with a terminal of 100×30."""
+    page = address.partition("?")[0]
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = []
+        for _ in range(count):
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+            )
+            await connected(session, address)
+            async with session.get(address) as answer:
+                assert answer.status == 200
+            socket_ = session.ws_connect(f"{page}ws?width=100&height=30", origin=page[:-1])
+            sockets.append(await stack.enter_async_context(socket_))
+        yield sockets
+
+
+async def painted(browser: aiohttp.ClientWebSocketResponse, text: bytes) -> None:
+    """Waits until the app has painted `text`."""
+    seen = b""
+    while text not in seen:
+        message = await browser.receive(timeout=60)
+        assert message.type is aiohttp.WSMsgType.BINARY, message
+        seen += message.data
+
+
+async def press(browser: aiohttp.ClientWebSocketResponse, keys: str) -> None:
+    await browser.send_str(json.dumps(["stdin", keys]))
+
+
+@pytest.mark.fault("F67")
+async def test_five_browsers_at_once_have_one_shortlist(
+    home: Home, record_property: Callable[[str, object], None]
+) -> None:
+    texts = [f"Title number {number}" for number in range(5)]
+    with Library.open(home) as library:
+        for text in texts:
+            library.star(text)
+    with served() as address:
+        async with browsers(address, 5) as open_:
+            for browser in open_:
+                await painted(browser, b"Prefix")
+                await press(browser, SHORTLIST)
+            await asyncio.gather(*(painted(browser, b"Title number 0") for browser in open_))
+            # Each takes titles away, all at the same time.
+            with Library.open(home) as library:
+                for _ in range(600):
+                    await asyncio.gather(*(press(browser, "x") for browser in open_))
+                    if not library.favourites():
+                        break
+                    await asyncio.sleep(0.05)
+                assert not library.favourites()
+                # Keys that are still on their way go before these.
+                await asyncio.gather(*(press(browser, TRAIN) for browser in open_))
+                await asyncio.gather(*(painted(browser, b"No run yet") for browser in open_))
+                library.star("Something else")
+            await asyncio.gather(*(press(browser, SHORTLIST) for browser in open_))
+            await asyncio.gather(*(painted(browser, b"Something else") for browser in open_))
+    with Library.open(home) as library:
+        kept = [one.text for one in library.favourites()]
+    record_property("records_lost", int(kept != ["Something else"]))
+    assert kept == ["Something else"]
+
+
+@pytest.mark.fault("F67")
+async def test_a_run_goes_on_when_the_browser_is_closed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    job = toy_run(home, steps="400")
+    with served() as address:
+        async with browsers(address, 1) as (browser,):
+            await painted(browser, b"Prefix")
+            launch.start(job)
+            await press(browser, TRAIN)
+            await painted(browser, b"toy-1")
+            while view(job).step < 5:
+                await asyncio.sleep(0.05)
+        assert job.state.alive
+    reached = view(job).step
+    until(lambda: view(job).step > reached, 60)
+    until(lambda: not job.state.alive, 120)
+    assert job.exit is not None
+    assert job.exit.outcome == "done"
