@@ -30,7 +30,9 @@ class CorpusList(RowList[CorpusLine]):
         room = max(4, width - _COUNT - 2)
         name = Content(display(row.name)).truncate(room, ellipsis=True).pad_right(0)
         name = name.pad_right(max(0, room - name.cell_length))
-        return [Content.assemble(name, (f"{row.papers:>{_COUNT},}", "$foreground 60%"), (glyph, style))]
+        return [
+            Content.assemble(name, (f"{row.papers:>{_COUNT},}", "$foreground 60%"), (glyph, style))
+        ]
 
 
 def state_style(state: State) -> str:
