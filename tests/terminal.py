@@ -58,7 +58,8 @@ class Terminal:
         self.resize(columns, rows)
         self.before = self.modes
         wanted = {"TERM": "xterm-256color", "COLORTERM": "truecolor", **(environment or {})}
-        inherited = {name: text for name, text in os.environ.items() if name not in wanted}
+        unwanted = {"COLUMNS", "LINES", *wanted}
+        inherited = {name: text for name, text in os.environ.items() if name not in unwanted}
         self.process = subprocess.Popen(
             command,
             stdin=self._slave,

@@ -55,3 +55,15 @@ async def until_shown(pilot: Pilot[int], *texts: str) -> None:
 async def until_gone(pilot: Pilot[int], *texts: str) -> None:
     """Waits until none of the texts is on the screen."""
     await until(pilot, lambda: not any(text in text_of(pilot) for text in texts))
+
+
+async def until_still(pilot: Pilot[int], seconds: float = 0.5) -> None:
+    """Waits until nothing on the screen has changed for a while."""
+    before = ""
+    for _ in range(60):
+        await pilot.pause(seconds)
+        now = text_of(pilot)
+        if now == before:
+            return
+        before = now
+    raise AssertionError(f"the screen does not come to rest:\n{before}")

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.tui.seen import until_shown
+from tests.tui.seen import until_shown, until_still
 from titletui.home import Home
 from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
@@ -83,10 +83,11 @@ def steady(*keys: str, shown: str) -> Run:
 
     async def run(pilot: Pilot[int]) -> None:
         await until_shown(pilot, shown)
+        await until_still(pilot)
         await pilot.press(*keys)
         for line in pilot.app.screen.query(Input):
             line.cursor_blink = False
-        await pilot.pause(0.2)
+        await until_still(pilot)
 
     return run
 
@@ -135,6 +136,6 @@ def test_side_by_side(home: Home, snap_compare: Callable[..., bool], size: tuple
                 batch.rows.append(row)
             columns.append(BatchColumn(batch, f"t {temperature:.2f}"))
         await screen.set_columns(columns, focus=True)
-        await pilot.pause(0.2)
+        await until_still(pilot)
 
     assert snap_compare(opened(home, "generate"), terminal_size=size, run_before=run)

@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.run_folders import overfit_run, run_folder
-from tests.tui.seen import opened, until_shown
+from tests.tui.seen import opened, until_shown, until_still
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
@@ -41,8 +41,9 @@ def test_corpus(home: Home, snap_compare: Callable[..., bool], size: tuple[int, 
         await until_shown(pilot, "eess.AS", "40 papers")
         await pilot.press("j")
         await until_shown(pilot, "600 papers", "words")
+        await until_still(pilot)
         await pilot.press("l", "j")
-        await pilot.pause(0.3)
+        await until_still(pilot)
 
     assert snap_compare(opened(home, "corpus"), terminal_size=size, run_before=run)
 
@@ -57,6 +58,6 @@ def test_train(home: Home, snap_compare: Callable[..., bool], size: tuple[int, i
 
     async def run(pilot: Pilot[int]) -> None:
         await until_shown(pilot, "▸ ✓ eess-as-1", "⚠ overfit", "cs-cl-2")
-        await pilot.pause(0.5)
+        await until_still(pilot)
 
     assert snap_compare(opened(home, "train"), terminal_size=size, run_before=run)
