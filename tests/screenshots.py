@@ -28,6 +28,8 @@ async def picture_all(folder: Path) -> None:
             await pilot.pause(DRAWN)
             await pilot.press("escape", "r")
             await pilot.pause(GENERATED)
+            await pilot.press("g", "space", "j", "j", "space", "j", "space", "j")
+            await pilot.pause(DRAWN)
             for mode, key in MODES.items():
                 await pilot.press("escape", key)
                 await pilot.pause(DRAWN)
