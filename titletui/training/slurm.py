@@ -5,7 +5,9 @@ What a site wants (partition, GPUs, account) is set with sbatch's own variables:
 """
 
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +15,12 @@ from titletui.errors import TitletuiError
 from titletui.jobs.events import Note
 from titletui.jobs.folder import JobFolder
 from titletui.jobs.launch import worker_command
+from titletui.jobs.lock import is_held
 from titletui.jobs.log import EventLog
 
 _DAY = 24 * 60
+# Slurm warns 90 seconds before the end (submitit's default).
+_GRACE = 75.0
 
 
 class Work:
@@ -27,21 +32,30 @@ class Work:
     def __call__(self) -> int:
         self.job.prepare()
         with self.job.log.open("ab") as log:
-            worker = subprocess.run(
+            worker = subprocess.Popen(
                 worker_command(self.job),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self.environment,
-                check=False,
+                preexec_fn=_ignore_warning,
             )
-        return worker.returncode
+        return worker.wait()
 
     def checkpoint(self) -> Any:
-        """Preempted: the worker goes on from its newest checkpoint when the job runs again."""
+        """Preempted: the worker writes a checkpoint, from which it goes on in the next turn."""
         from submitit.helpers import DelayedSubmission
 
+        self.job.request_stop()
+        until = time.monotonic() + _GRACE
+        while is_held(self.job.lock) and time.monotonic() < until:
+            time.sleep(0.1)
         return DelayedSubmission(self)
+
+
+def _ignore_warning() -> None:
+    """Slurm's warning reaches all processes of a job; the worker is told by `checkpoint`."""
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 def check_slurm() -> None:
