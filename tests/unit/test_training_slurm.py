@@ -42,11 +42,12 @@ def test_a_preempted_run_goes_on_from_its_checkpoint_when_it_is_its_turn_again(h
     assert 5 < stopped.step < 300
     assert stopped.checkpoints[-1] == stopped.step
 
-    def pending() -> bool:
-        queue = ["squeue", "--noheader", "--format=%t", f"--jobs={number}"]
-        return subprocess.run(queue, capture_output=True, text=True).stdout.strip() == "PD"
+    def place() -> str:
+        queue = ["squeue", "--noheader", "--format=%t"]
+        return subprocess.run(queue, capture_output=True, text=True).stdout.strip()
 
-    until(pending, PATIENCE)
+    until(lambda: place() == "PD", PATIENCE)
     subprocess.run(["scontrol", "update", f"JobId={number}", "StartTime=now"], check=True)
     assert launch.wait_until(job, State.DONE, timeout=PATIENCE) is State.DONE
     assert view(job).steps_done == list(range(1, 301))
+    until(lambda: not place(), PATIENCE)

@@ -83,13 +83,15 @@ def _changes(arguments: argparse.Namespace) -> dict[str, str]:
 
 def _train(arguments: argparse.Namespace) -> int:
     from titletui.corpus.store import CorpusStore
-    from titletui.home import find_home
+    from titletui.home import checked_name, find_home
     from titletui.jobs.folder import JobFolder
     from titletui.training.presets import DEFAULT, override, preset
     from titletui.training.runs import resume_run, start_run
 
     home = find_home()
-    existing = JobFolder(home.jobs / "run" / arguments.run_name) if arguments.run_name else None
+    existing = None
+    if arguments.run_name:
+        existing = JobFolder(home.jobs / "run" / checked_name(arguments.run_name, "run name"))
     if existing and existing.path.is_dir():
         if existing.state.alive:
             say(f"{existing.name} is {existing.state.value}; watching it.")
@@ -136,7 +138,13 @@ def _continue(arguments: argparse.Namespace) -> int:
 def _follow(job: Any, arguments: argparse.Namespace) -> int:
     """Watches, unless the run is to be left alone."""
     from titletui.cli.run_report import watch
+    from titletui.jobs.logind import kills_user_processes
 
+    if kills_user_processes():
+        say(
+            "This machine ends your processes when you log out (KillUserProcesses=yes): run "
+            "`loginctl enable-linger` once, so that the run goes on without you."
+        )
     if arguments.detach:
         if arguments.json:
             print_json({"name": job.name, "state": job.state.value})
