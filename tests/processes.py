@@ -56,3 +56,17 @@ def processes_of(folder: JobFolder) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return sorted(found, key=lambda process: "titletui.jobs.supervise" not in process.cmdline())
+
+
+def peak_memory(pid: int) -> int:
+    """The most memory that a process has held since it began, KiB; 0 once it is gone.
+
+    What `wait4` tells instead counts the memory of whoever forked it, too.
+    """
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    except OSError:
+        return 0
+    return 0
