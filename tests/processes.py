@@ -48,14 +48,24 @@ def start_counting(
 
 def processes_of(folder: JobFolder) -> list[psutil.Process]:
     """The job's processes, supervisor first: its folder stands in their command lines."""
+    return [process for _, process in _supervisors_first(folder)]
+
+
+def workers_of(folder: JobFolder) -> list[psutil.Process]:
+    """The job's processes that are no supervisors."""
+    return [process for is_worker, process in _supervisors_first(folder) if is_worker]
+
+
+def _supervisors_first(folder: JobFolder) -> list[tuple[bool, psutil.Process]]:
     found = []
     for process in psutil.process_iter():
         try:
-            if str(folder.path) in process.cmdline() and process.pid != os.getpid():
-                found.append(process)
+            words = process.cmdline()
         except psutil.Error:
             continue
-    return sorted(found, key=lambda process: "titletui.jobs.supervise" not in process.cmdline())
+        if str(folder.path) in words and process.pid != os.getpid():
+            found.append(("titletui.jobs.supervise" not in words, process))
+    return sorted(found, key=lambda pair: pair[0])
 
 
 def peak_memory(pid: int) -> int:

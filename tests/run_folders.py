@@ -69,7 +69,7 @@ def run_folder(
         for event in more:
             log.append(event)
     if ended is not None:
-        job.record_exit(ended)
+        job.record_exit(ended, job.began)
     return job
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.processes import Nothing, counting, processes_of, start_counting, until
+from tests.processes import (
+    Nothing,
+    counting,
+    processes_of,
+    start_counting,
+    until,
+    workers_of,
+)
 from titletui.home import Home
 from titletui.jobs import launch, lock
 from titletui.jobs.events import Note, Progress, Step
@@ -124,9 +131,7 @@ def test_two_starts_at_once_make_one_worker(home: Home) -> None:
     starters = [subprocess.Popen([sys.executable, "-c", code, str(folder.path)]) for _ in range(4)]
     assert {starter.wait() for starter in starters} <= {0, 1}
     until(lambda: counted(folder))
-    until(
-        lambda: len([p for p in processes_of(folder) if "supervise" not in str(p.cmdline())]) == 1
-    )
+    until(lambda: len(workers_of(folder)) == 1)
     assert folder.state is State.RUNNING
     launch.stop(folder)
     until(lambda: folder.state is State.STOPPED)

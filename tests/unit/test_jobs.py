@@ -13,7 +13,7 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
 from titletui.jobs import launch, lock
 from titletui.jobs.events import AnyEvent, Ended, Note, Progress, Started, Step
-from titletui.jobs.folder import JobFolder, State, create_job, find_job, list_jobs
+from titletui.jobs.folder import Exit, JobFolder, State, create_job, find_job, list_jobs
 from titletui.jobs.log import EventLog, EventTail
 
 
@@ -178,3 +178,15 @@ def test_a_work_of_another_shape_is_told_in_a_sentence(home: Home) -> None:
     folder = create_job(home.jobs, "run", "odd", Nothing())
     with pytest.raises(TitletuiError, match="cannot be read"):
         folder.work(Other)
+
+
+def test_the_end_of_an_earlier_worker_does_not_end_a_later_one(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "again", Nothing())
+    folder.prepare()
+    earlier = folder.began
+    folder.record_exit(Exit(outcome="failed", code=1), earlier)
+    assert folder.state is State.FAILED
+    folder.prepare()
+    folder.record_exit(Exit(outcome="failed", code=1), earlier)
+    assert folder.exit is None
+    assert folder.state is State.QUEUED

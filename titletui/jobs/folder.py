@@ -77,6 +77,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
         reason: one sentence for a person, empty when there is nothing to say.
         advice: what to do about it.
         oom: the kernel's out-of-memory counter had risen.
+        began: when the worker was started that ended so; an earlier worker's end counts no more.
     """
 
     outcome: Outcome
@@ -86,6 +87,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     advice: str = ""
     oom: bool = False
     time: float = 0.0
+    began: float = 0.0
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,23 +188,24 @@ class JobFolder:
     def exit(self) -> Exit | None:
         """How it ended; None while it has not, or where nobody was left to say."""
         try:
-            return msgspec.json.decode(self._exit.read_bytes(), type=Exit)
+            ended = msgspec.json.decode(self._exit.read_bytes(), type=Exit)
+            return ended if ended.began in (0.0, self.began) else None
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             return Exit(outcome="failed", reason=f"exit.json cannot be read ({error})")
 
-    def record_exit(self, ended: Exit) -> None:
-        """Writes how it ended, unless that is known already."""
-        if self.exit is None:
-            stamped = msgspec.structs.replace(ended, time=time.time())
+    def record_exit(self, ended: Exit, began: float) -> None:
+        """Writes how the worker that was started at `began` ended, unless that is known already."""
+        if self.exit is None and began == self.began:
+            stamped = msgspec.structs.replace(ended, time=time.time(), began=began)
             write_whole(self._exit, msgspec.json.encode(stamped))
 
     def prepare(self) -> None:
         """Makes the folder ready for another worker."""
+        write_whole(self._control, msgspec.json.encode(Control(began=time.time())))
         with contextlib.suppress(FileNotFoundError):
             self._exit.unlink()
-        write_whole(self._control, msgspec.json.encode(Control(began=time.time())))
 
     @property
     def began(self) -> float:

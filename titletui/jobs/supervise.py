@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
     code = worker.wait()
     restarted = folder.began != began or not _is_last_worker(folder, worker.pid)
     if code not in (0, EXIT_BUSY) and folder.path.is_dir() and not restarted:
-        folder.record_exit(_ending(folder, code, oom=_out_of_memory_kills() > kills))
+        folder.record_exit(_ending(folder, code, oom=_out_of_memory_kills() > kills), began)
     return 0
 
 

@@ -88,6 +88,7 @@ def run_worker(body: Callable[[Job], Exit], argv: list[str] | None = None) -> in
     except BlockingIOError:
         print(f"{folder.name}: another worker is at it", file=sys.stderr)
         return EXIT_BUSY
+    began = folder.began
     job = Job(folder, EventLog(folder.events))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: job.stop())
@@ -101,7 +102,7 @@ def run_worker(body: Callable[[Job], Exit], argv: list[str] | None = None) -> in
         ended = _unexpected(error)
     job.emit(Ended(outcome=ended.outcome, reason=ended.reason))
     try:
-        folder.record_exit(ended)
+        folder.record_exit(ended, began)
     except OSError as error:
         print(f"exit.json: {error.strerror}", file=sys.stderr)
     lock.release()
