@@ -9,7 +9,6 @@ import contextlib
 import os
 import re
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -126,16 +125,6 @@ def check(connection: sqlite3.Connection) -> str:
             raise
         return str(error)
     return "" if rows == [("ok",)] else str(rows[0][0]).splitlines()[-1]
-
-
-def back_up(connection: sqlite3.Connection, folder: Path, stem: str, keep: int) -> Path:
-    """Copies the database into `folder` under a name with the time; keeps the newest `keep`."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    target = folder / f"{stem}-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.db"
-    _copy(connection, target)
-    for old in sorted(folder.glob(f"{stem}-*.db"))[:-keep]:
-        old.unlink(missing_ok=True)
-    return target
 
 
 def lock_holder(path: Path) -> int | None:
