@@ -58,6 +58,34 @@ def test_the_loss_is_that_of_the_whole_model_on_title_tokens_alone(  # type: ign
     assert float(ours) == pytest.approx(theirs, rel=1e-4)
 
 
+def test_a_prompt_that_weighs_is_counted_beside_the_titles_not_among_them(
+    home: Home, folder: Path
+) -> None:
+    import torch
+
+    from titletui.training.loss import TitleLoss
+
+    loaded = load_model(find_model(home, str(folder)), home=home)
+    recipe = Recipe(task="abstract-to-title", heldout=0.0)
+    data = build(papers(TITLES), recipe, loaded.tokenizer, 128).train
+    rows = np.array([0, 7, 21, 40])
+    batch = collate(data, rows, loaded.tokenizer.eos_token_id)
+    inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs))
+    counted, targets = torch.from_numpy(batch.counted), torch.from_numpy(batch.targets)
+    loss = TitleLoss(loaded.model)
+    with torch.no_grad():
+        titles, prompts = loss(inputs, counted, targets, torch.from_numpy(batch.read)).tolist()
+        assert titles == pytest.approx(float(loss(inputs, counted, targets)), rel=1e-5)
+        whole = 0.0
+        for row in rows.tolist():
+            tokens = torch.from_numpy(data.sequence(row).astype(np.int64))[None]
+            whole += float(loaded.model(input_ids=tokens, labels=tokens).loss) * (
+                len(tokens[0]) - 1
+            )
+    assert int(batch.read.sum()) == int((data.prompts[rows] - 1).sum())
+    assert titles + prompts == pytest.approx(whole, rel=1e-4)
+
+
 def test_an_epoch_holds_each_sequence_once_with_like_lengths_together(
     home: Home, folder: Path
 ) -> None:

@@ -1,7 +1,8 @@
 """Papers → token sequences → batches of like length.
 
 A sequence is the start token, the prompt, the title, the end token. Loss counts on the title and
-the end token only. Sequences are kept end to end in one array, so that 650,000 titles take 50 MB.
+the end token only, unless a recipe's `prompt_weight` adds the prompt's. Sequences are kept end to
+end in one array, so that 650,000 titles take 50 MB.
 """
 
 import gzip
@@ -68,12 +69,14 @@ class Batch:
         inputs: tokens, [rows, length].
         counted: the positions whose next token is a title's, [rows, length].
         targets: those next tokens, row by row.
+        read: the positions whose next token is a prompt's, [rows, length].
         characters: of all titles in it.
     """
 
     inputs: Integers
     counted: NDArray[np.bool_]
     targets: Integers
+    read: NDArray[np.bool_]
     characters: int
 
 
@@ -203,13 +206,16 @@ def collate(examples: Examples, rows: Integers, padding: int) -> Batch:
     longest = int(lengths.max())
     whole = np.full((len(rows), longest), padding, dtype=np.int64)
     counted = np.zeros((len(rows), longest), dtype=bool)
+    read = np.zeros((len(rows), longest), dtype=bool)
     for at, row in enumerate(rows.tolist()):
         whole[at, : lengths[at]] = examples.sequence(row)
         counted[at, examples.prompts[row] : lengths[at]] = True
+        read[at, 1 : examples.prompts[row]] = True
     return Batch(
         inputs=whole[:, :-1],
         counted=counted[:, 1:],
         targets=whole[:, 1:][counted[:, 1:]],
+        read=read[:, 1:],
         characters=int(examples.characters[rows].sum()),
     )
 

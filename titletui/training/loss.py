@@ -1,4 +1,4 @@
-"""The loss: cross-entropy in nats on title tokens, and nothing else."""
+"""The loss: cross-entropy in nats on title tokens."""
 
 from typing import Any
 
@@ -19,23 +19,36 @@ class TitleLoss(nn.Module):
         self.model = model
 
     def forward(
-        self, inputs: torch.Tensor, counted: torch.Tensor | None, targets: torch.Tensor
+        self,
+        inputs: torch.Tensor,
+        counted: torch.Tensor | None,
+        targets: torch.Tensor,
+        read: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The sum over all title tokens.
+        """The sum over all title tokens; with `read` also that over these prompt tokens, [2].
 
         Args:
             inputs: tokens, [rows, length], padded at the right; positions after a row's end are
                 seen by none before it, so that no mask is needed.
             counted: where the next token is a title's, [rows, length]; None means everywhere.
             targets: those next tokens, [count].
+            read: where the next token is a prompt's, [rows, length].
         """
         whole = causal_model(self.model)
         hidden = whole.base_model(input_ids=inputs, use_cache=False)[0]
         wanted = hidden.flatten(0, 1) if counted is None else hidden[counted]
-        scores = whole.get_output_embeddings()(wanted)
-        return functional.cross_entropy(scores.float(), targets, reduction="sum")
+        output = whole.get_output_embeddings()
+        titles = _cross_entropy(output(wanted), targets)
+        if read is None:
+            return titles
+        following = inputs.roll(-1, dims=1)[read]
+        return torch.stack([titles, _cross_entropy(output(hidden[read]), following)])
 
 
 def causal_model(model: Any) -> Any:
     """The transformers model inside, where peft has put adapters into it."""
     return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
+def _cross_entropy(scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return functional.cross_entropy(scores.float(), targets, reduction="sum")

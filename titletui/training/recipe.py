@@ -26,6 +26,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         abstract_share: for the task `title`: the share of the papers with abstracts that also
             teach abstract → title.
         steps: optimizer steps; None means `epochs` decide.
+        prompt_weight: what a prompt's token weighs in the gradient against a title's; learning to
+            write abstracts teaches to read them. Reported losses are of titles alone.
         learning_rate: the peak, after `warmup_steps` of linear rise.
         decay, decay_every: for `step-decay`: the factor and after how many steps it is applied.
         batch_tokens: tokens (prompt and title) in a batch, sequences of like length together; 0
@@ -50,6 +52,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     task: Task = "title"
     base: str = "starter"
     abstract_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    prompt_weight: Annotated[float, Meta(ge=0, le=1)] = 0.0
     method: Method = "full"
     steps: Steps | None = None
     epochs: Annotated[float, Meta(gt=0, le=1000)] = 3.0

@@ -186,10 +186,11 @@ class Run:
         for index, rows in enumerate(pieces):
             last = index == len(pieces) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.module):
-                loss = self._loss(examples, rows) * weight
+                titles, prompts = self._losses(examples, rows)
                 # Processes average their gradients, so that each counts as all of them.
-                self.accelerator.backward(loss * (processes / tokens))
-            summed += loss.detach()
+                share = weight * processes / tokens
+                self.accelerator.backward(share * (titles + prompts * self.recipe.prompt_weight))
+            summed += weight * titles.detach()
         asked = torch.tensor(float(self.job.stopping), device=self.device)
         summed, asked = self.accelerator.reduce(torch.stack([summed, asked])).unbind()
         self.stop_asked = bool(asked > 0)
@@ -214,16 +215,19 @@ class Run:
             found.append(self._epoch[1][place])
         return found
 
-    def _loss(self, examples: Examples, rows: Integers) -> torch.Tensor:
-        """The summed loss of some sequences."""
+    def _losses(self, examples: Examples, rows: Integers) -> tuple[torch.Tensor, torch.Tensor]:
+        """The summed losses of some sequences: of their titles, and of their prompts."""
         batch = collate(examples, rows, self.tokenizer.eos_token_id)
         everywhere = bool(batch.counted.all())
-        counted = None if everywhere else torch.from_numpy(batch.counted).to(self.device)
+        reads = self.recipe.prompt_weight > 0 and self.module.training and bool(batch.read.any())
         inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(self.device)
         loss: torch.Tensor = self.module(
-            inputs, counted, torch.from_numpy(batch.targets).to(self.device)
+            inputs,
+            None if everywhere else torch.from_numpy(batch.counted).to(self.device),
+            torch.from_numpy(batch.targets).to(self.device),
+            torch.from_numpy(batch.read).to(self.device) if reads else None,
         )
-        return loss
+        return (loss[0], loss[1]) if reads else (loss, torch.zeros_like(loss))
 
     # Beside the steps
 
@@ -268,7 +272,7 @@ class Run:
         summed = torch.zeros((), device=self.device)
         for part in cut(rows, examples.lengths[rows], self.recipe)[rank::processes]:
             for piece in slices.cut(part, examples, self.slice_tokens):
-                summed += self._loss(examples, piece)
+                summed += self._losses(examples, piece)[0]
         total = float(self.accelerator.reduce(summed))
         loss = total / int(examples.title_tokens.sum())
         bits = total / math.log(2) / int(examples.characters.sum())
