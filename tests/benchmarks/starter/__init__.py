@@ -1,0 +1,1 @@
+"""What the starter, or any model folder, can do: `python -m tests.benchmarks.starter`."""

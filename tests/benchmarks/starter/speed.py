@@ -1,0 +1,70 @@
+"""How long one waits for the first titles."""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from titletui.training.base_models import ModelInfo
+
+ROUNDS = 5
+LOAD = """
+import time, torch
+began = time.perf_counter()
+import pathlib
+from titletui.generation.engine import open_engine
+from titletui.home import Home
+imported = time.perf_counter()
+import sys
+nowhere = pathlib.Path("/nonexistent")
+engine = open_engine(Home(nowhere, nowhere, nowhere, nowhere), sys.argv[1], lambda _: None)
+print(imported - began, time.perf_counter() - imported)
+"""
+
+
+def show(model: ModelInfo, options: argparse.Namespace) -> None:
+    """Prints seconds, fresh processes each time: by the clock, and of the processor."""
+    name = str(model.path)
+    with tempfile.TemporaryDirectory() as scratch:
+        environment = {**os.environ, "TITLETUI_HOME": scratch}
+        imports, loads = [], []
+        for _ in range(ROUNDS):
+            command = [sys.executable, "-c", LOAD, name]
+            done = subprocess.run(
+                command, env=environment, check=True, capture_output=True, text=True
+            )
+            imported, loaded = map(float, done.stdout.split())
+            imports.append(imported)
+            loads.append(loaded)
+        print(f"load average {os.getloadavg()[0]:.1f}, {ROUNDS} fresh processes each")
+        _line("our imports, after torch", imports)
+        _line("the model, after those", loads)
+        for label, command in {
+            "titletui generate -n 10": ["-m", "titletui", "generate", "-n", "10", "--model", name],
+            "import torch, for comparison": ["-c", "import torch"],
+        }.items():
+            clock, processor = [], []
+            for _ in range(ROUNDS):
+                before, began = _processor(), time.perf_counter()
+                subprocess.run(
+                    [sys.executable, *command], env=environment, check=True, capture_output=True
+                )
+                clock.append(time.perf_counter() - began)
+                processor.append(_processor() - before)
+            _line(label, clock)
+            _line("  of the processor", processor)
+
+
+def _processor() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _line(label: str, seconds: list[float]) -> None:
+    print(
+        f"{label:30}{statistics.median(seconds):7.2f} s   ({min(seconds):.2f}–{max(seconds):.2f})"
+    )

@@ -1,0 +1,45 @@
+"""Titles as the generation server writes them, in this process."""
+
+import tempfile
+from pathlib import Path
+
+from titletui.generation.engine import Engine, open_engine
+from titletui.generation.messages import Generate
+from titletui.home import Home
+from titletui.training.base_models import ModelInfo
+
+AT_ONCE = 500
+
+
+def open_model(model: ModelInfo) -> Engine:
+    """The model, ready to write."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        return open_engine(Home(folder, folder, folder, folder), str(model.path), lambda _: None)
+
+
+def write(
+    engine: Engine,
+    count: int,
+    *,
+    prefix: str = "",
+    abstract: str = "",
+    temperature: float = 0.8,
+    seed: int = 0,
+) -> list[str]:
+    """`count` titles at the default knobs, the same for the same seed."""
+    titles: list[str] = []
+    while len(titles) < count:
+        part = [""] * min(AT_ONCE, count - len(titles))
+        request = Generate(
+            id=1,
+            prefix=prefix,
+            abstract=abstract,
+            count=len(part),
+            temperature=temperature,
+        )
+        own = (seed << 20) + len(titles)
+        for written in engine.write(request, own, lambda: False, lambda _: None):
+            part[written.row] = written.text
+        titles += part
+    return titles
