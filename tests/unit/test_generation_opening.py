@@ -129,3 +129,15 @@ def test_a_tokenizer_that_marks_words_by_a_space_before_them() -> None:
     assert text(vocabulary, opening.tokens) == " Robust Spe"
     kept = len(opening.tokens) - opening.ending
     assert text(vocabulary, opening.tokens[kept:]) == " Spe"
+
+
+def test_an_abstract_is_read_no_further_than_the_model_was_trained_to(
+    vocabulary: Vocabulary,
+) -> None:
+    prompt = make_prompt("abstract-to-title", abstract=ABSTRACT * 20)
+    opening = open_title(vocabulary, prompt, "", length=20, context=512, trained=100)
+    assert 60 < len(opening.tokens) <= 80
+    assert text(vocabulary, opening.tokens).endswith(".\n\n")
+    assert "its end is left out" in opening.note
+    whole = open_title(vocabulary, prompt, "", length=20, context=512)
+    assert len(whole.tokens) > 300

@@ -71,6 +71,7 @@ class Engine(msgspec.Struct, frozen=True):
             request.prefix,
             length=request.length,
             context=self.decoder.context,
+            trained=self.info.trained_tokens,
         )
         unfit = misfit(tasks, abstract=request.abstract, year=request.year)
         note(" ".join(part for part in (unfit, opening.note, self.note) if part))

@@ -17,6 +17,7 @@ from titletui.training.prompts import Prompt
 
 _LONGEST_ENDING = 24
 _LEAST_ROOM = 16
+_TITLE = 20
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)")
 
 
@@ -40,7 +41,13 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_title(
-    vocabulary: Vocabulary, prompt: Prompt, prefix: str, *, length: int, context: int
+    vocabulary: Vocabulary,
+    prompt: Prompt,
+    prefix: str,
+    *,
+    length: int,
+    context: int,
+    trained: int = 0,
 ) -> Opening:
     """Fits prompt and prefix into a model's context.
 
@@ -50,6 +57,8 @@ def open_title(
     Args:
         length: most new tokens that are wanted.
         context: tokens that the model can take.
+        trained: tokens in the longest sequences that it was trained on, 0 where they are not known;
+            beyond them it would read an abstract at positions that it never saw.
     """
     shown = _without_controls(prefix)
     title = vocabulary.encode(" ".join(shown.split()) + (" " if shown[-1:].isspace() else ""))
@@ -66,7 +75,8 @@ def open_title(
     if least + len(title) > room:
         title = title[-max(1, room - least) :]
         notes.append("The prefix is longer than the model can read; it goes on from its end.")
-    body, cut = _fitting(vocabulary, prompt.body, room - least - len(title))
+    read = min(room, max(trained - _TITLE, trained // 2)) if trained else room
+    body, cut = _fitting(vocabulary, prompt.body, max(0, read - least - len(title)))
     if cut:
         notes.append("The abstract is longer than the model can read; its end is left out.")
     tokens = (head + body + tail + title)[-room:]

@@ -47,6 +47,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         parameters: 0 where they are not known yet.
         path: its folder; None for a model of the hub that is not downloaded.
         adapter: it is a LoRA adapter on the model `base`.
+        trained_tokens: the longest sequence that it was trained on; 0 where that is not known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[Task, ...] = ()
     adapter: bool = False
     base: str = ""
+    trained_tokens: int = 0
 
 
 class LoadedModel(msgspec.Struct, frozen=True):
@@ -391,6 +393,7 @@ def _describe(name: str, kind: ModelKind, path: Path) -> ModelInfo:
         tasks=card.tasks,
         adapter=adapter,
         base=base,
+        trained_tokens=card.recipe.max_tokens if card.recipe else 0,
     )
 
 
