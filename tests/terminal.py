@@ -27,6 +27,8 @@ CORPUS, TRAIN, GENERATE, SHORTLIST = "\x1bOQ", "\x1bOR", "\x1bOS", "\x1b[15~"
 QUIT = "\x11"
 # pyte would draw the ends of these, which switch the keyboard's protocol.
 _KEYBOARD = re.compile(rb"\x1b\[[<=>][\d;]*u")
+# The beginning of one: the rest comes with the next read.
+_CUT = re.compile(rb"\x1b(\[([<=>][\d;]*)?)?$")
 _STYLES = re.compile(rb"\x1b\[[\d;]*m")
 
 
@@ -51,6 +53,7 @@ class Terminal:
         environment: Mapping[str, str | None] | None = None,
     ) -> None:
         self.painted = b""
+        self._held = b""
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self._master, self._slave = pty.openpty()
@@ -112,15 +115,23 @@ class Terminal:
         """Takes in what is painted; waits so long for it; returns whether there was anything."""
         if not select.select([self._master], [], [], seconds)[0]:
             return False
-        try:
-            data = os.read(self._master, 1 << 16)
-        except OSError:
-            return False
+        data = self._waiting()
         self.painted += data
-        self._stream.feed(_KEYBOARD.sub(b"", data))
+        data = self._held + data
+        cut = _CUT.search(data)
+        self._held = data[cut.start() :] if cut else b""
+        self._stream.feed(_KEYBOARD.sub(b"", data.removesuffix(self._held)))
         return bool(data)
 
-    def until(self, true: str | Callable[[], object], seconds: float = 30.0) -> None:
+    def _waiting(self) -> bytes:
+        """What the program has written: the kernel hands it out by 4 KB at most."""
+        parts = []
+        with contextlib.suppress(OSError):
+            for _ in range(64):
+                parts.append(os.read(self._master, 1 << 16))
+        return b"".join(parts)
+
+    def until(self, true: str | Callable[[], object], seconds: float = 60.0) -> None:
         """Reads until a text stands on the screen, or until `true()`."""
         limit = time.monotonic() + seconds
         while not (true in self.text if isinstance(true, str) else true()):

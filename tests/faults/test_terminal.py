@@ -176,6 +176,20 @@ def test_a_storm_of_resizes_leaves_a_whole_screen(home: Home) -> None:
 
 
 @pytest.mark.fault("F52")
+def test_ctrl_l_paints_over_what_another_program_left_on_the_screen(home: Home) -> None:
+    with Terminal() as terminal:
+        terminal.until("Temperature")
+        terminal.quiet()
+        whole = terminal.text
+        terminal.screen.erase_in_display(2)
+        terminal.screen.cursor_position(9, 9)
+        terminal.screen.draw("Broadcast message")
+        assert "Temperature" not in terminal.text
+        terminal.press("\x0c")
+        terminal.until(lambda: terminal.text == whole)
+
+
+@pytest.mark.fault("F52")
 @pytest.mark.parametrize(
     "environment",
     [

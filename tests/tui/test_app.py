@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 from textual.binding import Binding
+from textual.events import Resize
+from textual.geometry import Size
 from textual.widgets import Input
 
 from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
@@ -119,6 +121,32 @@ async def test_help_explains_every_key_of_the_screen(home: Home, mode: str) -> N
             assert " ".join(binding.tooltip.split()[:3]) in shown
         await pilot.press("escape")
         await until_gone(pilot, "escape close")
+
+
+@pytest.mark.fault("F52")
+@pytest.mark.parametrize(("mode", "dialog"), [("generate", False), ("shortlist", True)])
+async def test_a_screen_left_at_an_older_size_comes_back_to_the_terminals(
+    home: Home, mode: str, dialog: bool
+) -> None:
+    narrow, wide = Size(1, 24), Size(100, 30)
+    sizes = []
+    async with opened(home, mode).run_test(size=(80, 24)) as pilot:
+        await pilot.press("escape")
+        screen = pilot.app.screen
+        if dialog:
+            await pilot.press("f1")
+            await until_shown(pilot, "escape close")
+        pilot.app.post_message(Resize(wide, wide))
+        await until(pilot, lambda: pilot.app.size == screen.outer_size == wide)
+        screen.screen_layout_refresh_signal.subscribe(
+            pilot.app, lambda _: sizes.append(screen.outer_size), immediate=True
+        )
+        # As a storm of resizes leaves it: the app has the newest size, the screen an older one.
+        screen.post_message(Resize(narrow, narrow))
+        await until(pilot, lambda: narrow in sizes)
+        await until(pilot, lambda: screen.outer_size == wide)
+        await pilot.press("escape")
+        await until_shown(pilot, "4 Shortlist")
 
 
 async def test_the_palette_does_what_any_screen_can_do(home: Home) -> None:

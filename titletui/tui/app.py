@@ -10,6 +10,7 @@ import msgspec
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import Resize
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
@@ -65,6 +66,8 @@ class TitletuiApp(App[int], Rooms):
                 tooltip="Starred titles"),
         Binding("comma,f9", "settings", "settings", show=False, id="settings",
                 tooltip="All settings: the theme, the knobs, what opens first"),
+        Binding("ctrl+l", "repaint", "repaint", show=False, id="repaint",
+                tooltip="Paint the screen anew, over what another program left on it"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="quit",
                 tooltip="Leave; jobs go on without the app"),
     ]  # fmt: skip
@@ -97,6 +100,7 @@ class TitletuiApp(App[int], Rooms):
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         self.set_interval(1.0, self._look_at_jobs)
         self.set_interval(2.0, self._keep_settings)
+        self.set_interval(0.25, self._fit_screens)
         if self._driver is not None and not self.is_headless:
             self.set_interval(0.25, self._look_at_terminal)
 
@@ -115,6 +119,20 @@ class TitletuiApp(App[int], Rooms):
             self.settings.mode = mode
         if name or action:
             cast("ModeScreen", self.screen).show_item(name, action)
+
+    def _fit_screens(self) -> None:
+        """Brings to the terminal's size what was left at another one.
+
+        In a storm of resizes Textual lets a screen's echo of an older size take the place of the
+        newest: it would stay as narrow as that until the next resize.
+        """
+        for screen in self.screen_stack:
+            if screen.outer_size != self.size:
+                screen.post_message(Resize(self.size, self.size))
+
+    def action_repaint(self) -> None:
+        """Paints everything anew, over what another program left on the terminal."""
+        self.screen.refresh()
 
     # --- saying things
 
