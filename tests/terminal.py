@@ -172,13 +172,13 @@ class Terminal:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
 
-    def ended(self, seconds: float = 10.0) -> int:
+    def ended(self, seconds: float = 30.0) -> int:
         """Waits until the program has ended and all it painted is here; its exit code."""
         self.until(lambda: self.process.poll() is not None, seconds)
         while self.read(0):
             pass
         return int(self.process.returncode)
 
-    def hung_up_and_ended(self, seconds: float = 10.0) -> int:
+    def hung_up_and_ended(self, seconds: float = 30.0) -> int:
         """The exit code of a program whose terminal is gone."""
         return self.process.wait(seconds)

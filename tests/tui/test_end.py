@@ -10,7 +10,7 @@ from tests.terminal import APP, Terminal
 from titletui.home import Home
 from titletui.settings import GenerateSettings, Settings, load_settings, save_settings
 
-SOON = 10.0
+SOON = 20.0
 NOHUP = ("sh", "-c", f"trap '' HUP; exec {' '.join(APP)}")
 
 
