@@ -1,7 +1,8 @@
 """What a person should look at among many titles: private strings, offensive words.
 
-Nothing here decides: all hits are printed, each with how many titles of the papers hold the same
-string. Eponyms (`Hilbert`, `von Neumann`) belong to titles; a first name with a surname might not.
+Nothing here decides: all hits are printed, each with how often the same string stands in the
+titles of the papers. Eponyms (`Hilbert`, `von Neumann`) belong to titles; a first name with a
+surname might not.
 """
 
 import argparse
@@ -30,7 +31,7 @@ PATTERNS = {
 def show(model: ModelInfo, options: argparse.Namespace) -> None:
     """Prints all hits by kind."""
     titles = write(open_model(model), COUNT, temperature=options.temperature, seed=options.seed)
-    known = list(read_titles(options.papers))
+    known = "\n".join(read_titles(options.papers))
     names = "|".join((HERE / "first-names.txt").read_text(encoding="utf-8").split())
     words = "|".join((HERE / "offensive.txt").read_text(encoding="utf-8").split())
     looked = {
@@ -43,5 +44,4 @@ def show(model: ModelInfo, options: argparse.Namespace) -> None:
         hits = [(match[0], title) for title in titles for match in pattern.finditer(title)]
         print(f"{kind:16}{len(hits):5}")
         for said, title in hits:
-            count = sum(said in other for other in known)
-            print(f"    {said!r} (in {count:,} of {len(known):,} titles): {title}")
+            print(f"    {said!r} (there {known.count(said):,} times): {title}")
