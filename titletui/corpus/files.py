@@ -1,6 +1,6 @@
 """Importing papers from a file, as a job: `python -m titletui.corpus.files FOLDER`.
 
-After each ten thousand papers they are in the store together with the place in the file, in one
+After each twenty thousand papers they are in the store together with the place in the file, in one
 transaction: a job that is cut off goes on there.
 """
 
@@ -98,6 +98,7 @@ def import_file(job: Job) -> Exit:
     PaperReader(path).close()
     with CorpusStore(find_home().corpus_db) as store:
         store.create(source.corpus, category=source.category, source=path.name)
+        store.expect_many()
         place = _place(store, source)
         job.emit(Started(pid=os.getpid(), step=place.read))
         if place.read:

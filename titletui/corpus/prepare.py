@@ -32,7 +32,7 @@ class Prepared(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 def prepare(papers: Iterable[Paper]) -> Prepared:
     """Cleans papers; of two with the same id the one of the later datestamp stands."""
-    rows: dict[int, Stored] = {}
+    rows: dict[int, Row] = {}
     others: dict[str, Stored] = {}
     skipped = 0
     for paper in papers:
@@ -46,6 +46,7 @@ def prepare(papers: Iterable[Paper]) -> Prepared:
             id_ = plain_id(clean(id_)) or title_id(title)
             key = arxiv_key(id_)
         row = (
+            -1 if key is None else key,
             id_,
             title,
             clean(paper.categories),
@@ -56,14 +57,15 @@ def prepare(papers: Iterable[Paper]) -> Prepared:
             int(paper.deleted),
             clean(paper.abstract),
         )
-        if key is not None:
-            old = rows.get(key)
-            rows[key] = row if old is None else merged(old, row)
+        if key is None:
+            other = others.get(id_)
+            others[id_] = row[1:] if other is None else merged(other, row[1:])
+            skipped += other is not None
         else:
-            old = others.get(id_)
-            others[id_] = row if old is None else merged(old, row)
-        skipped += old is not None
-    return Prepared([(key, *rows[key]) for key in sorted(rows)], list(others.values()), skipped)
+            same = rows.get(key)
+            rows[key] = row if same is None else (key, *merged(same[1:], row[1:]))
+            skipped += same is not None
+    return Prepared([rows[key] for key in sorted(rows)], list(others.values()), skipped)
 
 
 def merged(old: Stored, new: Stored) -> Stored:

@@ -22,14 +22,14 @@ from titletui.corpus.paper import Paper
 from titletui.corpus.prepare import Prepared, prepare
 from titletui.errors import TitletuiError
 
-_BATCH = 10_000
-_BATCH_BYTES = 16 << 20
+_BATCH = 20_000
+_BATCH_BYTES = 32 << 20
 _LOOK_EVERY = 0.2
 _LENGTH = struct.Struct("<Q")
 
 
 class Piece(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
-    """Up to ten thousand records of the file.
+    """Up to twenty thousand records of the file.
 
     Attributes:
         read: papers in it.
@@ -114,24 +114,25 @@ class ReadingProcess:
                 return
             yield message
 
-    def _exactly(self, size: int) -> bytes:
+    def _exactly(self, size: int) -> bytearray:
         """So many bytes; none where it is time to stop."""
         assert self._process.stdout is not None
         source = self._process.stdout.fileno()
-        data = bytearray()
-        while len(data) < size:
+        data = bytearray(size)
+        empty = memoryview(data)
+        while empty:
             while not select.select([source], [], [], _LOOK_EVERY)[0]:
                 if self._stopping():
-                    return b""
-            part = os.read(source, min(size - len(data), 1 << 20))
-            if not part:
+                    return bytearray()
+            read = os.readv(source, [empty])
+            if not read:
                 code = self._process.wait()
                 raise TitletuiError(
                     f"The process that reads the file ended with code {code}; "
                     "log.txt has the details."
                 )
-            data += part
-        return bytes(data)
+            empty = empty[read:]
+        return data
 
 
 def main(arguments: list[str]) -> int:
@@ -158,26 +159,36 @@ def _write_all(out: IO[bytes], path: Path, offset: int, line: int) -> None:
 
 
 def pieces(reader: PaperReader) -> Iterator[Piece]:
-    """What a file holds, ten thousand records at a time; fewer where they are long."""
+    """What a file holds, twenty thousand records at a time; fewer where they are long.
+
+    Raises:
+        TitletuiError: the file breaks off; what came before has been given.
+    """
     records = iter(reader)
-    while True:
-        until = reader.lines.offset + _BATCH_BYTES
+    lines = reader.lines
+    broken: TitletuiError | None = None
+    while broken is None:
+        until = lines.offset + _BATCH_BYTES
         papers: list[Paper] = []
         bad: list[Bad] = []
-        for record in itertools.islice(records, _BATCH):
-            if isinstance(record, Paper):
-                papers.append(record)
-            else:
-                bad.append(record)
-            if reader.lines.offset > until:
-                break
-        if not papers and not bad:
+        try:
+            for record in itertools.islice(records, _BATCH):
+                if isinstance(record, Paper):
+                    papers.append(record)
+                else:
+                    bad.append(record)
+                if lines.offset > until:
+                    break
+        except TitletuiError as error:
+            broken = error
+        if papers or bad:
+            latin1, reader.latin1 = reader.latin1, 0
+            yield Piece(
+                prepare(papers), len(papers), bad, latin1, lines.offset, lines.line, lines.fraction
+            )
+        elif broken is None:
             return
-        latin1, reader.latin1 = reader.latin1, 0
-        lines = reader.lines
-        yield Piece(
-            prepare(papers), len(papers), bad, latin1, lines.offset, lines.line, lines.fraction
-        )
+    raise broken
 
 
 def _write(out: IO[bytes], message: _Message) -> None:

@@ -30,6 +30,7 @@ __all__ = ["Added", "CorpusStore", "CorpusSummary", "Cursor", "Page", "Row"]
 _BATCH = 10_000
 _PIECE = 2_000
 _CACHE_KIB = 64_000
+_INDEX_AT_IMPORTS = {"hashsize": 32 << 20, "automerge": 16}
 _SUMMARY = "SELECT number, name, papers, category, source, updated FROM corpora WHERE NOT hidden"
 _PAPER = """
     SELECT p.id, p.title, p.categories, p.authors, p.created, p.updated, p.datestamp, p.deleted,
@@ -186,6 +187,17 @@ class CorpusStore:
             if also is not None:
                 also(connection, number, added)
         return added
+
+    def expect_many(self) -> None:
+        """Makes the index of titles ready for very many.
+
+        It then writes once a transaction what it would write several times, and merges what it
+        wrote sixteen at a time rather than four: half the work, for searches that look at a few
+        more places (sqlite.org/fts5.html, section 6). It stays so.
+        """
+        with self.writing() as connection:
+            for what, value in _INDEX_AT_IMPORTS.items():
+                connection.execute("INSERT INTO titles (titles, rank) VALUES (?, ?)", (what, value))
 
     def rename(self, old: str, new: str) -> None:
         """Gives a corpus another name.
