@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from typing import Any
 
 import msgspec
 import psutil
@@ -11,10 +12,13 @@ import pytest
 from tests.processes import until
 from tests.training_runs import toy_base, toy_corpus
 from titletui.home import Home
-from titletui.training import forecast
+from titletui.jobs.folder import list_jobs
+from titletui.training import forecast, room
 from titletui.training.forecast import Forecast, Question
 from titletui.training.presets import override, preset
 from titletui.training.recipe import Recipe
+
+LORA = "method=lora (about 5.0 GB)"
 
 
 def ask(recipe: Recipe, corpus: str = "toy") -> list[Forecast]:
@@ -65,8 +69,59 @@ def test_a_model_larger_than_the_memory_is_refused_with_what_would_fit(
     toy_corpus(home).close()
     _, last = forecast._answer(Question("toy", recipe(home)))
     assert last.problem.startswith("It needs about")
-    assert "method=lora" in last.problem
+    assert "a smaller base model" in last.problem
     assert last.seconds is None
+
+
+def estimate(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "titletui", "train", "toy", "--estimate", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_line_says_what_a_run_would_take_and_starts_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    toy_corpus(home).close()
+    base = str(toy_base(home))
+    plain = estimate("--base", base, "--steps", "30")
+    assert plain.returncode == 0, plain.stderr
+    assert "30 steps" in plain.stdout
+    assert "memory: " in plain.stdout
+    assert "time: about " in plain.stdout
+    told = msgspec.json.decode(estimate("--base", base, "--json").stdout, type=Forecast)
+    assert told.seconds is not None
+    assert 0 < told.memory < told.free
+    assert list_jobs(home.jobs) == []
+
+
+def test_what_cannot_fit_is_estimated_with_what_would(home: Home) -> None:
+    toy_corpus(home).close()
+    shape = ("width=8192", "layers=128", "heads=64", "vocabulary=300")
+    words = [word for part in shape for word in ("--set", part)]
+    refused = estimate("--base", "new", *words)
+    assert refused.returncode == 1
+    assert "it does not fit: It needs about 1649" in refused.stdout
+    assert "a smaller base model" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "needs", "free", "ways"),
+    [
+        ({}, 16e9, 6e9, [LORA]),
+        ({}, 16e9, 3e9, ["method=lora with quantization=8bit"]),
+        ({"batch_tokens": 2048}, 20e9, 17e9, ["batch_tokens=409", LORA]),
+        ({"batch_tokens": 0, "batch_size": 16}, 20e9, 18e9, ["batch_size=6", LORA]),
+        ({"base": "new"}, 16e9, 6e9, []),
+    ],
+)
+def test_a_proposal_is_one_that_fits(
+    changes: dict[str, Any], needs: float, free: float, ways: list[str]
+) -> None:
+    recipe = msgspec.structs.replace(Recipe(), **changes)
+    said = room.too_large(recipe, 10**9, int(needs), int(free), "GPU memory")
+    given = said.partition("take ")[2].split(", ")
+    assert given == [*ways, "a smaller base model", "or a machine with more."]
 
 
 def test_it_ends_when_the_one_that_asked_is_killed(home: Home) -> None:

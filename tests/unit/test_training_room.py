@@ -1,21 +1,24 @@
 """What does not fit is refused before it is begun."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.run_folders import held
 from tests.training_runs import toy_base, toy_corpus, toy_run
 from tests.training_worker import start_worker
 from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.jobs.events import Started
+from titletui.jobs.folder import Exit, list_jobs
 from titletui.jobs.log import EventLog
 from titletui.training import gpu
 from titletui.training.recipe import Recipe
 from titletui.training.room import check_room
-from titletui.training.runs import prepare_run
+from titletui.training.runs import prepare_run, resume_run
 
 
 @pytest.fixture
@@ -56,6 +59,53 @@ def test_a_second_run_on_a_gpu_is_told_which_run_has_it(home: Home) -> None:
     finally:
         worker.kill()
         worker.join()
+
+
+@pytest.mark.fault("F40")
+@pytest.mark.usefixtures("card")
+def test_of_runs_started_at_the_same_moment_one_gets_the_gpu(home: Home) -> None:
+    toy_corpus(home).close()
+    base = toy_base(home)
+    code = (
+        "import sys, time; from titletui.corpus.store import CorpusStore\n"
+        "from titletui.home import find_home; from titletui.training.recipe import Recipe\n"
+        "from titletui.training.runs import prepare_run\n"
+        "home, recipe = find_home(), Recipe(base=sys.argv[1])\n"
+        "with CorpusStore(home.corpus_db) as store:\n"
+        "    print('ready', flush=True); sys.stdin.readline()\n"
+        "    prepare_run(home, store, 'toy', recipe, name=sys.argv[2])\n"
+    )
+    starters = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(base), f"run-{number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for starter in starters:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == "ready\n"
+    for starter in starters:
+        assert starter.stdin is not None
+        starter.stdin.write("go\n")
+        starter.stdin.flush()
+    said = [starter.communicate(timeout=60)[1] for starter in starters]
+    assert sorted(starter.returncode for starter in starters) == [0, 1, 1, 1]
+    (made,) = list_jobs(home.jobs, "run")
+    refusals = [text for text in said if text]
+    assert all(f"The run {made.name} has the GPU" in text for text in refusals)
+
+
+@pytest.mark.usefixtures("card")
+def test_a_run_is_not_resumed_beside_one_that_has_the_gpu(home: Home) -> None:
+    stopped = toy_run(home, "stopped")
+    stopped.record_exit(Exit(outcome="stopped"), stopped.began)
+    first = toy_run(home, "first", steps="100000")
+    with held(first), pytest.raises(TitletuiError, match="The run first has the GPU"):
+        resume_run(home, "stopped")
 
 
 @pytest.mark.skipif(shutil.which("sbatch") is not None, reason="Slurm is installed")

@@ -8,6 +8,7 @@ from titletui.text import display
 
 if TYPE_CHECKING:
     from titletui.jobs.folder import JobFolder
+    from titletui.training.forecast import Forecast
     from titletui.training.runs import RunView
 
 _PAUSE = 0.25
@@ -65,7 +66,7 @@ def line(view: "RunView") -> str:
     """One line of the list."""
     state = view.condition or view.state.value
     glyph = "✕" if view.state.value in ("failed", "unreadable") else _GLYPHS.get(view.state, "·")
-    parts = [f"{glyph} {view.name:<24} {state:<12} {view.step}/{view.steps or '?'}"]
+    parts = [f"{glyph} {view.name:<24} {state:<12} {_steps(view)}"]
     if view.loss is not None:
         parts.append(f"loss {view.loss:.3f}")
     if view.heldout_loss is not None and view.perplexity is not None:
@@ -73,6 +74,13 @@ def line(view: "RunView") -> str:
     if view.problem:
         parts.append(view.problem)
     return "  ".join(parts)
+
+
+def _steps(view: "RunView") -> str:
+    """How far it is; runs of an older build did not say how far they would go."""
+    if view.steps:
+        return f"{view.step}/{view.steps}"
+    return f"{view.step} steps" if view.step else "0"
 
 
 def report(view: "RunView") -> list[str]:
@@ -86,6 +94,8 @@ def report(view: "RunView") -> list[str]:
         )
     if view.device:
         said.append(f"  on {view.device}")
+    if waits := _in_queue(view):
+        said.append(f"  {waits}")
     if view.bits is not None:
         said.append(f"  {view.bits:.3f} bits per character on the held-out papers")
     if view.best:
@@ -113,6 +123,18 @@ def report(view: "RunView") -> list[str]:
     return said
 
 
+def _in_queue(view: "RunView") -> str:
+    """Where a submitted run waits, and why."""
+    from titletui.jobs import queue
+
+    held = view.job.ticket
+    if held is None or view.state.value != "queued":
+        return ""
+    answer = queue.ask(view.job.path, held)
+    why = f" ({answer.why})" if answer.why else ""
+    return f"in Slurm's queue as job {held.id}{why}"
+
+
 def overfit_sentence(view: "RunView") -> str:
     """What the banner says."""
     event = view.overfit
@@ -131,6 +153,29 @@ def figures(view: "RunView") -> list[str]:
     said = [f"  {name} {value:.4f}" for name, value in sorted(view.evaluated.figures.items())]
     for name, words in view.evaluated.words.items():
         said.append(f"  words of the {name}: {', '.join(word for word, _ in words[:12])}")
+    return said
+
+
+def estimate(forecast: "Forecast") -> list[str]:
+    """What a run would be, before it is started."""
+    about = "about " if forecast.about else ""
+    said = []
+    if forecast.examples:
+        said.append(
+            f"{about}{forecast.examples:,} examples, {forecast.tokens:,} title tokens; "
+            f"{forecast.heldout:,} held out"
+        )
+        said.append(f"{forecast.steps:,} steps, {forecast.epochs:g} epochs")
+    if forecast.parameters:
+        said.append(f"{forecast.parameters / 1e6:,.1f} million parameters")
+    if forecast.memory:
+        free = f"{forecast.free / 1e9:.1f} GB free" if forecast.free else "an unknown amount free"
+        on = f" on {forecast.device}" if forecast.device else ""
+        said.append(f"memory: {forecast.memory / 1e9:.2f} GB, {free}{on}")
+    if forecast.seconds is not None:
+        said.append(f"time: about {_duration(forecast.seconds)}, without evaluations")
+    said += [f"note: {forecast.note}"] if forecast.note else []
+    said += [f"it does not fit: {forecast.problem}"] if forecast.problem else []
     return said
 
 

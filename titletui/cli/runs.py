@@ -57,6 +57,9 @@ def _recipe_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--processes", type=int, default=1, metavar="K", help="side by side")
     command.add_argument("--slurm", action="store_true", help="submit it to Slurm")
     command.add_argument("--detach", action="store_true", help="start it and return at once")
+    command.add_argument(
+        "--estimate", action="store_true", help="say what it would take, and start nothing"
+    )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
@@ -90,7 +93,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
     home = find_home()
     existing = None
-    if arguments.run_name:
+    if arguments.run_name and not arguments.estimate:
         existing = JobFolder(home.jobs / "run" / checked_name(arguments.run_name, "run name"))
     if existing and existing.path.is_dir():
         if existing.state.alive:
@@ -100,6 +103,8 @@ def _train(arguments: argparse.Namespace) -> int:
             say(f"{existing.name} goes on.")
         return _follow(existing, arguments)
     recipe = override(preset(arguments.preset or DEFAULT), _changes(arguments))
+    if arguments.estimate:
+        return _estimate(arguments.corpus, recipe, arguments)
     with CorpusStore.open(home) as store:
         job = start_run(
             home,
@@ -117,9 +122,12 @@ def _train(arguments: argparse.Namespace) -> int:
 def _continue(arguments: argparse.Namespace) -> int:
     from titletui.corpus.store import CorpusStore
     from titletui.home import find_home
-    from titletui.training.runs import continue_run
+    from titletui.training.runs import continue_run, continued
 
     home = find_home()
+    if arguments.estimate:
+        own, recipe = continued(home, arguments.parent, _changes(arguments))
+        return _estimate(arguments.corpus or own, recipe, arguments)
     with CorpusStore.open(home) as store:
         job = continue_run(
             home,
@@ -133,6 +141,24 @@ def _continue(arguments: argparse.Namespace) -> int:
         )
     say(f"The run {job.name} has started.")
     return _follow(job, arguments)
+
+
+def _estimate(corpus: str, recipe: Any, arguments: argparse.Namespace) -> int:
+    """Says what a run would be; returns 1 where it cannot be."""
+    from titletui.cli.run_report import estimate
+    from titletui.corpus.store import CorpusStore
+    from titletui.home import find_home
+    from titletui.training.forecast import ask
+
+    with CorpusStore.open(find_home()) as store:
+        store.summary(corpus)
+    forecast = ask(corpus, recipe)
+    if arguments.json:
+        print_json(forecast)
+    else:
+        for text in estimate(forecast):
+            print_line(text)
+    return 1 if forecast.problem else 0
 
 
 def _follow(job: Any, arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from titletui import __version__
 from titletui.atomic import sync_folder, write_whole
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import checked_name, private_folder
-from titletui.jobs import lock
+from titletui.jobs import lock, queue
 from titletui.jobs.log import EventTail
 
 SPEC_SCHEMA = 1
@@ -176,6 +176,9 @@ class JobFolder:
         ended = self.exit
         if ended is not None:
             return State(ended.outcome)
+        waiting = self._in_queue()
+        if waiting is not None:
+            return waiting
         who = lock.holder(self.lock)
         if (who.host if who else spec.host) != socket.gethostname():
             return State.ELSEWHERE
@@ -183,6 +186,27 @@ class JobFolder:
         if unlocked and time.time() - self._began_at < _STARTING:
             return State.QUEUED
         return State.RUNNING if lock.is_held(self.lock) else State.INTERRUPTED
+
+    def _in_queue(self) -> State | None:
+        """What Slurm says of a job that it was given; None where it knows no more than we do."""
+        held = self.ticket
+        if held is None:
+            return None
+        place = queue.ask(self.path, held).place
+        if place is queue.Place.GONE:
+            # It may have come to its end since the folder was looked at.
+            ended = self.exit
+            return State(ended.outcome) if ended else State.INTERRUPTED
+        who = lock.holder(self.lock)
+        taken_up = who is not None and self._locked_at > held.began
+        if place is queue.Place.WAITING or not taken_up:
+            return State.STOPPING if self.stop_requested else State.QUEUED
+        return None
+
+    @property
+    def ticket(self) -> queue.Ticket | None:
+        """Its ticket in Slurm's queue, where it was submitted."""
+        return queue.ticket(self.path, self.began)
 
     @property
     def exit(self) -> Exit | None:

@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from titletui.errors import TitletuiError
-from titletui.jobs import lock
-from titletui.jobs.folder import JobFolder, State
+from titletui.jobs import lock, queue
+from titletui.jobs.folder import Exit, JobFolder, State
 
 WORKERS = {
     "harvest": "titletui.corpus.harvest",
@@ -36,6 +36,11 @@ _PASSED_ON_TO_RUNS = (
 def worker_command(folder: JobFolder) -> list[str]:
     """The command of the process that does the work; the folder stands in it for `ps`."""
     return [sys.executable, "-P", "-m", WORKERS[folder.kind], str(folder.path)]
+
+
+def supervised(folder: JobFolder, command: Sequence[str]) -> list[str]:
+    """The command of the process that starts `command` and records how it ended."""
+    return [sys.executable, "-P", "-m", "titletui.jobs.supervise", str(folder.path), *command]
 
 
 def worker_environment(kind: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -66,12 +71,11 @@ def start(
     if lock.is_held(folder.lock):
         raise TitletuiError(f"{folder.name} is running already.")
     folder.prepare()
-    supervisor = [sys.executable, "-P", "-m", "titletui.jobs.supervise", str(folder.path)]
     try:
         with folder.log.open("ab") as log:
             os.fchmod(log.fileno(), 0o600)
             subprocess.Popen(
-                [*supervisor, *(command or worker_command(folder))],
+                supervised(folder, command or worker_command(folder)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -87,10 +91,15 @@ def stop(folder: JobFolder) -> None:
     """Asks the job to end at the next good moment; returns at once.
 
     The request is left in the folder, so that it reaches a worker on another machine too; one on
-    this machine is signalled, after a check that the process is the one that holds the lock.
+    this machine is signalled, after a check that the process is the one that holds the lock. One
+    that waits in Slurm's queue is taken out of it.
     """
     if folder.state in (State.RUNNING, State.STOPPING, State.QUEUED, State.ELSEWHERE):
         folder.request_stop()
+        held, began = folder.ticket, folder.began
+        if held and not lock.is_held(folder.lock) and queue.take_out(folder.path, held):
+            folder.record_exit(Exit(outcome="stopped", reason="taken out of Slurm's queue"), began)
+            return
         lock.signal_holder(folder.lock, signal.SIGTERM)
 
 

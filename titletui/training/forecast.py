@@ -8,6 +8,7 @@ on this device, what memory and time they take. It changes nothing.
 import itertools
 import math
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -17,17 +18,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from titletui.errors import TitletuiError
+from titletui.jobs.launch import worker_environment
+from titletui.training import room
 from titletui.training.recipe import Recipe
+from titletui.training.workers import SPEED
 
 if TYPE_CHECKING:
-    from titletui.training.base_models import LoadedModel
     from titletui.training.examples import TrainingSet
 
 SAMPLE = 20_000
 SHOWN = 3
 _STEPS = 4
 _LONGEST = 20.0
-_BYTES_A_PARAMETER = 16
 _NEW_TOKENIZER = 2_000
 _GLANCE = 0.5
 
@@ -71,6 +73,26 @@ class Forecast(msgspec.Struct, kw_only=True):
     problem: str = ""
 
 
+def ask(corpus: str, recipe: Recipe) -> Forecast:
+    """All that there is to know of a run, from a process of its own; takes half a minute at most.
+
+    Raises:
+        TitletuiError: that process failed.
+    """
+    question = msgspec.json.encode(Question(corpus, recipe))
+    done = subprocess.run(command(), input=question, capture_output=True, env=environment())
+    answers = done.stdout.splitlines()
+    if not answers:
+        last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason"])[-1]
+        raise TitletuiError(f"The run cannot be estimated ({last[:200]}).")
+    return msgspec.json.decode(answers[-1], type=Forecast)
+
+
+def environment() -> dict[str, str]:
+    """The variables of the process that answers: those of a worker, so that it is as fast."""
+    return worker_environment("run", SPEED)
+
+
 def command() -> list[str]:
     """The process that answers."""
     return [sys.executable, "-P", "-m", "titletui.training.forecast"]
@@ -87,6 +109,8 @@ def main() -> int:
     except TitletuiError as error:
         forecast.note = str(error)
     except (MemoryError, RuntimeError) as error:
+        if _is_out_of_memory(error):
+            forecast.problem = _problem(question.recipe, forecast, 2 * forecast.free)
         forecast.note = f"Trial steps failed: {type(error).__name__} {error}".splitlines()[0][:300]
     else:
         return 0
@@ -132,10 +156,9 @@ def _answer(question: Question) -> Iterator[Forecast]:
         tokenizer = load_tokenizer(info.path)
     data = build(papers, recipe, tokenizer, recipe.max_tokens)
     forecast = _count(recipe, data, tokenizer, total / max(1, len(papers)))
-    forecast.parameters = info.parameters if info else 0
+    forecast.parameters = room.parameters(home, recipe)
     yield forecast
-    if info is not None:
-        yield _measured(recipe, forecast, info, data)
+    yield _measured(recipe, forecast, info, tokenizer, data)
 
 
 def _count(recipe: Recipe, data: "TrainingSet", tokenizer: Any, scale: float) -> Forecast:
@@ -159,30 +182,46 @@ def _count(recipe: Recipe, data: "TrainingSet", tokenizer: Any, scale: float) ->
     )
 
 
-def _measured(recipe: Recipe, forecast: Forecast, info: Any, data: "TrainingSet") -> Forecast:
+def _measured(
+    recipe: Recipe, forecast: Forecast, info: Any, tokenizer: Any, data: "TrainingSet"
+) -> Forecast:
     """The forecast with memory and time, from a few real steps on a model that is thrown away."""
     import torch
 
     from titletui.training import device, prepare
     from titletui.training.base_models import load_model
+    from titletui.training.new_model import new_model
 
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     numbers = device.precision(recipe.precision, where)
     torch.set_num_threads(device.threads())
     free = device.free_memory(where)
-    needs = forecast.parameters * (_BYTES_A_PARAMETER if recipe.method == "full" else 5)
     forecast.device, forecast.free = device.described(where, numbers, 1), free
+    needs = room.needed(recipe, forecast.parameters)
     if needs > free:
-        forecast.memory, forecast.problem = needs, _too_large(needs, free)
+        forecast.memory, forecast.problem = needs, _problem(recipe, forecast, needs)
         return forecast
-    loaded: LoadedModel = load_model(info, merge=False)
-    model = prepare.adapted(loaded.model, recipe)
-    seconds = _time_steps(recipe, model, loaded.tokenizer, data, where, numbers)
+    if info is None:
+        model = new_model(recipe, tokenizer)
+    else:
+        model = load_model(info, merge=False, quantization=recipe.quantization).model
+    seconds = _time_steps(recipe, prepare.adapted(model, recipe), tokenizer, data, where, numbers)
     forecast.seconds = seconds * recipe.accumulation * forecast.steps
     forecast.memory = device.memory_in_use(where)
     if forecast.memory > free:
-        forecast.problem = _too_large(forecast.memory, free)
+        forecast.problem = _problem(recipe, forecast, forecast.memory)
     return forecast
+
+
+def _problem(recipe: Recipe, forecast: Forecast, needs: int) -> str:
+    where = "memory" if "CPU" in forecast.device else "GPU memory"
+    return "It" + room.too_large(recipe, forecast.parameters, needs, forecast.free, where)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    from titletui.training.slices import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 def _time_steps(
@@ -196,7 +235,10 @@ def _time_steps(
     from titletui.training.examples import collate, epoch_batches
     from titletui.training.loss import TitleLoss
 
-    module = TitleLoss(model).to(where).train()
+    module = TitleLoss(model)
+    if recipe.quantization == "none":
+        module = module.to(where)
+    module.train()
     optimizer, _ = prepare.optimizer_of(module, recipe)
     took: list[float] = []
     began = time.monotonic()
@@ -215,13 +257,6 @@ def _time_steps(
         if time.monotonic() - began > _LONGEST:
             break
     return sum(took[1:]) / len(took[1:]) if len(took) > 1 else took[0]
-
-
-def _too_large(needs: int, free: int) -> str:
-    return (
-        f"It needs about {needs / 1e9:.1f} GB and {free / 1e9:.1f} GB are free: take a smaller "
-        "base model, method=lora, or smaller batches (batch_tokens or batch_size)."
-    )
 
 
 if __name__ == "__main__":

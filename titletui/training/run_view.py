@@ -86,8 +86,13 @@ class RunView:
 
     @property
     def steps(self) -> int | None:
-        """How many there will be; None while that is not known."""
-        return self._steps or (self.plan.recipe.steps if self.plan else None)
+        """How many there will be; None while that is not known.
+
+        Runs of an older build did not say it at their start; one that is done tells by its end.
+        """
+        told = self._steps or (self.plan.recipe.steps if self.plan else None)
+        done = self.ended is not None and self.ended.outcome == "done"
+        return told or (self.step if done and self.step else None)
 
     @property
     def threshold(self) -> float | None:

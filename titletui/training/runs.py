@@ -1,12 +1,12 @@
 """Runs as the faces start them, resume them, go on from them, rename them."""
 
+import contextlib
 import gzip
 import hashlib
 import os
 import re
 import secrets
 import shutil
-import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -20,30 +20,18 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home, checked_name, private_folder
 from titletui.jobs import launch
 from titletui.jobs.folder import JobFolder, State, create_job, find_job, list_jobs
-from titletui.jobs.launch import WORKERS
 from titletui.training import gpu, safety
 from titletui.training.base_models import find_model
 from titletui.training.plan import Plan
 from titletui.training.presets import checked, override
 from titletui.training.recipe import Recipe
-from titletui.training.room import check_room
+from titletui.training.room import check_room, the_gpu
 from titletui.training.run_view import RunView as RunView
 from titletui.training.slurm import check_slurm, submit
+from titletui.training.workers import run_command, run_variables
 
 FEWEST_PAPERS = 10
 _SHAPING = ("torch", "transformers", "tokenizers", "accelerate", "peft")
-# Memory stays with the worker between batches: a third more speed on the CPU. Threads that wait
-# sleep: beside another busy program, spinning ones make every step many times slower.
-_SPEED = {
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-    "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "TOKENIZERS_PARALLELISM": "true",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-}
 
 
 def start_run(
@@ -108,7 +96,7 @@ def prepare_run(
     if slurm:
         check_slurm()
     else:
-        check_room(home, recipe)
+        check_room(home, recipe, processes)
     if summary.papers < FEWEST_PAPERS:
         raise TitletuiError(
             f"The corpus {corpus} has {summary.papers} papers; a run needs at least "
@@ -127,8 +115,9 @@ def prepare_run(
             slurm=slurm,
             parent=parent,
         )
-        job = create_job(home.jobs, "run", name or free_name(home, corpus), plan, _versions())
-        shutil.move(part, job.papers)
+        with contextlib.nullcontext() if slurm else the_gpu(home):
+            job = create_job(home.jobs, "run", name or free_name(home, corpus), plan, _versions())
+            shutil.move(part, job.papers)
     except OSError as error:
         raise TitletuiError(f"The run cannot be prepared ({error.strerror}).") from error
     finally:
@@ -152,20 +141,10 @@ def _check_base(home: Home, recipe: Recipe) -> None:
 
 
 def _launch(job: JobFolder) -> None:
-    plan = job.work(Plan)
-    command, environment = None, dict(_SPEED)
-    if plan.slurm:
-        submit(job, {**_SPEED, **launch.worker_environment("run")})
-        return
-    if plan.processes > 1:
-        command = [
-            sys.executable, "-P", "-m", "torch.distributed.run", "--standalone",
-            f"--nproc-per-node={plan.processes}", "-m", WORKERS["run"], str(job.path),
-        ]  # fmt: skip
-        if "OMP_NUM_THREADS" not in os.environ:
-            threads = max(1, (os.cpu_count() or 1) // plan.processes)
-            environment["OMP_NUM_THREADS"] = str(threads)
-    launch.start(job, command, environment)
+    if job.work(Plan).slurm:
+        submit(job)
+    else:
+        launch.start(job, run_command(job), run_variables(job))
 
 
 def resume_run(home: Home, name: str) -> JobFolder:
@@ -183,7 +162,8 @@ def resume_run(home: Home, name: str) -> JobFolder:
         )
     if not state.resumable:
         raise TitletuiError(f"The run {name} is {state.value}; it cannot be resumed now.")
-    _launch(job)
+    with contextlib.nullcontext() if job.work(Plan).slurm else the_gpu(home):
+        _launch(job)
     return job
 
 
@@ -209,19 +189,28 @@ def continue_run(
     Raises:
         UsageError, TitletuiError: as `start_run`, or the parent has no model yet.
     """
-    plan = find_job(home.jobs, "run", parent.partition("@")[0]).work(Plan)
-    recipe = msgspec.structs.replace(plan.recipe, base=parent)
+    own, recipe = continued(home, parent, changes or {})
     make = start_run if start else prepare_run
     return make(
         home,
         store,
-        corpus or plan.corpus,
-        override(recipe, changes or {}),
+        corpus or own,
+        recipe,
         name=name,
         processes=processes,
         slurm=slurm,
         parent=parent,
     )
+
+
+def continued(home: Home, parent: str, changes: Mapping[str, str]) -> tuple[str, Recipe]:
+    """The corpus of the run that `continue_run` begins with, and the recipe of the new one.
+
+    Raises:
+        UsageError: there is no such run, or a change is impossible.
+    """
+    plan = find_job(home.jobs, "run", parent.partition("@")[0]).work(Plan)
+    return plan.corpus, override(msgspec.structs.replace(plan.recipe, base=parent), changes)
 
 
 def rename_run(home: Home, name: str, new: str) -> JobFolder:

@@ -49,14 +49,12 @@ def out_of_memory(folder: JobFolder, error: BaseException, step: int) -> Exit | 
 
     The next worker on the folder takes slices of half the size.
     """
-    on_gpu = isinstance(error, torch.OutOfMemoryError)
-    on_host = isinstance(error, MemoryError) or "can't allocate memory" in str(error)
-    if not (on_gpu or on_host):
+    if not is_out_of_memory(error):
         return None
     with contextlib.suppress(OSError):
         halved = Slices(_halvings(folder) + 1)
         write_whole(folder.path / _FILE, msgspec.json.encode(halved))
-    where = "GPU memory" if on_gpu else "memory"
+    where = "GPU memory" if _is_of_gpu(error) else "memory"
     return Exit(
         outcome="failed",
         code=_CODE,
@@ -64,6 +62,18 @@ def out_of_memory(folder: JobFolder, error: BaseException, step: int) -> Exit | 
         advice="Resume it: it goes on with its batches in smaller slices.",
         oom=True,
     )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory did not suffice, a GPU's or this machine's."""
+    on_host = isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+    return on_host or _is_of_gpu(error)
+
+
+def _is_of_gpu(error: BaseException) -> bool:
+    """Whether it is the GPU's: also cuBLAS and cuDNN say so in words of their own."""
+    signs = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in signs)
 
 
 def lost_process(error: BaseException, step: int) -> Exit | None:

@@ -4,6 +4,7 @@ What a site wants (partition, GPUs, account) is set with sbatch's own variables:
 `SBATCH_GRES`, `SBATCH_ACCOUNT`, …. The job folder has to be on a file system that the nodes share.
 """
 
+import os
 import shutil
 import signal
 import subprocess
@@ -12,45 +13,71 @@ from collections.abc import Mapping
 from typing import Any
 
 from titletui.errors import TitletuiError
+from titletui.jobs import queue
 from titletui.jobs.events import Note
-from titletui.jobs.folder import JobFolder
-from titletui.jobs.launch import worker_command
-from titletui.jobs.lock import is_held
+from titletui.jobs.folder import Exit, JobFolder
+from titletui.jobs.launch import supervised, worker_environment
+from titletui.jobs.lock import is_held, signal_holder
 from titletui.jobs.log import EventLog
+from titletui.training.plan import Plan
+from titletui.training.workers import run_command, run_variables
 
 _DAY = 24 * 60
 # Slurm warns 90 seconds before the end (submitit's default).
 _GRACE = 75.0
+_SECRET = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 
 
 class Work:
-    """What runs on the node: the worker of a run."""
+    """What runs on the node: the workers of a run.
 
-    def __init__(self, job: JobFolder, environment: Mapping[str, str]) -> None:
-        self.job, self.environment = job, dict(environment)
+    Args:
+        variables: of the machine that submits, for a site whose jobs are not given them.
+    """
+
+    def __init__(self, job: JobFolder, variables: Mapping[str, str]) -> None:
+        self.job, self.variables = job, dict(variables)
 
     def __call__(self) -> int:
-        self.job.prepare()
-        with self.job.log.open("ab") as log:
-            worker = subprocess.Popen(
-                worker_command(self.job),
+        job = self.job
+        # A request to stop that came while it waited is seen by the worker itself.
+        here = worker_environment("run", run_variables(job))
+        with job.log.open("ab") as log:
+            supervisor = subprocess.Popen(
+                supervised(job, run_command(job)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.environment,
+                cwd=job.path,
+                env={**self.variables, **here},
                 preexec_fn=_ignore_warning,
             )
-        return worker.wait()
+        return supervisor.wait()
 
     def checkpoint(self) -> Any:
-        """Preempted: the worker writes a checkpoint, from which it goes on in the next turn."""
+        """Preempted: the worker writes a checkpoint, from which it goes on in the next turn.
+
+        A run that somebody asked to stop is not put into the queue again.
+        """
         from submitit.helpers import DelayedSubmission
 
-        self.job.request_stop()
-        until = time.monotonic() + _GRACE
-        while is_held(self.job.lock) and time.monotonic() < until:
-            time.sleep(0.1)
+        job = self.job
+        if job.stop_requested or job.exit is not None:
+            _wait_for_end(job)
+            return None
+        # What the worker says of its end from here on is of an earlier time, and ends nothing.
+        job.prepare()
+        queue.take_ticket(job.path, os.environ["SLURM_JOB_ID"], job.began)
+        signal_holder(job.lock, signal.SIGTERM)
+        _wait_for_end(job)
+        _note(job, "Preempted by Slurm and in its queue again; it goes on from its checkpoint.")
         return DelayedSubmission(self)
+
+
+def _wait_for_end(job: JobFolder) -> None:
+    until = time.monotonic() + _GRACE
+    while is_held(job.lock) and time.monotonic() < until:
+        time.sleep(0.1)
 
 
 def _ignore_warning() -> None:
@@ -72,8 +99,8 @@ def check_slurm() -> None:
         raise TitletuiError("Slurm needs submitit: pip install titletui[slurm].") from None
 
 
-def submit(job: JobFolder, environment: Mapping[str, str]) -> None:
-    """Submits the run's worker; its number is noted in the event log.
+def submit(job: JobFolder) -> None:
+    """Submits the run's workers; its number is noted in the event log.
 
     Raises:
         TitletuiError: Slurm does not take it.
@@ -81,12 +108,33 @@ def submit(job: JobFolder, environment: Mapping[str, str]) -> None:
     check_slurm()
     import submitit
 
+    job.prepare()
+    began, processes = job.began, job.work(Plan).processes
     executor = submitit.AutoExecutor(folder=job.path / "slurm", cluster="slurm")
-    executor.update_parameters(name=f"titletui-{job.name}"[:60], timeout_min=_DAY)
+    executor.update_parameters(
+        name=f"titletui-{job.name}"[:60], timeout_min=_DAY, cpus_per_task=processes
+    )
     try:
-        submitted = executor.submit(Work(job, environment))
+        submitted = executor.submit(Work(job, _open_variables()))
     except submitit.core.utils.FailedJobError as error:
         reason = (str(error).strip().splitlines() or ["no reason"])[-1][:200]
+        job.record_exit(
+            Exit(outcome="failed", code=1, reason=f"Slurm did not take it ({reason})"), began
+        )
         raise TitletuiError(f"Slurm does not take the run {job.name} ({reason}).") from error
+    queue.take_ticket(job.path, submitted.job_id, began)
+    _note(job, f"Submitted to Slurm as job {submitted.job_id}.")
+
+
+def _open_variables() -> dict[str, str]:
+    """The worker's variables without secrets, since they are written into the job's folder."""
+    return {
+        name: value
+        for name, value in worker_environment("run").items()
+        if not any(word in name.upper() for word in _SECRET)
+    }
+
+
+def _note(job: JobFolder, text: str) -> None:
     with EventLog(job.events) as log:
-        log.append(Note(text=f"Submitted to Slurm as job {submitted.job_id}."))
+        log.append(Note(text=text))

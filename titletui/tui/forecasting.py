@@ -8,9 +8,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 from textual.content import Content
 
-from titletui.jobs.launch import worker_environment
 from titletui.text import display
-from titletui.training.forecast import Forecast, Question, command
+from titletui.training.forecast import Forecast, Question, command, environment
 from titletui.tui.corpus_jobs import span
 from titletui.tui.widgets.figures import size
 
@@ -24,7 +23,7 @@ async def forecasts(question: Question) -> AsyncGenerator[Forecast, None]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=worker_environment("run"),
+        env=environment(),
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -1,0 +1,41 @@
+"""The processes of a run: their command and their variables."""
+
+import os
+import sys
+
+from titletui.jobs.folder import JobFolder
+from titletui.jobs.launch import WORKERS, worker_command
+from titletui.training.plan import Plan
+
+# Memory stays with the worker between batches: a third more speed on the CPU. Threads that wait
+# sleep: beside another busy program, spinning ones make every step many times slower.
+SPEED = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+    "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "true",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def run_command(job: JobFolder) -> list[str]:
+    """The worker of a run, or the launcher of as many as its plan wants, on one machine."""
+    processes = job.work(Plan).processes
+    if processes == 1:
+        return worker_command(job)
+    return [
+        sys.executable, "-P", "-m", "torch.distributed.run", "--standalone",
+        f"--nproc-per-node={processes}", "-m", WORKERS["run"], str(job.path),
+    ]  # fmt: skip
+
+
+def run_variables(job: JobFolder) -> dict[str, str]:
+    """What is added to the worker's environment, on the machine that it runs on."""
+    processes = job.work(Plan).processes
+    if processes == 1 or "OMP_NUM_THREADS" in os.environ:
+        return SPEED
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {**SPEED, "OMP_NUM_THREADS": str(max(1, (cores or 1) // processes))}
