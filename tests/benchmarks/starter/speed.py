@@ -8,21 +8,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 from titletui.training.base_models import ModelInfo
 
 ROUNDS = 5
 LOAD = """
 import time, torch
-began = time.perf_counter()
-import pathlib
+clocks = time.perf_counter, time.process_time
+began = [clock() for clock in clocks]
+import pathlib, sys
 from titletui.generation.engine import open_engine
 from titletui.home import Home
-imported = time.perf_counter()
-import sys
+imported = [clock() for clock in clocks]
 nowhere = pathlib.Path("/nonexistent")
 engine = open_engine(Home(nowhere, nowhere, nowhere, nowhere), sys.argv[1], lambda _: None)
-print(imported - began, time.perf_counter() - imported)
+loaded = [clock() for clock in clocks]
+for before, after in ((began, imported), (imported, loaded)):
+    print(*(late - early for early, late in zip(before, after)))
 """
 
 
@@ -31,18 +34,18 @@ def show(model: ModelInfo, options: argparse.Namespace) -> None:
     name = str(model.path)
     with tempfile.TemporaryDirectory() as scratch:
         environment = {**os.environ, "TITLETUI_HOME": scratch}
-        imports, loads = [], []
+        print(f"load average {os.getloadavg()[0]:.1f}, {ROUNDS} fresh processes each")
+        rows: list[list[float]] = []
         for _ in range(ROUNDS):
             command = [sys.executable, "-c", LOAD, name]
             done = subprocess.run(
                 command, env=environment, check=True, capture_output=True, text=True
             )
-            imported, loaded = map(float, done.stdout.split())
-            imports.append(imported)
-            loads.append(loaded)
-        print(f"load average {os.getloadavg()[0]:.1f}, {ROUNDS} fresh processes each")
-        _line("our imports, after torch", imports)
-        _line("the model, after those", loads)
+            rows.append([float(part) for part in done.stdout.split()])
+        columns = list(zip(*rows, strict=True))
+        for label, first in (("our imports, after torch", 0), ("the model, after those", 2)):
+            _line(label, columns[first])
+            _line("  of the processor", columns[first + 1])
         for label, command in {
             "titletui generate -n 10": ["-m", "titletui", "generate", "-n", "10", "--model", name],
             "import torch, for comparison": ["-c", "import torch"],
@@ -64,7 +67,7 @@ def _processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _line(label: str, seconds: list[float]) -> None:
+def _line(label: str, seconds: Sequence[float]) -> None:
     print(
         f"{label:30}{statistics.median(seconds):7.2f} s   ({min(seconds):.2f}–{max(seconds):.2f})"
     )
