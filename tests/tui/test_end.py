@@ -25,6 +25,20 @@ def writing(terminal: Terminal) -> list[psutil.Process]:
     return processes
 
 
+def stall(terminal: Terminal) -> None:
+    """Asks for more than is read, as over a dead connection, until the app can write no more."""
+    process = psutil.Process(terminal.process.pid)
+    for round in range(60):
+        before = process.cpu_times().user
+        for columns in range(100, 200):
+            terminal.resize(columns, 60)
+            time.sleep(0.01)
+        # To lay a screen out takes ten milliseconds; to be told of a resize while it waits, none.
+        if round and process.cpu_times().user - before < 0.1:
+            return
+    raise AssertionError("it still paints")
+
+
 def gone(processes: list[psutil.Process]) -> bool:
     return not [one for one in processes if one.is_running() and one.status() != "zombie"]
 
@@ -68,3 +82,17 @@ def test_it_does_not_outlive_its_terminal(endless: Home, command: tuple[str, ...
         terminal.hang_up()
         assert terminal.hung_up_and_ended(SOON) == 129
         assert gone(processes)
+
+
+@pytest.mark.fault("F53")
+@pytest.mark.parametrize("hang_up", [True, False], ids=["hung up", "SIGTERM"])
+def test_it_ends_though_its_terminal_has_long_stopped_reading(home: Home, hang_up: bool) -> None:
+    with Terminal() as terminal:
+        terminal.until("Prefix")
+        terminal.quiet()
+        stall(terminal)
+        if hang_up:
+            terminal.hang_up()
+        else:
+            terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.hung_up_and_ended(SOON) == (129 if hang_up else 143)

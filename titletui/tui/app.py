@@ -1,7 +1,6 @@
 """The app: four modes over the rooms, and what they share."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -96,13 +95,13 @@ class TitletuiApp(App[int], Rooms):
         self.set_keymap(self.settings.keys)
 
     async def on_mount(self) -> None:
-        ending.on_signals(self._on_signal)
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
         self.set_interval(1.0, self._look_at_jobs)
         self.set_interval(2.0, self._keep_settings)
         self.set_interval(0.25, self._fit_screens)
         if self._driver is not None and not self.is_headless:
-            self.set_interval(0.25, self._look_at_terminal)
+            ending.on_signals(self._end)
+            ending.on_hang_up(sys.__stdin__.fileno() if sys.__stdin__ else 0, self._end)
 
     # --- the modes
 
@@ -264,13 +263,6 @@ class TitletuiApp(App[int], Rooms):
         """However the app ends, what it owns ends with it."""
         for end in self.on_quit:
             end()
-
-    def _on_signal(self, number: int) -> None:
-        self._end(128 + number)
-
-    def _look_at_terminal(self) -> None:
-        if ending.terminal_gone(sys.__stdin__.fileno() if sys.__stdin__ else 0):
-            self._end(128 + signal.SIGHUP)
 
     def _fatal_error(self) -> None:
         """In place of Textual's traceback with the values of variables: one sentence and a file."""

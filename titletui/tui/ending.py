@@ -20,22 +20,46 @@ _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 def on_signals(ended: Callable[[int], None]) -> None:
-    """Calls `ended(number)` on SIGHUP and SIGTERM; Textual itself would die without a word."""
+    """Calls `ended(code)` on SIGHUP and SIGTERM; Textual itself would die without a word.
+
+    The process ends even if the loop never turns again: it waits for a terminal that has stopped
+    reading, for one.
+    """
     loop = asyncio.get_running_loop()
+
+    def told(number: int, _: object) -> None:
+        _end_from_outside(loop, ended, 128 + number)
+
     for number in (signal.SIGHUP, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-            loop.add_signal_handler(number, ended, number)
+        with contextlib.suppress(ValueError):
+            signal.signal(number, told)
 
 
-def terminal_gone(descriptor: int) -> bool:
-    """Whether the terminal behind `descriptor` has hung up.
+def on_hang_up(descriptor: int, ended: Callable[[int], None]) -> None:
+    """Calls `ended(code)` when the terminal behind `descriptor` has hung up.
 
     A closed pseudo-terminal reads as an endless end of file; where SIGHUP is ignored (nohup) the
     app would spin on it.
     """
+    loop = asyncio.get_running_loop()
     poll = select.poll()
     poll.register(descriptor, 0)
-    return any(events & _GONE for _, events in poll.poll(0))
+
+    def wait() -> None:
+        while not any(events & _GONE for _, events in poll.poll()):
+            pass
+        _end_from_outside(loop, ended, 128 + signal.SIGHUP)
+
+    threading.Thread(target=wait, name="terminal", daemon=True).start()
+
+
+def _end_from_outside(
+    loop: asyncio.AbstractEventLoop, ended: Callable[[int], None], code: int
+) -> None:
+    leave_by(DEADLINE, code)
+    # A loop that is closed has ended already.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(ended, code)
 
 
 def leave_by(deadline: float, code: int) -> None:
