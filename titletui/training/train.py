@@ -44,6 +44,7 @@ from titletui.training.preview import sample_titles
 from titletui.training.schedule import rate_at
 
 _SMOOTH = 0.9
+_RETURN_MEMORY = 100
 
 
 class DivergedError(Exception):
@@ -142,6 +143,8 @@ class Run:
         """All that happens between two steps; returns how the run ended, if it did."""
         recipe, step, last = self.recipe, self.step, self.step == self.steps
         overfit = self._report(seconds)
+        if step % _RETURN_MEMORY == 0:
+            device.return_memory()
         rising, better = False, False
         if len(self.data.heldout) and (step % recipe.eval_every == 0 or last):
             rising = self._evaluate()
