@@ -16,6 +16,7 @@ import msgspec
 import psutil
 
 from titletui import __version__
+from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.jobs.logind import kills_user_processes
 
@@ -61,6 +62,7 @@ def examine(home: Home) -> Iterator[Check]:
     yield from _machine()
     yield from _folders(home)
     yield from _databases(home)
+    yield from _settings(home)
     yield from _terminal()
     yield from _session()
 
@@ -209,6 +211,33 @@ def integrity(path: Path) -> str:
             connection.close()
     except sqlite3.Error as error:
         return str(error)
+
+
+def _settings(home: Home) -> Iterator[Check]:
+    from titletui.settings import load_settings
+    from titletui.tui.bindings import misplaced
+
+    path = home.config_toml
+    try:
+        settings = load_settings(path)
+    except TitletuiError as error:
+        advice = f"Mend the line, or delete {path}: the defaults count then."
+        yield Check(
+            area="settings", name="file", verdict="error", finding=str(error), advice=advice
+        )
+        return
+    yield Check(area="settings", name="file", finding=str(path) if path.exists() else "defaults")
+    doubts = misplaced(settings.keys)
+    for doubt in doubts:
+        yield Check(
+            area="settings", name="keys", verdict="warning", finding=doubt,
+            advice=f"Change the table [keys] in {path}.",
+        )  # fmt: skip
+    if not doubts:
+        moved = len(settings.keys)
+        yield Check(
+            area="settings", name="keys", finding=f"{moved} moved" if moved else "the usual"
+        )
 
 
 def _terminal() -> Iterator[Check]:

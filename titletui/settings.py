@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from titletui.atomic import write_whole
 from titletui.errors import TitletuiError, UsageError
+from titletui.ranges import in_words
 
 MODES = ("corpus", "train", "generate", "shortlist")
 CANDIDATE_SORTS = ("arrival", "perplexity", "novelty", "length", "taste")
@@ -180,21 +181,18 @@ def _fields(struct: type[msgspec.Struct], table: str) -> list[Field]:
 
 
 def _described(name: str, kind: Any, default: Any) -> Field:
-    plain, *metas = typing.get_args(kind)
-    (meta,) = metas
+    plain, meta = typing.get_args(kind)
     parts = typing.get_args(plain)
     optional = type(None) in parts
-    if optional:
-        (plain,) = (part for part in parts if part is not type(None))
-        if typing.get_origin(plain) is Annotated:
-            plain, inner = typing.get_args(plain)
-            meta = Meta(description=meta.description, ge=inner.ge, le=inner.le)
     choices = tuple((meta.extra or {}).get("choices", ()))
+    one = next((part for part in parts if part is not type(None)), plain) if optional else plain
+    if typing.get_origin(one) is Annotated:
+        one = typing.get_args(one)[0]
     return Field(
         name=name,
         doc=meta.description,
-        kind="choice" if choices else _KINDS[typing.get_origin(plain) or plain],
-        range=_range(plain, meta, choices) + (" or none" if optional else ""),
+        kind="choice" if choices else _KINDS[typing.get_origin(one) or one],
+        range=" or ".join(choices) or in_words(msgspec.inspect.type_info(kind)),
         choices=choices,
         optional=optional,
         default=default,
@@ -208,18 +206,6 @@ _KINDS: dict[Any, Kind] = {
     str: "text",
     dict: "table",
 }
-
-
-def _range(plain: Any, meta: Meta, choices: tuple[str, ...]) -> str:
-    if choices:
-        return " or ".join(choices)
-    if plain is bool:
-        return "yes or no"
-    if plain in (int, float):
-        low = f"from {meta.ge}" if meta.ge is not None else f"above {meta.gt}"
-        high = f"to {meta.le}" if meta.le is not None else f"below {meta.lt}"
-        return f"a {'whole ' if plain is int else ''}number {low} {high}"
-    return "text" if plain is str else "a table of text"
 
 
 def _field(name: str) -> Field:

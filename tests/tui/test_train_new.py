@@ -40,7 +40,16 @@ async def new_run(pilot: Pilot[int]) -> NewRunDialog:
     await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
     dialog = pilot.app.screen
     assert isinstance(dialog, NewRunDialog)
-    await until(pilot, lambda: dialog.query(RecipeForm))
+    await until(pilot, lambda: dialog.query("#estimate"))
+    return dialog
+
+
+async def unfolded(pilot: Pilot[int]) -> NewRunDialog:
+    """The dialog with all settings shown."""
+    dialog = await new_run(pilot)
+    assert not dialog.query(RecipeForm), "so long a form is made when it is looked at"
+    dialog.query_one(Collapsible).collapsed = False
+    await until(pilot, lambda: dialog.query("#set-seed"))
     return dialog
 
 
@@ -64,7 +73,7 @@ def test_values_are_written_so_that_they_can_be_read_back() -> None:
 async def test_a_preset_fills_the_rest(home: Home) -> None:
     toy_corpus(home).close()
     async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
-        dialog = await new_run(pilot)
+        dialog = await unfolded(pilot)
         assert dialog.recipe() == preset("starter-titles")
         await pilot.press("right")
         await until(pilot, lambda: dialog.base.value == "gpt2")
@@ -79,9 +88,8 @@ async def test_a_preset_fills_the_rest(home: Home) -> None:
 async def test_an_impossible_value_is_refused_at_its_field(home: Home) -> None:
     toy_corpus(home).close()
     async with opened(home, "train").run_test(size=(100, 50), notifications=True) as pilot:
-        dialog = await new_run(pilot)
+        dialog = await unfolded(pilot)
         dialog.base.value = str(toy_base(home))
-        dialog.query_one(Collapsible).collapsed = False
         await until_shown(pilot, "learning_rate", "a number above 0 to 1")
         rate = dialog.form.query_one("#set-learning_rate", Input)
         for value in ("hot", "-1", "0", "nan", "1e999"):
@@ -175,7 +183,7 @@ async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> 
     toy_corpus(home).close()
     base = toy_base(home)
     async with opened(home, "train").run_test(size=(110, 40), notifications=True) as pilot:
-        dialog = await new_run(pilot)
+        dialog = await unfolded(pilot)
         dialog.base.value = str(base)
         for name, value in QUICK.items():
             if name not in ELSEWHERE:

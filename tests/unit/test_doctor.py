@@ -71,3 +71,12 @@ def test_the_command_prints_one_object_a_line() -> None:
     }
     assert done.returncode == int(any(c.get("verdict") == "error" for c in checks))
     assert "Traceback" not in done.stderr
+
+
+def test_settings_that_cannot_be_followed_are_told(home: Home) -> None:
+    home.config_toml.write_text('[keys]\n"train.new" = "x"\n')
+    check = found(home)["settings/keys"]
+    assert check.verdict == "warning"
+    assert "train.new" in check.finding
+    home.config_toml.write_text("mode = 7\n")
+    assert found(home)["settings/file"].verdict == "error"

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from titletui.errors import UsageError
+from titletui.ranges import in_words
 from titletui.training.recipe import Recipe
 
 DEFAULT = "starter-titles"
@@ -143,7 +144,7 @@ def allowed(key: str) -> str:
         UsageError: there is no such field.
     """
     field = _field(key)
-    return _range(field.type)
+    return in_words(field.type)
 
 
 def _field(key: str) -> Any:
@@ -172,23 +173,5 @@ def _value(key: str, text: str) -> Any:
     except msgspec.ValidationError:
         value = math.nan
     if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"{key}: must be {_range(field.type)}, not {text!r}.")
+        raise UsageError(f"{key}: must be {in_words(field.type)}, not {text!r}.")
     return value
-
-
-def _range(kind: Any) -> str:
-    info = msgspec.inspect
-    if isinstance(kind, info.UnionType):
-        return " or ".join(_range(part) for part in kind.types)
-    if isinstance(kind, info.NoneType):
-        return "none"
-    if isinstance(kind, info.LiteralType):
-        return " or ".join(sorted(str(value) for value in kind.values))
-    if isinstance(kind, info.BoolType):
-        return "yes or no"
-    if isinstance(kind, info.IntType | info.FloatType):
-        word = "a whole number" if isinstance(kind, info.IntType) else "a number"
-        low = f"from {kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}"
-        high = f"to {kind.le}" if kind.le is not None else f"below {kind.lt}"
-        return f"{word} {low} {high}"
-    return "text"

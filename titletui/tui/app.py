@@ -2,11 +2,11 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import msgspec
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Resize
@@ -25,6 +25,7 @@ from titletui.tui.modes import MODES
 from titletui.tui.rooms import Rooms
 from titletui.tui.tasting import Tasting
 from titletui.tui.themes import DEFAULT_THEME, THEMES
+from titletui.tui.turns import KeysInTurn
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -33,13 +34,18 @@ if TYPE_CHECKING:
     from titletui.tui.screens.mode import ModeScreen
 
 
+_GLYPHS: dict[SeverityLevel, str] = {"information": "", "warning": "⚠ ", "error": "✕ "}
+
+_DOUBTS = 3
+
+
 def _commands() -> "type[Provider]":
     from titletui.tui.palette import Commands
 
     return Commands
 
 
-class TitletuiApp(App[int], Rooms):
+class TitletuiApp(KeysInTurn, Rooms):
     """titletui.
 
     Attributes:
@@ -83,6 +89,7 @@ class TitletuiApp(App[int], Rooms):
             self.register_theme(theme)
         known = self.settings.theme in self.available_themes
         self.theme = self.settings.theme if known else DEFAULT_THEME
+        self._unknown_theme = "" if known else self.settings.theme
         self.jobs_changed: Signal[tuple[JobNews, ...]] = Signal(self, "jobs_changed")
         self.model_changed: Signal[str] = Signal(self, "model_changed")
         self.model_line = self.settings.generate.model
@@ -91,13 +98,15 @@ class TitletuiApp(App[int], Rooms):
         self.taste = Tasting(self)
         self._jobs: dict[tuple[str, str], JobNews] = {}
         self._told: list[str] = []
+        self._said: tuple[str, str, float] = ("", "", 0.0)
         self._kept = msgspec.json.encode(self.settings)
         self.set_keymap(self.settings.keys)
 
     async def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
+        self.call_after_refresh(self._doubt_settings)
         self.set_interval(1.0, self._look_at_jobs)
-        self.set_interval(2.0, self._keep_settings)
+        self.set_interval(2.0, self.keep_settings)
         self.set_interval(0.25, self._fit_screens)
         if self._driver is not None and not self.is_headless:
             ending.on_signals(self._end)
@@ -136,8 +145,11 @@ class TitletuiApp(App[int], Rooms):
     # --- saying things
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """A toast; `text` may hold anything."""
-        self.notify(display(text), severity=severity, markup=False)
+        """A line over the footer, for a few seconds; `text` may hold anything."""
+        now = time.monotonic()
+        if (text, severity) != self._said[:2] or now > self._said[2] + self.NOTIFICATION_TIMEOUT:
+            self._said = (text, severity, now)
+            self.notify(f"{_GLYPHS[severity]}{display(text)}", severity=severity, markup=False)
 
     def tell(self, notices: list[str]) -> None:
         """Shows what a store has to say about how it was found, each sentence once."""
@@ -186,7 +198,7 @@ class TitletuiApp(App[int], Rooms):
         self.shown_jobs = tuple(job for job in news if job.state.alive or job.tone)
         self.jobs_changed.publish(news)
 
-    async def _keep_settings(self) -> None:
+    async def keep_settings(self) -> None:
         """Saves what was changed since the last look, so that a kill -9 forgets little."""
         now = msgspec.json.encode(self.settings)
         if now != self._kept:
@@ -196,6 +208,16 @@ class TitletuiApp(App[int], Rooms):
                 await self.errands.ask(lambda home: save_settings(home.config_toml, copy))
             except OSError as error:
                 self.say(f"The settings could not be saved ({error.strerror}).", "warning")
+
+    def _doubt_settings(self) -> None:
+        """Says what in `config.toml` cannot be followed."""
+        if self._unknown_theme:
+            self.say(f"There is no theme {self._unknown_theme}; , shows all themes.", "warning")
+        if self.settings.keys:
+            from titletui.tui.bindings import misplaced
+
+            for sentence in misplaced(self.settings.keys)[:_DOUBTS]:
+                self.say(sentence, "warning")
 
     def show_model(self, line: str) -> None:
         """Says on every screen which model is in use."""
@@ -292,6 +314,11 @@ def run_app() -> int:
     served = "TEXTUAL_DRIVER" in os.environ
     if not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("The app needs a terminal; `titletui --help` lists commands for scripts.")
+    if not served and os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "This terminal says that it can only print (TERM=dumb): set TERM to what it is, "
+            "xterm-256color say, or use the commands that `titletui --help` lists."
+        )
     app = TitletuiApp()
     code = app.run(mouse=app.settings.mouse)
     for line in () if served else app.goodbye:

@@ -1,6 +1,7 @@
 """The harvests and imports of this home, as the Corpus screen shows them."""
 
 import contextlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from titletui.tui.job_watch import GLYPHS
 
 _DOING = {"harvest": "scraping", "import": "importing"}
 _COUNTED = ("updated", "skipped", "filtered", "deleted", "bad")
+_LATELY = 600.0
 _GO_ON = "space goes on where it was"
 
 
@@ -44,6 +46,11 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
         return self.state.alive or self.state.resumable
 
     @property
+    def worth_showing(self) -> bool:
+        """Whether it is open, or ended lately in a way that needs saying."""
+        return self.open or bool(self.said)
+
+    @property
     def headline(self) -> str:
         """`● scraping eess.AS  64 %`, `⏸ eess.AS stopped at 64 %`"""
         share = self.progress.fraction if self.progress else None
@@ -51,7 +58,7 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
             doing = _DOING.get(self.folder.kind, self.folder.kind)
             far = f"  {share:.0%}" if share is not None else ""
             return f"{GLYPHS[self.state]} {doing} {display(self.corpus)}{far}"
-        far = f" at {share:.0%}" if share is not None else ""
+        far = f" at {share:.0%}" if share is not None and self.open else ""
         return f"{GLYPHS[self.state]} {display(self.corpus)} {self.state.value}{far}"
 
     @property
@@ -134,6 +141,8 @@ class _Read:
         if state is State.INTERRUPTED:
             return f"its process is gone; {_GO_ON}"
         ended = self.job.exit
+        if ended is not None and state is State.DONE:
+            return display(ended.reason) if time.time() - ended.time < _LATELY else ""
         if ended is None or not state.resumable:
             return ""
         if state is State.STOPPED:

@@ -51,7 +51,7 @@ class JobNews(msgspec.Struct, frozen=True, kw_only=True):
         if self.state is before.state or not before.state.alive:
             return
         if self.state is State.DONE:
-            yield f"{self.name} is done.", "information"
+            yield f"{self.name} is done. {self.said}".strip(), "information"
         elif self.state in (State.FAILED, State.INTERRUPTED):
             yield f"{self.name} {self.state.value}. {self.said}".strip(), "error"
 

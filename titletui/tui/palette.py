@@ -13,6 +13,7 @@ from titletui.home import Home
 from titletui.jobs.folder import list_jobs
 from titletui.text import display
 from titletui.tui.app import TitletuiApp
+from titletui.tui.bindings import described
 from titletui.tui.modes import MODES
 
 
@@ -59,24 +60,14 @@ class Commands(Provider):
 
 def _actions(app: TitletuiApp) -> Iterator[Command]:
     here = app.current_mode
-    for binding in _bindings(type(app)):
+    for binding in described(type(app)):
         yield Command(
             f"App: {_name(binding)}", binding.tooltip, partial(app.run_action, binding.action)
         )
     for mode in sorted(MODES, key=lambda mode: mode != here):
-        for binding in _bindings(type(MODES[mode]())):
+        for binding in described(type(MODES[mode]())):
             name = f"{mode.capitalize()}: {_name(binding)}"
             yield Command(name, binding.tooltip, partial(_act, app, mode, binding.action))
-
-
-def _bindings(kind: type) -> Iterator[Binding]:
-    """The described bindings of a class and of its parents, one for each action."""
-    seen: set[str] = set()
-    for part in kind.__mro__:
-        for binding in vars(part).get("BINDINGS", ()):
-            if isinstance(binding, Binding) and binding.tooltip and binding.action not in seen:
-                seen.add(binding.action)
-                yield binding
 
 
 def _name(binding: Binding) -> str:

@@ -284,4 +284,5 @@ class BatchesScreen(CuratingScreen):
             lines.done = max(lines.done, done)
             if done == 3:
                 self.app.settings.welcome = False
+                self.app.call_later(self.app.keep_settings)
                 lines.remove()

@@ -25,6 +25,7 @@ from titletui.tui.widgets.corpus_view import CorpusView
 from titletui.tui.widgets.empty_state import EmptyState
 
 _LOOK = 1.0
+_HOW = "n scrapes a category of arXiv, i imports a file of papers or titles"
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class CorpusScreen(ModeScreen):
         self._wanted = ""
         self._looking = False
         self._summaries: dict[str, CorpusSummary] = {}
+        self._fruitless: list[CorpusJob] = []
         self._jobs = StoreThread("corpus jobs", lambda: CorpusJobs(self.app.home.jobs))
         self._slow_store = StoreThread("corpora, slowly", lambda: CorpusStore.open(self.app.home))
 
@@ -84,11 +86,7 @@ class CorpusScreen(ModeScreen):
                 yield CorpusList(id="corpora")
                 yield Static(id="job")
             yield CorpusView(self._slow_store, id="right")
-        yield EmptyState(
-            "No corpus yet",
-            "n scrapes a category of arXiv, i imports a file of papers or titles",
-            id="nothing",
-        )
+        yield EmptyState("No corpus yet", _HOW, id="nothing")
 
     def on_mount(self) -> None:
         self.set_interval(_LOOK, self._look)
@@ -141,11 +139,17 @@ class CorpusScreen(ModeScreen):
             for job in jobs.values()
             if job.corpus not in self._summaries and job.state is not State.DONE
         ]
+        self._fruitless = [
+            job for job in jobs.values() if job.corpus not in self._summaries and job.said
+        ]
         self._show_corpora(lines)
         self._show_view()
 
     def _show_corpora(self, lines: list[CorpusLine]) -> None:
         self.set_class(not lines, "-empty")
+        if not lines:
+            why = "".join(f"{display(job.corpus)}: {job.said}\n\n" for job in self._fruitless[:1])
+            self.nothing.say("No corpus yet", f"{why}{_HOW}")
         if list(self.corpora.rows) != lines:
             chosen = self.chosen
             name = self._wanted or (chosen.name if chosen else "")
@@ -160,10 +164,12 @@ class CorpusScreen(ModeScreen):
         self._show_job()
 
     def _show_job(self) -> None:
-        """The job of the highlighted corpus, or else the first one that is at work."""
-        rows = list(self.corpora.rows)
-        first = [self.chosen] if self.chosen else []
-        jobs = [line.job for line in first + rows if line.job is not None and line.job.open]
+        """The job of the highlighted corpus, else one that is at work, else one that ended
+        without a corpus."""
+        mine = self.chosen.job if self.chosen else None
+        jobs = [mine] if mine is not None and mine.worth_showing else []
+        jobs += [line.job for line in self.corpora.rows if line.job is not None and line.job.open]
+        jobs += self._fruitless
         self.job_line.display = bool(jobs)
         if jobs:
             self.job_line.update(_job_lines(jobs[0]))
@@ -210,9 +216,10 @@ class CorpusScreen(ModeScreen):
         if not self.view.papers.has_focus:
             self.action_focus_papers()
         elif row is not None:
-            paper = await self._said(self.app.corpora.ask(lambda store: store.paper(row.id)))
-            if paper is not None:
-                self.app.push_screen(PaperDialog(paper))
+            with self.app.opening():
+                paper = await self._said(self.app.corpora.ask(lambda store: store.paper(row.id)))
+                if paper is not None:
+                    self.app.push_screen(PaperDialog(paper))
 
     @work(group="new")
     async def action_new_scrape(self) -> None:

@@ -9,9 +9,9 @@ import msgspec
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from titletui.corpus.files import Source, corpus_name_for
 from titletui.corpus.formats import Bad, PaperReader
@@ -22,11 +22,16 @@ from titletui.home import checked_name
 from titletui.text import display
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
+from titletui.tui.widgets.field import Field, Verdict
 from titletui.tui.widgets.figures import size
 from titletui.tui.widgets.path_input import PathInput
 
 _TYPING = 0.2
 _SAMPLE = 3
+_FORMS = (
+    "JSON lines (the Kaggle snapshot's, or exported here), CSV or TSV, or a title a line; .gz and "
+    ".xz too."
+)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -51,7 +56,7 @@ class ImportDialog(Dialog[Source | None]):
     app = getters.app(app_type)
     path = getters.query_one("#path", PathInput)
     corpus = getters.query_one("#corpus", Input)
-    verdict = getters.query_one("#verdict", Static)
+    verdict = getters.query_one(Verdict)
 
     def __init__(self, corpora: dict[str, CorpusSummary]) -> None:
         super().__init__()
@@ -61,17 +66,11 @@ class ImportDialog(Dialog[Source | None]):
         with Vertical(classes="dialog") as box:
             box.border_title = "Import"
             box.border_subtitle = "→ completes · enter next, then import · escape cancel"
-            with Horizontal(classes="field"):
-                yield Static("File", classes="field-name")
-                yield PathInput(id="path", placeholder="~/arxiv-metadata.json, titles.txt.gz, …")
-            with Horizontal(classes="field"):
-                yield Static("Corpus", classes="field-name")
-                yield Input(id="corpus", compact=True, placeholder="after the file")
-            yield Static(
-                "JSON lines (the Kaggle snapshot's, or exported here), CSV or TSV, or a title a "
-                "line; .gz and .xz too.",
-                id="verdict",
+            yield Field(
+                "File", PathInput(id="path", placeholder="~/arxiv-metadata.json, titles.gz…")
             )
+            yield Field("Corpus", Input(id="corpus", compact=True, placeholder="after the file"))
+            yield Verdict(_FORMS)
 
     def on_mount(self) -> None:
         self.path.focus()
@@ -107,7 +106,7 @@ class ImportDialog(Dialog[Source | None]):
     @work(exclusive=True, group="look")
     async def _look(self) -> None:
         await asyncio.sleep(_TYPING)
-        if not self.query("#path") or not self.path.value.strip():
+        if self.gone() or not self.path.value.strip():
             return
         try:
             source = self.source
@@ -115,14 +114,13 @@ class ImportDialog(Dialog[Source | None]):
         except TitletuiError as error:
             self._refuse(str(error))
             return
-        if not self.query("#verdict"):
+        if self.gone():
             return
-        self.verdict.set_class(False, "-wrong")
         there = self._corpora.get(source.corpus)
         where = f"adds to {there.papers:,} papers" if there else "a new corpus"
         lines = [f"{seen.form} · {size(seen.size)} · {source.corpus}: {where}", *seen.titles]
         shown = [Content(display(line)).truncate(64, ellipsis=True) for line in lines]
-        self.verdict.update(Content("\n").join(shown))
+        self.verdict.say(Content("\n").join(shown))
 
     @work(exclusive=True, group="start")
     async def action_start(self) -> None:
@@ -136,10 +134,8 @@ class ImportDialog(Dialog[Source | None]):
         self.dismiss(source)
 
     def _refuse(self, text: str) -> None:
-        if not self.query("#verdict"):
-            return
-        self.verdict.set_class(True, "-wrong")
-        self.verdict.update(Content(f"✕ {display(text)}"))
+        if not self.gone():
+            self.verdict.refuse(text)
 
 
 def look_into(path: Path) -> Seen:

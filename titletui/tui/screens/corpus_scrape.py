@@ -8,9 +8,9 @@ from typing import ClassVar
 from textual import events, getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from titletui.corpus.arxiv import Category, find_category, search_categories
 from titletui.corpus.filters import parse_filters
@@ -19,14 +19,15 @@ from titletui.corpus.ledger import Query
 from titletui.corpus.store import CorpusSummary
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import checked_name
-from titletui.text import display
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
+from titletui.tui.widgets.field import Field, Verdict
 from titletui.tui.widgets.row_list import RowList
 
 _TYPING = 0.15
 _YEAR = timedelta(days=365)
 _MATCHES = 60
+_TALLEST = 7
 _SECONDS_A_PAGE = 9
 _PAPERS_A_PAGE = 2_400
 
@@ -60,7 +61,7 @@ class ScrapeDialog(Dialog[Query | None]):
     until = getters.query_one("#until", Input)
     filters = getters.query_one("#filters", Input)
     corpus = getters.query_one("#corpus", Input)
-    verdict = getters.query_one("#verdict", Static)
+    verdict = getters.query_one(Verdict)
 
     def __init__(self, corpora: dict[str, CorpusSummary]) -> None:
         super().__init__()
@@ -71,29 +72,26 @@ class ScrapeDialog(Dialog[Query | None]):
         with Vertical(classes="dialog") as box:
             box.border_title = "New scrape"
             box.border_subtitle = "enter next · ctrl+r start · escape cancel"
-            with _line("Category"):
-                yield Input(
-                    id="category", compact=True, placeholder="cs.CL, speech, machine learning, …"
-                )
+            yield Field(
+                "Category",
+                Input(id="category", compact=True, placeholder="cs.CL, speech, machine learning…"),
+            )
             yield CategoryList(id="matches")
-            with _line("From"):
-                yield Input(
-                    (datetime.now(UTC) - _YEAR).date().isoformat(),
-                    id="start",
-                    compact=True,
-                    placeholder="the beginning",
-                )
-                yield Static("until", classes="between")
-                yield Input(id="until", compact=True, placeholder="today")
-            with _line("Filters"):
-                yield Input(
-                    id="filters",
-                    compact=True,
-                    placeholder="title=speech author=Lee submitted=2023..2024",
-                )
-            with _line("Corpus"):
-                yield Input(id="corpus", compact=True, placeholder="after the category")
-            yield Static(id="verdict")
+            begin = (datetime.now(UTC) - _YEAR).date().isoformat()
+            yield Field(
+                "From",
+                Input(begin, id="start", compact=True, placeholder="the beginning"),
+                "until",
+                Input(id="until", compact=True, placeholder="today"),
+            )
+            yield Field(
+                "Filters",
+                Input(id="filters", compact=True, placeholder="title=speech author=Lee …"),
+            )
+            yield Field(
+                "Corpus", Input(id="corpus", compact=True, placeholder="after the category")
+            )
+            yield Verdict()
 
     def on_mount(self) -> None:
         self.category.focus()
@@ -127,8 +125,9 @@ class ScrapeDialog(Dialog[Query | None]):
             self.focus_next()
 
     def _match(self, text: str) -> None:
-        self.matches.show(search_categories(text)[:_MATCHES] if text.strip() else [])
-        self.matches.set_class(not text.strip(), "-unasked")
+        found = search_categories(text)[:_MATCHES] if text.strip() else []
+        self.matches.styles.height = min(_TALLEST, len(found))
+        self.matches.show(found)
 
     def query_asked(self) -> Query:
         """What is to be scraped.
@@ -158,19 +157,16 @@ class ScrapeDialog(Dialog[Query | None]):
     @work(exclusive=True, group="check")
     async def _check_soon(self) -> None:
         await asyncio.sleep(_TYPING)
-        if not self.query("#verdict"):
+        if self.gone():
             return
         try:
             query = self.query_asked()
         except TitletuiError as error:
-            self._say(str(error), wrong=bool(self.category.value))
+            say = self.verdict.refuse if self.category.value else self.verdict.say
+            say(str(error))
             return
         self.corpus.placeholder = query.category
-        self._say(self._estimate(query), wrong=False)
-
-    def _say(self, text: str, *, wrong: bool) -> None:
-        self.verdict.set_class(wrong, "-wrong")
-        self.verdict.update(Content(display(f"✕ {text}" if wrong else text)))
+        self.verdict.say(self._estimate(query))
 
     def _estimate(self, query: Query) -> str:
         minutes = round(100_000 / _PAPERS_A_PAGE * _SECONDS_A_PAGE / 60)
@@ -190,10 +186,6 @@ class ScrapeDialog(Dialog[Query | None]):
         try:
             query = self.query_asked()
         except TitletuiError as error:
-            self._say(str(error), wrong=True)
+            self.verdict.refuse(str(error))
             return
         self.dismiss(query)
-
-
-def _line(name: str) -> Horizontal:
-    return Horizontal(Static(name, classes="field-name"), classes="field")

@@ -137,11 +137,13 @@ class CuratingScreen(ModeScreen):
 
     @work(group="library")
     async def _note(self, pick: Pick) -> None:
-        title = await pick()
-        if title is None:
-            return
-        dialog = PromptDialog("Note", title.note, hint=title.text)
-        note = await self.app.push_screen_wait(dialog)
+        with self.app.opening():
+            title = await pick()
+            if title is None:
+                return
+            dialog = PromptDialog("Note", title.note, hint=title.text)
+            answer = self.app.push_screen(dialog, wait_for_dismiss=True)
+        note = await answer
         if note is not None:
             await self.change(lambda library: library.note(title.id, note))
 
@@ -152,13 +154,16 @@ class CuratingScreen(ModeScreen):
 
     @work(group="library")
     async def _tag(self, pick: Pick) -> None:
-        title = await pick()
-        if title is None:
-            return
-        dialog = PromptDialog(
-            "Tags", " ".join(title.tags), placeholder="words with spaces between", hint=title.text
-        )
-        tags = await self.app.push_screen_wait(dialog)
+        with self.app.opening():
+            title = await pick()
+            if title is None:
+                return
+            tagged = " ".join(title.tags)
+            dialog = PromptDialog(
+                "Tags", tagged, placeholder="words with spaces between", hint=title.text
+            )
+            answer = self.app.push_screen(dialog, wait_for_dismiss=True)
+        tags = await answer
         if tags is not None:
             words = tags.replace(",", " ").split()
             await self.change(lambda library: library.tag(title.id, words))

@@ -11,6 +11,13 @@ R = TypeVar("R")
 class Dialog(ModalScreen[R]):
     """A screen in front of another, which ends once."""
 
+    def gone(self) -> bool:
+        """Whether it was closed while something was being waited for.
+
+        Its parts go one after the other, so whether one of them is there says little.
+        """
+        return self not in self.app.screen_stack
+
     def dismiss(self, result: R | None = None) -> AwaitComplete:
         """Ends the dialog, with whatever has been opened in front of it.
 

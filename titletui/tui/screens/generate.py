@@ -208,8 +208,7 @@ class GenerateScreen(KnobsScreen):
         """Asks for the knobs that are turned less often."""
         from titletui.tui.screens.more import MoreDialog
 
-        corpora = [one.name for one in await self.app.corpora.ask(lambda store: store.corpora())]
-        chosen = await self.app.push_screen_wait(MoreDialog(self.chosen, self.year, corpora))
+        chosen = await self.app.push_screen_wait(MoreDialog(self.chosen, self.year))
         if chosen is not None:
             self.app.settings.generate = chosen.knobs
             self.year = chosen.year

@@ -14,6 +14,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from titletui.tui.bindings import described
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.screens.mode import ModeScreen
@@ -67,7 +68,7 @@ class HelpDialog(Dialog[None]):
     def _keys(self, heading: str, node: DOMNode) -> Content:
         """One line an action; also of keys that an input takes as text while it has the focus."""
         lines = [Content.styled(heading, "bold")] if heading else []
-        for binding in _described(node):
+        for binding in described(type(node)):
             chosen = self.app.settings.keys.get(binding.id or "") or binding.key
             single = Binding.make_bindings([replace(binding, key=chosen)])
             keys = " ".join(dict.fromkeys(self.app.get_key_display(one) for one in single))
@@ -77,12 +78,3 @@ class HelpDialog(Dialog[None]):
         return (
             Content("\n").join([*lines, Content("")]) if len(lines) > bool(heading) else Content("")
         )
-
-
-def _described(node: DOMNode) -> Iterator[Binding]:
-    seen: set[str] = set()
-    for kind in type(node).__mro__:
-        for binding in vars(kind).get("BINDINGS", ()):
-            if isinstance(binding, Binding) and binding.tooltip and binding.action not in seen:
-                seen.add(binding.action)
-                yield binding

@@ -1,18 +1,20 @@
 """The knobs that are turned less often."""
 
+import contextlib
 from typing import ClassVar
 
 import msgspec
-from textual import getters
+from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.widgets import Input, Label, Static
 
-from titletui.errors import UsageError
+from titletui.errors import TitletuiError, UsageError
 from titletui.settings import GenerateSettings
 from titletui.text import display
 from titletui.tui.candidate_row import SORTS
+from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 
 FIELDS = (
@@ -59,13 +61,14 @@ class MoreDialog(Dialog[Chosen | None]):
         Binding("down", "app.focus_next", "next", show=False, id="more.next", tooltip="Next"),
         Binding("up", "app.focus_previous", "before", show=False, id="more.up", tooltip="Before"),
     ]
+    app = getters.app(app_type)
     hint = getters.query_one("#hint", Static)
 
-    def __init__(self, knobs: GenerateSettings, year: int | None, corpora: list[str]) -> None:
+    def __init__(self, knobs: GenerateSettings, year: int | None) -> None:
         super().__init__()
         self._knobs = knobs
         self._year = year
-        self._corpora = corpora
+        self._corpora: list[str] | None = None
         self._said = ""
 
     def compose(self) -> ComposeResult:
@@ -80,6 +83,14 @@ class MoreDialog(Dialog[Chosen | None]):
 
     def on_mount(self) -> None:
         self.query(Input).first().focus()
+        self._find_corpora()
+
+    @work
+    async def _find_corpora(self) -> None:
+        """Learns which corpora there are; where they cannot be read, any name will do."""
+        with contextlib.suppress(TitletuiError):
+            corpora = await self.app.corpora.ask(lambda store: store.corpora())
+            self._corpora = [one.name for one in corpora]
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -136,10 +147,12 @@ class MoreDialog(Dialog[Chosen | None]):
             value = self._value(name)
             if name == "sort" and value not in SORTS:
                 raise self._refused(name, f"{label}: {value!r} is none of {hint}.")
-            if name == "against" and value is not None and value not in self._corpora:
-                known = ", ".join(self._corpora[:6]) or "none yet"
+            known = self._corpora
+            if name == "against" and value is not None and known is not None and value not in known:
                 raise self._refused(
-                    name, f"{label}: there is no corpus {value!r}; there are: {known}."
+                    name,
+                    f"{label}: there is no corpus {value!r}; there are: "
+                    f"{', '.join(known[:6]) or 'none yet'}.",
                 )
             table = {**msgspec.to_builtins(knobs), name: value}
             try:

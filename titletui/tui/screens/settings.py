@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 from titletui.errors import UsageError
 from titletui.settings import Field, Settings, fields, value, with_value
 from titletui.text import display
+from titletui.tui.bindings import misplaced
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.choice import Choice
@@ -66,6 +67,8 @@ class SettingsDialog(Dialog[Settings | None]):
                     yield Static(name.replace("_", " "), classes="setting-name")
                     yield self._control(id_, field)
                     yield Static(_range(field), classes="setting-range", id=f"range-{id_}")
+            for sentence in misplaced(self._settings.keys):
+                yield Static(f"⚠ {display(sentence)}", classes="doubt", markup=False)
             yield Static(id="about", markup=False)
 
     def on_mount(self) -> None:

@@ -143,7 +143,7 @@ class TrainScreen(ModeScreen):
         self._show_run()
 
     def _show_list(self, lines: list[RunLine]) -> None:
-        if list(self.runs.rows) == lines:
+        if list(self.runs.rows) == lines and not self._wanted:
             return
         names = [line.name for line in lines]
         if [line.name for line in self.runs.rows] == names and not self._wanted:

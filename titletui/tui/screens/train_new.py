@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Collapsible, Input, Static
@@ -21,6 +21,7 @@ from titletui.tui.forecasting import forecasts, lines
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.choice import Choice
+from titletui.tui.widgets.field import Field, Verdict
 from titletui.tui.widgets.recipe_form import RecipeForm, as_text
 
 _PAUSE = 0.4
@@ -65,27 +66,21 @@ class NewRunDialog(Dialog[str | None]):
             box.border_title = Content(title).markup
             box.border_subtitle = "ctrl+r start · tab next · escape cancel"
             with VerticalScroll(id="fields", can_focus=False):
-                with _line("Preset"):
-                    yield Choice(list(presets()), DEFAULT, id="preset")
-                with _line("Corpus"):
-                    yield Choice([self._corpus] if self._corpus else [], self._corpus, id="corpus")
-                with _line("Base model"):
-                    yield Input(
-                        self._from or recipe.base,
-                        id="base",
-                        compact=True,
-                        placeholder="starter, a run, a folder or a hub id",
-                    )
-                with _line("Steps"):
-                    steps = as_text(recipe.steps)
-                    yield Input(steps, id="steps", compact=True, placeholder="by epochs")
-                    yield Static("or epochs", classes="between")
-                    yield Input(as_text(recipe.epochs), id="epochs", compact=True)
-                with _line("Name"):
-                    yield Input(id="name", compact=True, placeholder="after the corpus")
-                with Collapsible(title="All settings", collapsed=True):
-                    yield RecipeForm(recipe)
-            yield Static(id="verdict")
+                yield Field("Preset", Choice(list(presets()), DEFAULT, id="preset"))
+                known = [self._corpus] if self._corpus else []
+                yield Field("Corpus", Choice(known, self._corpus, id="corpus"))
+                base = self._from or recipe.base
+                hint = "starter, a run, a folder or a hub id"
+                yield Field("Base model", Input(base, id="base", compact=True, placeholder=hint))
+                yield Field(
+                    "Steps",
+                    Input(as_text(recipe.steps), id="steps", compact=True, placeholder="by epochs"),
+                    "or epochs",
+                    Input(as_text(recipe.epochs), id="epochs", compact=True),
+                )
+                yield Field("Name", Input(id="name", compact=True, placeholder="after the corpus"))
+                yield Collapsible(title="All settings", collapsed=True)
+            yield Verdict()
             yield Static(id="estimate")
             yield Button("Start", variant="primary", id="start", compact=True)
 
@@ -96,7 +91,7 @@ class NewRunDialog(Dialog[str | None]):
         except TitletuiError as error:
             self._say(str(error))
             return
-        if self._gone:
+        if self.gone():
             return
         names = [corpus.name for corpus in corpora if corpus.papers]
         self.corpus.offer(names, self._corpus)
@@ -110,9 +105,14 @@ class NewRunDialog(Dialog[str | None]):
         from titletui.training.base_models import list_models
 
         models = await self.app.errands.ask(list_models)
-        if self._gone:
+        if self.gone():
             return
         self.base.suggester = SuggestFromList([model.name for model in models])
+
+    async def on_collapsible_expanded(self, event: Collapsible.Expanded) -> None:
+        """Makes the form when it is first looked at; so long a one would take its time to open."""
+        if not self.query(RecipeForm):
+            await event.collapsible.query_one(Collapsible.Contents).mount(RecipeForm(self._recipe))
 
     def on_choice_changed(self, event: Choice.Changed) -> None:
         if event.choice is self.preset:
@@ -139,12 +139,8 @@ class NewRunDialog(Dialog[str | None]):
             self.base.value = self._from or recipe.base
             self.steps.value = as_text(recipe.steps)
             self.epochs.value = as_text(recipe.epochs)
-        self.form.show(recipe)
-
-    @property
-    def _gone(self) -> bool:
-        """Whether the dialog was closed while something was being waited for."""
-        return not self.query("#name")
+        for form in self.query(RecipeForm):
+            form.show(recipe)
 
     def recipe(self) -> Recipe:
         """The recipe as the form stands.
@@ -152,14 +148,16 @@ class NewRunDialog(Dialog[str | None]):
         Raises:
             UsageError: a value is impossible; the message names the field.
         """
-        changes = {"epochs": self.epochs.value, "steps": self.steps.value, **self.form.changes()}
+        changes = {"epochs": self.epochs.value, "steps": self.steps.value}
+        for form in self.query(RecipeForm):
+            changes |= form.changes()
         changes["base"] = self.base.value
         return override(self._recipe, changes)
 
     @work(exclusive=True, group="check")
     async def _check_soon(self) -> None:
         await asyncio.sleep(_PAUSE)
-        if self._gone:
+        if self.gone():
             return
         try:
             recipe = await self._checked()
@@ -167,7 +165,7 @@ class NewRunDialog(Dialog[str | None]):
             self._say(str(error))
             self._show_forecast(None)
             return
-        if not self._gone:
+        if not self.gone():
             self._say("")
             await self._look_ahead(Question(self.corpus.value, recipe))
 
@@ -203,10 +201,11 @@ class NewRunDialog(Dialog[str | None]):
 
     def _say(self, wrong: str) -> None:
         # A check may end when the dialog is gone already.
-        for box in self.query("#verdict").results(Static):
-            box.display = bool(wrong)
-            box.set_class(bool(wrong), "-wrong")
-            box.update(Content(f"✕ {display(wrong)}") if wrong else Content(""))
+        for verdict in self.query(Verdict):
+            if wrong:
+                verdict.refuse(wrong)
+            else:
+                verdict.say("")
 
     @work(exclusive=True, group="start")
     async def action_start(self) -> None:
@@ -237,7 +236,3 @@ class NewRunDialog(Dialog[str | None]):
 def _refuse(forecast: Forecast) -> None:
     if forecast.problem:
         raise TitletuiError(forecast.problem)
-
-
-def _line(name: str) -> Horizontal:
-    return Horizontal(Static(name, classes="field-name"), classes="field")
