@@ -1,11 +1,9 @@
 """Harvests from a server that answers wrongly."""
 
-import re
 import time
 import zlib
 from collections.abc import Callable
 
-import msgspec
 import pytest
 
 from tests.harvests import (
@@ -16,7 +14,6 @@ from tests.harvests import (
     missing,
     notes,
     point_to,
-    progress,
     run_here,
     stored,
 )
@@ -26,7 +23,6 @@ from tests.oai_server import (
     Record,
     Reply,
     body,
-    http_date,
     papers,
     record_xml,
     serving,
@@ -34,7 +30,7 @@ from tests.oai_server import (
 from titletui.corpus.chain import Harvest
 from titletui.corpus.fetch import Fetcher
 from titletui.corpus.ledger import Ledger
-from titletui.corpus.pace import Pace, interval_for
+from titletui.corpus.pace import Pace
 from titletui.corpus.reporting import Reporter
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
@@ -124,18 +120,6 @@ def test_tokens_that_are_never_good_end_in_an_error_and_not_in_complete(
 
 
 @pytest.mark.fault("F05")
-def test_no_records_on_the_first_page_is_nothing_new(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving([]) as server:
-        point_to(server, monkeypatch)
-        here = Here(home)
-        assert here.run().outcome == "done"
-        assert stored(home) == {}
-        assert "nothing new" in notes(here.folder)
-
-
-@pytest.mark.fault("F05")
 def test_no_records_for_a_token_is_checked_before_the_harvest_is_complete(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,128 +176,6 @@ def test_a_wrong_clock_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPat
         assert starts == [None, "2024-12-28", "2024-12-28"]
     monkeypatch.delenv("TZ")
     time.tzset()
-
-
-@pytest.mark.fault("F08")
-@pytest.mark.parametrize(("asked_for", "least"), [("1", 0.95), ("date", 0.5), ("", 0.0)])
-def test_a_busy_server_is_given_the_time_that_it_asks_for(
-    home: Home, monkeypatch: pytest.MonkeyPatch, asked_for: str, least: float
-) -> None:
-    with serving(papers(150), page=50) as server:
-        point_to(server, monkeypatch)
-
-        def busy(asked: Asked, right: bytes) -> Reply | None:
-            if len(server.asked) != 2:
-                return None
-            after = http_date(2) if asked_for == "date" else asked_for
-            return Reply(status=503, headers={"Retry-After": after} if after else {}, body=b"")
-
-        server.fault = busy
-        here = Here(home)
-        assert here.run().outcome == "done"
-        assert not missing(home, server.records)
-        assert server.gaps()[1] >= least
-        if least:
-            assert any("503" in event.waiting for event in progress(here.folder))
-
-
-@pytest.mark.fault("F08")
-def test_an_hour_of_waiting_is_shown_and_can_be_cut_short(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(papers(150), page=50) as server:
-        point_to(server, monkeypatch)
-        server.fault = lambda asked, right: (
-            Reply(status=503, headers={"Retry-After": "3600"}, body=b"")
-            if server.sent_pages == 1
-            else None
-        )
-        here = Here(home)
-        waits: list[str] = []
-
-        def waiting() -> bool:
-            waits[:] = [event.waiting for event in progress(here.folder) if "503" in event.waiting]
-            return bool(waits)
-
-        here.stop_when(waiting)
-        began = time.monotonic()
-        assert here.run().outcome == "stopped"
-        assert time.monotonic() - began < 30
-        assert re.search(r"tries again in 3[56]\d\d s", waits[0])
-        assert len(server.asked) == 2
-        assert len(stored(home)) == 50
-
-
-@pytest.mark.fault("F09")
-@pytest.mark.parametrize("status", [503, 429])
-def test_a_server_that_stays_busy_is_left_in_peace(
-    home: Home, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
-    with serving(papers(200), page=50) as server:
-        point_to(server, monkeypatch, interval=0.1)
-        server.fault = lambda asked, right: (
-            Reply(status=status, body=b"") if server.sent_pages >= 2 else None
-        )
-        with pytest.raises(TitletuiError, match=f"{status}.*what came is kept"):
-            run_here(home)
-        assert len(server.asked) == 2 + HASTY.tries
-        assert min(server.gaps()) >= 0.09
-        assert len(stored(home)) == 100
-        server.fault = None
-        done = len(server.asked)
-        assert run_here(home).outcome == "done"
-        assert "resumptionToken" in server.asked[done].query
-        assert not missing(home, server.records)
-
-
-@pytest.mark.fault("F09")
-def test_only_a_loopback_server_may_be_asked_more_often_than_every_three_seconds(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "0")
-    assert interval_for("https://oaipmh.arxiv.org/oai") == 3.0
-    assert interval_for("https://127.0.0.1.example.org/oai") == 3.0
-    assert interval_for("http://127.0.0.1:80/oai") == 0.0
-    assert interval_for("http://[::1]:80/oai") == 0.0
-    monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "5")
-    assert interval_for("https://oaipmh.arxiv.org/oai") == 5.0
-
-
-@pytest.mark.fault("F10")
-def test_a_server_that_forbids_is_not_asked_again(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(papers(200), page=50) as server:
-        point_to(server, monkeypatch)
-        server.fault = lambda asked, right: (
-            Reply(status=403, body=b"<html>no</html>") if server.sent_pages == 1 else None
-        )
-        with pytest.raises(TitletuiError, match="403"):
-            run_here(home)
-        assert len(server.asked) == 2
-        assert len(stored(home)) == 50
-
-
-@pytest.mark.fault("F11")
-@pytest.mark.parametrize("how", ["silent", "slow"])
-def test_a_server_that_hangs_is_given_up_in_time(
-    home: Home, monkeypatch: pytest.MonkeyPatch, how: str
-) -> None:
-    with serving(papers(150), page=50) as server:
-        point_to(server, monkeypatch)
-        manners = msgspec.structs.replace(HASTY, silence=0.4, deadline=0.8)
-
-        def hang(asked: Asked, right: bytes) -> Reply | None:
-            if len(server.asked) != 2:
-                return None
-            return Reply(hang=3.0) if how == "silent" else Reply(slow=0.1)
-
-        server.fault = hang
-        began = time.monotonic()
-        assert run_here(home, manners=manners).outcome == "done"
-        assert time.monotonic() - began < 20
-        assert not missing(home, server.records)
-        assert len(server.asked) == 5
 
 
 def _zipped(right: bytes) -> bytes:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -140,34 +139,3 @@ def test_two_harvests_of_one_account_ask_in_turn(
         with CorpusStore(home.corpus_db) as store:
             assert [corpus.papers for corpus in store.corpora()] == [200, 200]
             assert store.rows("SELECT count(*) FROM papers") == [(200,)]
-
-
-@pytest.mark.fault("F11")
-def test_a_running_harvest_is_stopped_within_a_second_while_the_server_hangs(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from titletui.jobs import launch
-
-    with serving(papers(200), page=50) as server:
-        point_to(server, monkeypatch)
-        release = threading.Event()
-
-        def hang(asked: Asked, right: bytes) -> Reply | None:
-            if server.sent_pages >= 2:
-                release.wait(30)
-            return None
-
-        server.fault = hang
-        folder = start_harvest(home, QUERY)
-        until(lambda: len(server.asked) >= 3)
-        time.sleep(0.2)
-        asked_to = time.monotonic()
-        launch.stop(folder)
-        until(lambda: folder.state is State.STOPPED, 10)
-        took = time.monotonic() - asked_to
-        release.set()
-        assert took < 5
-        server.fault = None
-        start_harvest(home, QUERY)
-        until(lambda: folder.state is State.DONE)
-        assert not missing(home, server.records)

@@ -14,6 +14,7 @@ from tests.oai_server import Reply, serving, spread
 from tests.processes import processes_of
 from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_gone, until_shown
 from titletui.corpus.files import Source, start_import
+from titletui.corpus.filters import parse_filters
 from titletui.corpus.harvest import Query, start_harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
@@ -259,6 +260,24 @@ async def test_a_failed_harvest_says_why_and_what_to_do(
         start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
         async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
             await until_shown(pilot, "✕ cs.CL failed", "403")
+
+
+async def test_a_harvest_that_brought_nothing_says_why(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(spread(60, 10), page=30) as server:
+        point_to(server, monkeypatch)
+        start_harvest(home, Query(corpus="none", category="cs.CL",
+                                  filters=parse_filters(["title=quokka"])))  # fmt: skip
+        async with opened(home, "corpus").run_test(size=(80, 24)) as pilot:
+            await until_shown(
+                pilot, "No corpus yet", "none: No paper matches these filters, of 60 looked at."
+            )
+            start_harvest(home, Query(corpus="some", category="cs.CL"))
+            await until_shown(pilot, "60 papers", "✓ none done")
+        start_harvest(home, Query(corpus="some", category="cs.CL"))
+        async with opened(home, "corpus").run_test(size=(80, 24)) as pilot:
+            await until_shown(pilot, "✓ some done", "Nothing new since", "2024-12-31.")
 
 
 async def test_a_file_is_looked_into_and_imported(home: Home, tmp_path: Path) -> None:

@@ -126,9 +126,12 @@ def _attend(home: Home, folder: "JobFolder", arguments: argparse.Namespace) -> i
         return 0
     code, counts = follow(folder)
     with CorpusStore(home.corpus_db, read_only=True) as store:
-        papers = store.summary(folder.name).papers
+        there = {summary.name: summary.papers for summary in store.corpora()}
+    papers = there.get(folder.name, 0)
     if arguments.json:
         print_json({"name": folder.name, "state": str(folder.state), "papers": papers, **counts})
+    elif folder.name not in there:
+        print_line(f"{folder.name}: no corpus was made")
     else:
         told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
         print_line(f"{folder.name}: {papers:,} papers ({told})")

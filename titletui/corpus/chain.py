@@ -12,7 +12,7 @@ from titletui.corpus.fetch import Fetcher, PassingError
 from titletui.corpus.filters import first_month
 from titletui.corpus.ledger import DELETED, Chain, Ledger, Query
 from titletui.corpus.oai import IllFormedError, oai_set, read_answer
-from titletui.corpus.reporting import Reporter
+from titletui.corpus.reporting import Reporter, nothing_came
 from titletui.errors import TitletuiError
 
 OVERLAP_DAYS = 3
@@ -44,8 +44,8 @@ class Harvest(Scraper):  # type: ignore[misc]
         self._ledger = ledger
         self._reporter = reporter
 
-    def run(self, *, check: bool = True) -> Chain:
-        """Harvests to the end; returns how it stands then.
+    def run(self, *, check: bool = True) -> str:
+        """Harvests to the end; returns a sentence where nothing came, else nothing.
 
         Args:
             check: compare with the list of identifiers before calling it complete.
@@ -63,13 +63,15 @@ class Harvest(Scraper):  # type: ignore[misc]
                 chain = self._check(chain)
         except PassingError as error:
             raise self._given_up(error) from error
+        before = chain.watermark
         chain = msgspec.structs.replace(
-            chain, stage="done", token="", watermark=chain.first_day or chain.watermark
+            chain, stage="done", token="", watermark=chain.first_day or before
         )
         self._ledger.finish(chain)
         self._show(chain)
-        self._conclude(chain)
-        return chain
+        nothing = nothing_came(chain, before, self._fetcher.server)
+        self._conclude(chain, nothing)
+        return nothing
 
     def _begin(self) -> Chain:
         """The harvest that was cut off, or a new one from where the last complete one began."""
@@ -332,10 +334,10 @@ class Harvest(Scraper):  # type: ignore[misc]
         self._reporter.waiting("")
         self._reporter.tell()
 
-    def _conclude(self, chain: Chain) -> None:
+    def _conclude(self, chain: Chain, nothing: str) -> None:
         tally = chain.tally
-        if not tally.new and not tally.updated:
-            self._reporter.note("There is nothing new.")
+        if nothing:
+            self._reporter.note(nothing)
         if tally.repaired:
             self._reporter.note(
                 f"In {tally.repaired:,} papers characters that XML forbids were replaced.",

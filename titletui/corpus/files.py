@@ -19,7 +19,7 @@ from titletui.corpus.store import Added, CorpusStore
 from titletui.home import Home, checked_name, find_home
 from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.folder import Exit, JobFolder
-from titletui.jobs.worker import Job, run_worker
+from titletui.jobs.worker import EXIT_FAILED, Job, run_worker
 
 _BETWEEN_EVENTS = 0.25
 _BAD_TOLD = 20
@@ -121,6 +121,13 @@ def import_file(job: Job) -> Exit:
         job.emit(_progress(place, time.monotonic() - began, behind))
         _say_what_was_bad(job, place)
         forget_mark(store, source.corpus, _MARK)
+        if store.forget_empty(source.corpus):
+            return Exit(
+                outcome="failed",
+                code=EXIT_FAILED,
+                reason=f"None of {place.bad:,} records could be used; no corpus was made.",
+                advice="Name a file of papers or titles.",
+            )
     return Exit(outcome="done")
 
 

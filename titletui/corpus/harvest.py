@@ -91,7 +91,7 @@ def harvest(job: Job, manners: "Manners | None" = None) -> Exit:
         pace = Pace(home.data / _PACE_FILE, interval_for(url))
         fetcher = Fetcher(url, pace, reporter, manners or Manners())
         try:
-            Harvest(query, fetcher, Ledger(store, query.corpus), reporter).run()
+            nothing = Harvest(query, fetcher, Ledger(store, query.corpus), reporter).run()
         except StoppedError:
             reached = reporter.chain.reached if reporter.chain else ""
             return Exit(outcome="stopped", reason=f"stopped at {reached or 'the beginning'}")
@@ -99,7 +99,9 @@ def harvest(job: Job, manners: "Manners | None" = None) -> Exit:
             reporter.tell(now=True)
             fetcher.close()
             pace.close()
-    return Exit(outcome="done")
+        if nothing and store.forget_empty(query.corpus):
+            nothing = f"{nothing} No corpus was made."
+    return Exit(outcome="done", reason=nothing)
 
 
 def check_days(query: Query) -> None:

@@ -9,6 +9,7 @@ from titletui.jobs.events import Note, Progress
 from titletui.jobs.worker import Job
 
 _BETWEEN_EVENTS = 0.3
+_ENOUGH = 0.02
 
 
 class Reporter:
@@ -18,6 +19,7 @@ class Reporter:
         self._job = job
         self._last = 0.0
         self._waiting = self._told = ""
+        self._began: tuple[float, float] | None = None
         self.chain: Chain | None = None
         self.today = ""
 
@@ -43,11 +45,24 @@ class Reporter:
             Progress(
                 done=tally.seen,
                 fraction=fraction,
+                eta=self._left(fraction),
                 day=self.chain.reached,
                 waiting=self._waiting,
                 counts=counts(self.chain),
             )
         )
+
+    def _left(self, fraction: float | None) -> float | None:
+        """Seconds until the list ends, at the pace in days since this worker's first page."""
+        if fraction is None or fraction >= 1.0:
+            return None
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (now, fraction)
+        began, behind = self._began
+        if fraction - behind < _ENOUGH:
+            return None
+        return round((1 - fraction) * (now - began) / (fraction - behind), 1)
 
     def note(self, text: str, level: str = "info") -> None:
         self._job.emit(Note(text=text, level=level))
@@ -61,6 +76,30 @@ def counts(chain: Chain) -> dict[str, int]:
         if number := getattr(tally, name):
             shown[name] = number
     return shown | {"pages": tally.pages}
+
+
+def nothing_came(chain: Chain, watermark: str, server: str) -> str:
+    """Why a harvest that is complete brought nothing, as a sentence; empty where it did.
+
+    Args:
+        watermark: where the last complete harvest before it began, or empty.
+    """
+    tally, query = chain.tally, chain.query
+    if tally.new or tally.updated:
+        return ""
+    looked_at = f"{tally.filtered:,} looked at"
+    if watermark:
+        matching = f" that matches the filters, of {looked_at}" if tally.filtered else ""
+        return f"Nothing new since {watermark}{matching}."
+    if tally.filtered == tally.seen > 0:
+        return f"No paper matches these filters, of {looked_at}."
+    if tally.skipped:
+        return f"All {tally.skipped:,} papers were there already."
+    window = f" from {query.start}" if query.start else ""
+    window += f" until {query.until}" if query.until else ""
+    changed = f" that was changed{window}" if window else ""
+    kept = f" that can be kept, of {tally.seen:,} records" if tally.seen else ""
+    return f"{server} has no paper of {query.category}{changed}{kept}."
 
 
 def _fraction(chain: Chain, today: str) -> float | None:

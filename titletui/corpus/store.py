@@ -239,6 +239,12 @@ class CorpusStore:
                     if not Keeper(self._connection).drop_some(gone, _BATCH):
                         break
 
+    def forget_empty(self, name: str) -> bool:
+        """Removes a corpus that has no paper; whether it did."""
+        with self.writing() as connection:
+            number, papers, _ = self.numbers(name)
+            return not papers and not Keeper(connection).drop_some(number, 1)
+
     def page(
         self, name: str, *, search: str = "", after: Cursor | None = None, limit: int = 200
     ) -> Page:

@@ -66,7 +66,7 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
         """How far it is, what it waits for, how it ended."""
         lines: list[str] = []
         seen = self.progress
-        if seen is not None:
+        if seen is not None and self.open:
             parts = [seen.day, f"{seen.done:,} {seen.unit}"]
             if seen.eta is not None and self.state.alive:
                 parts.append(f"{span(seen.eta)} left")
