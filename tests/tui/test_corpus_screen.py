@@ -118,21 +118,38 @@ async def test_a_long_list_is_held_in_pages_and_all_of_it_can_be_reached(home: H
         await pilot.press("l")
         view = screen_of(pilot).view
         seen: list[str] = []
-        for _ in range(40):
-            await pilot.press("G")
-            await pilot.pause(0.1)
+        for _ in range(400):
+            await pilot.press("pagedown")
             assert len(view.papers.rows) <= PAGE * PAGES <= 500
             seen += [row.title for row in view.papers.rows]
             if seen[-1] == "Paper 0000":
                 break
         assert len(set(seen)) == count
-        for _ in range(40):
-            await pilot.press("g")
-            await pilot.pause(0.1)
+        for _ in range(400):
+            await pilot.press("pageup")
             if view.papers.rows[0].title == "Paper 1299":
                 break
         assert view.papers.rows[0].title == "Paper 1299"
         assert len(view.papers.rows) <= 500
+
+
+async def test_the_very_last_paper_is_one_key_away_and_so_is_the_first(home: Home) -> None:
+    fill(home, "a", [paper(n, f"Paper {n:04d}") for n in range(1_300)])
+    async with opened(home, "corpus").run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Paper 1299")
+        await pilot.press("l", "G")
+        await until_shown(pilot, "Paper 0000")
+        papers = screen_of(pilot).view.papers
+        assert papers.row is not None
+        assert papers.row.title == "Paper 0000"
+        for _ in range(40):
+            await pilot.press("pageup")
+            await pilot.pause(0.02)
+        await until_gone(pilot, "Paper 0000")
+        titles = [row.title for row in papers.rows]
+        assert titles == sorted(titles, reverse=True)
+        await pilot.press("g")
+        await until_shown(pilot, "▸ 2024  Paper 1299")
 
 
 async def test_enter_goes_to_the_papers_and_then_shows_the_abstract(home: Home) -> None:

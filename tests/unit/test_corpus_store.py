@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from titletui.corpus.browse import Browser
+from titletui.corpus.browse import END, Browser
 from titletui.corpus.paper import Paper, arxiv_key, key_month, plain_id, title_id
 from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.search import match_expression
@@ -44,6 +44,19 @@ def all_pages(store: CorpusStore, name: str, search: str = "", limit: int = 7) -
     return ids
 
 
+def all_pages_backwards(
+    store: CorpusStore, name: str, search: str = "", limit: int = 7
+) -> list[str]:
+    page = store.page(name, search=search, after=END, limit=limit)
+    assert page.next is None
+    ids = [row.id for row in page.rows]
+    while page.previous:
+        page = store.page(name, search=search, after=page.previous, limit=limit)
+        assert page.next is not None or not page.rows
+        ids = [row.id for row in page.rows] + ids
+    return ids
+
+
 def found(store: CorpusStore, search: str, name: str = "c") -> set[str]:
     return {row.title for row in store.page(name, search=search).rows}
 
@@ -57,6 +70,21 @@ def test_pages_give_each_paper_once_and_the_newest_first(store: CorpusStore) -> 
     keys = [arxiv_key(id_) or 0 for id_ in ids]
     assert keys == sorted(keys, reverse=True)
     assert ids[-1] == "math/9201239"
+
+
+@pytest.mark.parametrize("search", ["", "neural", "paper 1", "nothing of that kind", "2405.00004"])
+def test_pages_from_the_end_are_those_from_the_beginning(store: CorpusStore, search: str) -> None:
+    store.add("c", some(63))
+    store.create("other")
+    store.add("other", some(800, 25))
+    for name in ("c", "other"):
+        for limit in (7, 200):
+            forwards = all_pages(store, name, search, limit)
+            assert all_pages_backwards(store, name, search, limit) == forwards
+    first = store.page("c", limit=10)
+    assert first.previous is None
+    second = store.page("c", after=first.next, limit=10)
+    assert store.page("c", after=second.previous, limit=10).rows == first.rows
 
 
 def test_a_page_tells_the_year_and_how_many_there_are(store: CorpusStore) -> None:

@@ -41,9 +41,16 @@ _FIRST_IN_OWN = """
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """Where a page ends."""
+    """Where a page begins: right after the paper of that key, or, backwards, right before it."""
 
     key: int
+    back: bool = False
+
+
+END = Cursor(0, back=True)
+"""The last page of a list."""
+
+_BEGINNING = Cursor(1 << 62)
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -60,6 +67,7 @@ class Page(msgspec.Struct, frozen=True):
 
     Attributes:
         next: what to ask for the part after it; None at the end.
+        previous: what to ask for the part before it; None at the beginning.
         total: papers in the whole list; where `exact` is not set, there are at least so many.
     """
 
@@ -67,6 +75,7 @@ class Page(msgspec.Struct, frozen=True):
     next: Cursor | None
     total: int
     exact: bool = True
+    previous: Cursor | None = None
 
 
 class Browser:
@@ -93,13 +102,13 @@ class Browser:
             papers: how many the corpus has.
             changes: differs whenever its papers do.
         """
-        before = after.key if after else 1 << 62
+        at = after or _BEGINNING
         expression = match_expression(search)
         if not expression:
-            return _page(self._all(_NEWEST, corpus, before, limit), limit, papers)
+            return _page(self._part(_NEWEST, at, corpus, limit=limit), at, limit, papers)
         named = self._all(_ONE, corpus, find_key(self._connection, plain_id(search)))
         if named:
-            return _page([] if after else named, limit, 1)
+            return _page(named if at in (_BEGINNING, END) else [], _BEGINNING, limit, 1)
         own = self._is_small(papers)
         if own:
             self._index(corpus, changes)
@@ -109,13 +118,20 @@ class Browser:
             self._counted = (about, len(keys), exact)
             if after is None and (exact or len(keys) >= limit):
                 wanted = msgspec.json.encode(keys[:limit]).decode()
-                return _page(self._all(_THESE, wanted), limit, len(keys), exact=exact)
+                return _page(self._all(_THESE, wanted), at, limit, len(keys), exact=exact)
         _, total, exact = self._counted
         if own:
-            rows = self._all(_NEXT_IN_OWN, expression, before, limit)
+            rows = self._part(_NEXT_IN_OWN, at, expression, limit=limit)
         else:
-            rows = self._all(_NEXT_IN_ALL, corpus, expression, before, limit)
-        return _page(rows, limit, max(total, len(rows)), exact=exact)
+            rows = self._part(_NEXT_IN_ALL, at, corpus, expression, limit=limit)
+        return _page(rows, at, limit, max(total, len(rows)), exact=exact)
+
+    def _part(self, query: str, at: Cursor, *values: object, limit: int) -> list[tuple[Any, ...]]:
+        """The rows of a query that goes from the newest to the oldest, after or before `at`."""
+        if not at.back:
+            return self._all(query, *values, at.key, limit)
+        upwards = query.replace(" < ?", " > ?").replace(" DESC ", " ASC ")
+        return self._all(upwards, *values, at.key, limit)[::-1]
 
     def _hits(self, corpus: int, expression: str, *, own: bool) -> tuple[list[int], bool]:
         """The keys of the newest papers that match, and whether these are all."""
@@ -150,7 +166,19 @@ class Browser:
         return self._connection.execute(query, values).fetchall()
 
 
-def _page(rows: list[tuple[Any, ...]], limit: int, total: int, *, exact: bool = True) -> Page:
+def _page(
+    rows: list[tuple[Any, ...]], at: Cursor, limit: int, total: int, *, exact: bool = True
+) -> Page:
     shown = [Row(key, id_, submission_year(id_), title) for key, id_, title in rows]
-    following = Cursor(shown[-1].key) if shown and len(shown) == limit else None
-    return Page(shown, following, total, exact)
+    if not shown:
+        return Page([], None, total, exact)
+    full = len(shown) == limit
+    following = at != END if at.back else full
+    leading = full if at.back else at != _BEGINNING
+    return Page(
+        shown,
+        Cursor(shown[-1].key) if following else None,
+        total,
+        exact,
+        Cursor(shown[0].key, back=True) if leading else None,
+    )

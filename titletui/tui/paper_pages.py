@@ -1,5 +1,7 @@
 """A window on a long list of papers: a few pages of it, and the way to those around them."""
 
+from msgspec.structs import replace
+
 from titletui.corpus.browse import Cursor, Page, Row
 
 PAGE = 160
@@ -18,55 +20,39 @@ class PaperPages:
         self.total = 0
         self.exact = True
         self._pages: list[Page] = []
-        self._starts: list[Cursor | None] = [None]
-        self._first = 0
 
     @property
     def rows(self) -> list[Row]:
         return [row for page in self._pages for row in page.rows]
 
     @property
-    def before(self) -> bool:
-        """Whether there are papers before the window."""
-        return self._first > 0
+    def before(self) -> Cursor | None:
+        """What to ask for the page before the window; None where it begins with the list."""
+        return self._pages[0].previous if self._pages else None
 
     @property
-    def after(self) -> bool:
-        """Whether there are papers after it."""
-        return bool(self._pages) and self._pages[-1].next is not None
-
-    @property
-    def offset(self) -> int:
-        """How many papers stand before the window."""
-        return self._first * PAGE
-
-    @property
-    def cursor_after(self) -> Cursor | None:
+    def after(self) -> Cursor | None:
+        """What to ask for the page after it; None where it ends with the list."""
         return self._pages[-1].next if self._pages else None
 
-    @property
-    def cursor_before(self) -> Cursor | None:
-        return self._starts[self._first - 1] if self._first else None
-
     def begin(self, page: Page) -> None:
-        """Starts with the first page of a list."""
+        """Starts with one page of a list, usually the first."""
         self.total, self.exact = page.total, page.exact
-        self._pages, self._starts, self._first = [page], [None], 0
+        self._pages = [page]
 
     def go_down(self, page: Page) -> int:
         """Adds the page after the window; returns by how many rows the others moved up."""
-        at = self._first + len(self._pages)
-        if at == len(self._starts):
-            self._starts.append(self.cursor_after)
-        self._pages.append(page)
-        if len(self._pages) <= PAGES:
+        if not page.rows:
+            self._pages[-1] = replace(self._pages[-1], next=None)
             return 0
-        self._first += 1
-        return len(self._pages.pop(0).rows)
+        self._pages.append(page)
+        return len(self._pages.pop(0).rows) if len(self._pages) > PAGES else 0
 
     def go_up(self, page: Page) -> int:
         """Adds the page before the window; returns by how many rows the others moved down."""
-        self._first -= 1
+        if not page.rows:
+            self._pages[0] = replace(self._pages[0], previous=None)
+            return 0
         self._pages.insert(0, page)
         del self._pages[PAGES:]
         return len(page.rows)

@@ -9,6 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from titletui.corpus.browse import END, Cursor
 from titletui.corpus.insight import describe
 from titletui.corpus.store import CorpusStore, CorpusSummary
 from titletui.errors import TitletuiError
@@ -119,6 +120,15 @@ class CorpusView(Vertical):
         elif event.index < _NEAR_END and self._pages.before:
             self._load_more(self.shown, self._asked, down=False)
 
+    def on_paper_list_end(self, event: PaperList.End) -> None:
+        event.stop()
+        if event.last and self._pages.after:
+            self._load(self.shown, self._asked, END)
+        elif not event.last and self._pages.before:
+            self._load(self.shown, self._asked)
+        elif self.papers.rows:
+            self.papers.highlighted = len(self.papers.rows) - 1 if event.last else 0
+
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         self._search_soon(event.value)
@@ -134,10 +144,11 @@ class CorpusView(Vertical):
             self._load(self.shown, text)
 
     @work(exclusive=True, group="papers")
-    async def _load(self, name: str, search: str) -> None:
+    async def _load(self, name: str, search: str, at: Cursor | None = None) -> None:
+        """Shows a list from its beginning, or its `END`."""
         try:
             page = await self.app.corpora.ask(
-                lambda store: store.page(name, search=search, limit=PAGE)
+                lambda store: store.page(name, search=search, after=at, limit=PAGE)
             )
         except TitletuiError as error:
             if not self._gone:
@@ -147,13 +158,13 @@ class CorpusView(Vertical):
             return
         self._asked = search
         self._pages.begin(page)
-        self.papers.show(self._pages.rows, 0)
+        self.papers.show(self._pages.rows, len(page.rows) - 1 if at == END else 0)
         self.found.update(_found(self._pages) if search else "")
 
     @work(exclusive=True, group="papers")
     async def _load_more(self, name: str, search: str, *, down: bool) -> None:
         pages = self._pages
-        cursor = pages.cursor_after if down else pages.cursor_before
+        cursor = pages.after if down else pages.before
         try:
             page = await self.app.corpora.ask(
                 lambda store: store.page(name, search=search, after=cursor, limit=PAGE)

@@ -1,6 +1,9 @@
 """Papers in a list: year, arXiv id, title."""
 
+from dataclasses import dataclass
+
 from textual.content import Content
+from textual.message import Message
 
 from titletui.corpus.browse import Row
 from titletui.text import display
@@ -12,7 +15,20 @@ _MADE_UP = "x-"
 
 
 class PaperList(RowList[Row]):
-    """One line a paper; the id is left out where there is little room."""
+    """One line a paper; the id is left out where there is little room.
+
+    It holds a part of the papers: `End` is posted for those that may not be in it.
+    """
+
+    @dataclass
+    class End(Message):
+        """The first of all papers is wanted, or the last."""
+
+        last: bool
+
+    def action_go_to(self, index: int) -> None:
+        """Asks for the first or the last of all papers."""
+        self.post_message(self.End(last=index < 0))
 
     def lines(self, row: Row, width: int) -> list[Content]:
         year = f"{row.year or '':>4}  "
