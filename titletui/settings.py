@@ -75,6 +75,14 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     shortlist_sort: Annotated[
         str, Meta(description="The order of the shortlist.", extra={"choices": SHORTLIST_SORTS})
     ] = "added"
+    contact: Annotated[
+        str,
+        Meta(
+            pattern=r"^([!-?A-~]+@[!-?A-~]+)?$",
+            description="Your e-mail address for arXiv, sent with each request of a scrape.",
+            extra={"range": "an e-mail address or empty"},
+        ),
+    ] = ""
     keys: Annotated[
         dict[str, str], Meta(description="Other keys: the id of a binding, then its key.")
     ] = {}
@@ -192,7 +200,9 @@ def _described(name: str, kind: Any, default: Any) -> Field:
         name=name,
         doc=meta.description,
         kind="choice" if choices else _KINDS[typing.get_origin(one) or one],
-        range=" or ".join(choices) or in_words(msgspec.inspect.type_info(kind)),
+        range=(meta.extra or {}).get("range")
+        or " or ".join(choices)
+        or in_words(msgspec.inspect.type_info(kind)),
         choices=choices,
         optional=optional,
         default=default,

@@ -15,6 +15,7 @@ from tests.harvests import (
 )
 from tests.oai_server import Asked, OaiServer, Record, Reply, papers, serving
 from tests.processes import until
+from titletui import __version__
 from titletui.corpus.filters import Filter, first_month, keeps, parse_filters
 from titletui.corpus.harvest import Query, last_query, start_harvest, start_update
 from titletui.corpus.paper import Paper
@@ -150,6 +151,28 @@ def test_the_category_of_a_harvest_is_asked_for_by_its_set(
         run_here(home, Query(corpus="all", category="grp_physics"))
         assert [asked.query["set"] for asked in server.asked] == ["physics:astro-ph:GA", "physics"]
         assert all(asked.agent.startswith("titletui/") for asked in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("config", "sent"),
+    [
+        ("", f"titletui/{__version__} (Python package titletui)"),
+        ('contact = "jane@example.org"', f"titletui/{__version__} (mailto:jane@example.org)"),
+        ('contact = "no address"', f"titletui/{__version__} (Python package titletui)"),
+        ('contact = "a@b\\nX-Evil: 1"', f"titletui/{__version__} (Python package titletui)"),
+    ],
+)
+def test_requests_name_the_program_and_the_address_that_was_set(
+    home: Home, monkeypatch: pytest.MonkeyPatch, config: str, sent: str
+) -> None:
+    home.config_toml.write_text(config)
+    with serving(papers(10)) as server:
+        point_to(server, monkeypatch)
+        here = Here(home)
+        assert here.run().outcome == "done"
+        assert {asked.agent for asked in server.asked} == {sent}
+    told = "contact must be an e-mail address or empty" in notes(here.folder)
+    assert told is ("jane" not in config and bool(config))
 
 
 def test_a_bare_query_updates_a_corpus_with_what_it_was_harvested_with(

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from titletui.cli.output import print_json, print_line, say
 from titletui.errors import UsageError
-from titletui.home import Home, find_home
+from titletui.home import Home, checked_name, find_home
 
 if TYPE_CHECKING:
     from titletui.corpus.insight import Insight, Lengths
     from titletui.corpus.store import CorpusSummary
+    from titletui.jobs.events import Progress
     from titletui.jobs.folder import JobFolder
 
 _YEAR_BAR = 30
@@ -52,7 +53,8 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         "import",
         help="read papers from a file",
         description="Reads papers into a corpus: arXiv's Kaggle snapshot or other JSON lines, CSV "
-        "or TSV with or without header, or one title a line; .gz, .xz, .bz2 and .zip too.",
+        "or TSV with or without header, or one title a line; .gz, .xz, .bz2 and .zip too. - reads "
+        "what is piped in.",
     )
     imported.add_argument("file", metavar="FILE", type=Path)
     imported.add_argument("--name", help="of the corpus; otherwise the file's")
@@ -104,13 +106,27 @@ def _scrape(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
+    from titletui.cli.watching import Display
     from titletui.corpus.files import Source, corpus_name_for, start_import
+    from titletui.corpus.piped import behind, is_pipe, start_piped_import, take_in
 
-    path = arguments.file.expanduser().absolute()
-    name = arguments.name or corpus_name_for(path)
+    path = behind(arguments.file.expanduser())
     home = find_home()
-    source = Source(corpus=name, path=str(path), category=arguments.category)
+    name = arguments.name or corpus_name_for(path)
+    if is_pipe(path):
+        checked_name(name, "corpus name")
+        with Display(name) as shown:
+            kept = take_in(home, path, lambda taken: shown.take(_taken(taken)))
+        source = Source(corpus=name, path=str(kept), category=arguments.category)
+        return _attend(home, start_piped_import(home, source, kept), arguments)
+    source = Source(corpus=name, path=str(path.absolute()), category=arguments.category)
     return _attend(home, start_import(home, source), arguments)
+
+
+def _taken(size: int) -> "Progress":
+    from titletui.jobs.events import Progress
+
+    return Progress(done=size >> 20, unit="MB")
 
 
 def _attend(home: Home, folder: "JobFolder", arguments: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ def follow(folder: JobFolder) -> tuple[int, dict[str, int]]:
     counts = {"new": 0, "updated": 0, "skipped": 0}
     stopping_since: float | None = None
     code: int | None = None
-    with _Display(folder.name) as shown:
+    with Display(folder.name) as shown:
         while True:
             try:
                 state = folder.state
@@ -71,7 +71,7 @@ def _code(folder: JobFolder, *, interrupted: bool) -> int:
     return 1
 
 
-class _Display:
+class Display:
     """A line of progress: redrawn on a terminal, now and then a plain line elsewhere."""
 
     def __init__(self, name: str) -> None:

@@ -1,6 +1,7 @@
 """Beginning a harvest or an import: attach to one that runs, resume one that was cut off."""
 
 import time
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -15,12 +16,20 @@ _PATIENCE = 10.0
 
 
 def begin(
-    home: Home, kind: Literal["harvest", "import"], name: str, work: msgspec.Struct
+    home: Home,
+    kind: Literal["harvest", "import"],
+    name: str,
+    work: msgspec.Struct,
+    *,
+    bring: Path | None = None,
 ) -> JobFolder:
     """The job that fills the corpus `name` with `work`, running.
 
     One that runs with the same work is given back as it is; one that was cut off goes on where it
     was; one that is done begins anew.
+
+    Args:
+        bring: a file that moves into the new job's folder; a dot that its name starts with goes.
 
     Raises:
         UsageError: the name cannot name a job.
@@ -43,6 +52,8 @@ def begin(
                 return folder
             folder.delete()
         folder = create_job(home.jobs, kind, name, work)
+        if bring is not None:
+            bring.rename(folder.path / bring.name.removeprefix("."))
         start(folder)
         return folder
     finally:

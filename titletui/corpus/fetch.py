@@ -18,7 +18,6 @@ from titletui.corpus.pace import Pace, is_loopback
 from titletui.errors import TitletuiError
 
 ARXIV = "https://oaipmh.arxiv.org/oai"
-AGENT = f"titletui/{__version__} (+https://pypi.org/project/titletui/)"
 _POLL = 0.1
 _TELL_SILENCE_AFTER = 5.0
 _REDIRECTS = 5
@@ -97,13 +96,21 @@ class Fetcher:
         requests: made so far, redirects included.
     """
 
-    def __init__(self, url: str, pace: Pace, watcher: Watcher, manners: Manners) -> None:
+    def __init__(
+        self, url: str, pace: Pace, watcher: Watcher, manners: Manners, contact: str = ""
+    ) -> None:
+        """Asks nothing yet.
+
+        Args:
+            contact: an e-mail address that each request names, or empty.
+        """
         self.url = checked_url(url)
         self.server = "arXiv" if _is_arxiv(url) else urlsplit(url).netloc
         self.requests = 0
         self._pace = pace
         self._watcher = watcher
         self._manners = manners
+        self._agent = agent(contact)
         self._client = self._new_client()
 
     def close(self) -> None:
@@ -248,7 +255,7 @@ class Fetcher:
 
     def _new_client(self) -> httpx.Client:
         return httpx.Client(
-            headers={"User-Agent": AGENT, "Accept-Encoding": "gzip"},
+            headers={"User-Agent": self._agent, "Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(30.0, read=self._manners.silence + 5.0),
             limits=httpx.Limits(max_connections=1),
             trust_env=not is_loopback(self.url),
@@ -297,6 +304,13 @@ class _Request:
                         raise StoppedError
                     parts.append(part)
         return _Reply(response.status_code, headers, b"".join(parts))
+
+
+def agent(contact: str = "") -> str:
+    """Who asks: program, version and, where the person gave one, an address to write to."""
+    return (
+        f"titletui/{__version__} ({f'mailto:{contact}' if contact else 'Python package titletui'})"
+    )
 
 
 def checked_url(url: str) -> str:

@@ -33,11 +33,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: absolute.
         category: what the corpus is said to be about.
+        piped: the file is what came through a pipe, and goes when all of it is in the store.
     """
 
     corpus: str
     path: str
     category: str = ""
+    piped: bool = False
+
+    @property
+    def origin(self) -> str:
+        """Where the papers come from, as a list of corpora says it."""
+        return "a pipe" if self.piped else Path(self.path).name
 
 
 class _Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +68,8 @@ class _Place(msgspec.Struct, frozen=True, kw_only=True):
 
 def corpus_name_for(path: Path) -> str:
     """The name of the corpus that a file is imported into unless another is given."""
+    if path == Path("-") or path.is_relative_to("/dev") or path.is_relative_to("/proc"):
+        return "piped"
     ending = data_ending(path)
     name = path.name
     if ending:
@@ -82,7 +91,7 @@ def start_import(home: Home, source: Source) -> JobFolder:
     PaperReader(path).close()
     source = msgspec.structs.replace(source, path=str(path))
     with CorpusStore.open(home) as store:
-        store.create(source.corpus, category=source.category, source=path.name)
+        store.create(source.corpus, category=source.category, source=source.origin)
     return begin(home, "import", source.corpus, source)
 
 
@@ -97,7 +106,7 @@ def import_file(job: Job) -> Exit:
     path = Path(source.path)
     PaperReader(path).close()
     with CorpusStore(find_home().corpus_db) as store:
-        store.create(source.corpus, category=source.category, source=path.name)
+        store.create(source.corpus, category=source.category, source=source.origin)
         store.expect_many()
         place = _place(store, source)
         job.emit(Started(pid=os.getpid(), step=place.read))
@@ -121,6 +130,8 @@ def import_file(job: Job) -> Exit:
         job.emit(_progress(place, time.monotonic() - began, behind))
         _say_what_was_bad(job, place)
         forget_mark(store, source.corpus, _MARK)
+        if source.piped:
+            path.unlink(missing_ok=True)
         if store.forget_empty(source.corpus):
             return Exit(
                 outcome="failed",

@@ -13,14 +13,16 @@ from titletui.corpus.filters import Filter
 from titletui.corpus.ledger import Ledger, Query
 from titletui.corpus.pace import Pace, interval_for
 from titletui.corpus.store import CorpusStore
-from titletui.errors import UsageError
+from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home, checked_name, find_home
 from titletui.jobs.events import Started
 from titletui.jobs.folder import Exit, JobFolder
 from titletui.jobs.worker import Job, run_worker
+from titletui.settings import load_settings
 
 if TYPE_CHECKING:
     from titletui.corpus.fetch import Manners
+    from titletui.corpus.reporting import Reporter
 
 __all__ = ["Filter", "Query", "harvest", "last_query", "start_harvest", "start_update"]
 
@@ -89,7 +91,7 @@ def harvest(job: Job, manners: "Manners | None" = None) -> Exit:
     with CorpusStore(home.corpus_db) as store:
         store.create(query.corpus, category=query.category, source="arXiv")
         pace = Pace(home.data / _PACE_FILE, interval_for(url))
-        fetcher = Fetcher(url, pace, reporter, manners or Manners())
+        fetcher = Fetcher(url, pace, reporter, manners or Manners(), _contact(home, reporter))
         try:
             nothing = Harvest(query, fetcher, Ledger(store, query.corpus), reporter).run()
         except StoppedError:
@@ -102,6 +104,15 @@ def harvest(job: Job, manners: "Manners | None" = None) -> Exit:
         if nothing and store.forget_empty(query.corpus):
             nothing = f"{nothing} No corpus was made."
     return Exit(outcome="done", reason=nothing)
+
+
+def _contact(home: Home, reporter: "Reporter") -> str:
+    """The address that the person wants arXiv to have."""
+    try:
+        return load_settings(home.config_toml).contact
+    except TitletuiError as error:
+        reporter.note(f"{error} No contact is sent to arXiv.", "warning")
+        return ""
 
 
 def check_days(query: Query) -> None:

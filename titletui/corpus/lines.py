@@ -35,6 +35,11 @@ class LineReader:
         self.path = path
         self.offset = 0
         self.line = 0
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise UsageError(
+                f"{path} is no file but a pipe or a device; pipe it into `titletui import -`, or "
+                "save it first."
+            )
         try:
             self._raw: IO[bytes] = path.open("rb")
             self.size = path.stat().st_size
