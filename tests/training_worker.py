@@ -85,7 +85,7 @@ def _put(module: Any, name: str, value: Any) -> None:
 
 def _kill_after_stage(stage: str) -> None:
     """SIGKILL right after a stage of the second checkpoint (`state` and `manifest` too)."""
-    from titletui.training import checkpoint
+    from titletui.training import checkpoint, manifest
 
     whole, seen = checkpoint.write, [0]
 
@@ -105,11 +105,11 @@ def _kill_after_stage(stage: str) -> None:
         if seen[0] < 2:
             return whole(folder, step, known, stages)
         if stage == "state":
-            _put(checkpoint, "_entry", lambda *_, **__: _kill())
+            _put(manifest, "entry", lambda *_, **__: _kill())
         if stage == "manifest":
-            _put(checkpoint, "write_whole", lambda *_: _kill())
+            _put(manifest, "write_whole", lambda *_: _kill())
         if stage == "rename":
-            _put(checkpoint, "write_whole", cut_short)
+            _put(manifest, "write_whole", cut_short)
         found = {name: deadly(act) if name == stage else act for name, act in stages.items()}
         return whole(folder, step, known, found)
 
@@ -117,19 +117,19 @@ def _kill_after_stage(stage: str) -> None:
 
 
 def _at_step(argument: str, act: Callable[[Any], Any]) -> None:
-    """Calls `act(run)` in place of the loss at the step that `argument` names."""
+    """Calls `act(run)` before the loss, which it may scale, at the step that `argument` names."""
     from titletui.training.train import Run
 
-    whole, at = Run._loss, int(argument)
+    whole, at = Run._losses, int(argument)
 
-    def loss(self: Run, examples: Any, rows: Any) -> Any:
+    def losses(self: Run, examples: Any, rows: Any) -> Any:
+        found = None
         if examples is self.data.train and self.step + 1 == at:
             found = act(self)
-            if found is not None:
-                return whole(self, examples, rows) * found
-        return whole(self, examples, rows)
+        titles, prompts = whole(self, examples, rows)
+        return (titles, prompts) if found is None else (titles * found, prompts * found)
 
-    _put(Run, "_loss", loss)
+    _put(Run, "_losses", losses)
 
 
 def _not_finite(argument: str) -> None:
@@ -178,14 +178,16 @@ def _full_disk(stage: str) -> None:
     """No room when the second checkpoint's stage is written, or at some events of the log."""
     from titletui import atomic
     from titletui.jobs import log
-    from titletui.training import checkpoint, finish
+    from titletui.training import checkpoint, finish, manifest
 
     calls = [0]
+    # The token sequences are sealed before the first checkpoint is.
+    second = 3 if stage == "manifest" else 2
 
     def once(whole: Callable[..., Any]) -> Callable[..., Any]:
         def act(*arguments: Any, **more: Any) -> Any:
             calls[0] += 1
-            if calls[0] == 2:
+            if calls[0] == second:
                 raise OSError(28, "No space left on device")
             return whole(*arguments, **more)
 
@@ -196,7 +198,7 @@ def _full_disk(stage: str) -> None:
     elif stage == "optimizer":
         _put(checkpoint, "save_optimizer", once(checkpoint.save_optimizer))
     elif stage == "manifest":
-        _put(checkpoint, "write_whole", once(atomic.write_whole))
+        _put(manifest, "write_whole", once(atomic.write_whole))
     else:
         whole = log.EventLog.append
 
@@ -257,6 +259,16 @@ def _leave_child(path: str) -> None:
     _at_step("2", fork)
 
 
+def _no_tokenising(_: str) -> None:
+    """Token sequences cannot be made."""
+    from titletui.training import prepare
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("tokenised again")
+
+    _put(prepare, "build", refuse)
+
+
 FAULTS: dict[str, Callable[[str], None]] = {
     "kill-after": _kill_after_stage,
     "not-finite": _not_finite,
@@ -268,6 +280,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "read-only": _read_only,
     "clock": _clock,
     "leave-child": _leave_child,
+    "no-tokenising": _no_tokenising,
 }
 
 __all__ = ["FAULTS", "run_to_end", "start_worker", "warm_up"]

@@ -11,3 +11,8 @@ class TitletuiError(Exception):
 
 class UsageError(TitletuiError):
     """A value that was asked for in a wrong way; the command line exits 2."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of another library says first, short enough to stand in a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

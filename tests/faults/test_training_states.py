@@ -18,7 +18,7 @@ from titletui.home import Home
 from titletui.jobs.events import Step
 from titletui.jobs.folder import JobFolder, State
 from titletui.training.base_models import checkpoint_steps
-from titletui.training.checkpoint import damage
+from titletui.training.manifest import damage
 from titletui.training.presets import preset
 from titletui.training.recipe import Recipe
 from titletui.training.runs import prepare_run

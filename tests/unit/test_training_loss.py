@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,6 +85,48 @@ def test_a_prompt_that_weighs_is_counted_beside_the_titles_not_among_them(
             )
     assert int(batch.read.sum()) == int((data.prompts[rows] - 1).sum())
     assert titles + prompts == pytest.approx(whole, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["fp32", "bf16"])
+@pytest.mark.parametrize("rows", [1, 7, 1000])
+def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(
+    monkeypatch: pytest.MonkeyPatch, kind: str, rows: int
+) -> None:
+    import torch
+
+    from titletui.training import loss
+
+    torch.manual_seed(3)
+    vocabulary = 130
+    monkeypatch.setattr(loss, "_IN_CACHE", (0, rows * vocabulary))
+    layer = torch.nn.Linear(16, vocabulary, bias=False)
+    hidden = torch.randn(40, 16, requires_grad=True)
+    targets = torch.randint(vocabulary, (40,))
+    # One title token is all but impossible: its loss is large, and finite.
+    layer.weight.data[int(targets[0])] = -300 * hidden[0].detach()
+    given: list[list[torch.Tensor]] = []
+    for way in (loss.summed_loss, plain):
+        with torch.autocast("cpu", torch.bfloat16, enabled=kind == "bf16"):
+            summed = way(layer, hidden, targets)
+        (summed * 0.25).backward()
+        assert hidden.grad is not None
+        assert layer.weight.grad is not None
+        given.append([summed.detach(), hidden.grad.clone(), layer.weight.grad.clone()])
+        hidden.grad = layer.weight.grad = None
+    for ours, theirs in zip(*given, strict=True):
+        assert bool(ours.isfinite().all())
+        error = (ours - theirs).norm() / theirs.norm()
+        assert float(error) < (1e-6 if kind == "fp32" else 1e-2)
+    assert float(given[0][0]) == pytest.approx(float(given[1][0]), rel=1e-6)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=kind == "bf16"):
+        assert float(loss.summed_loss(layer, hidden, targets)) == float(given[0][0])
+
+
+def plain(layer: Any, hidden: Any, targets: Any) -> Any:
+    import torch
+
+    scores = layer(hidden).float()
+    return torch.nn.functional.cross_entropy(scores, targets, reduction="sum")
 
 
 def test_an_epoch_holds_each_sequence_once_with_like_lengths_together(

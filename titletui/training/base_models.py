@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from titletui.errors import TitletuiError, UsageError
+from titletui.errors import TitletuiError, UsageError, first_line
 from titletui.home import Home
 from titletui.jobs.folder import JobFolder, list_jobs
 from titletui.training import safety
@@ -216,11 +216,9 @@ def load_model(
         return _load_adapter(info, folder, home, attention, dtype, merge, quantization, on_wait)
     safety.check_model(folder)
     tokenizer = load_tokenizer(folder)
-    import torch
+    from titletui.training.weights import load_weights
 
-    if attention is None:
-        attention = "sdpa" if torch.cuda.is_available() else "eager"
-    model = _load_weights(folder, attention, dtype or torch.float32, quantization)
+    model = load_weights(folder, attention, dtype, quantization)
     rows = model.get_input_embeddings().weight.shape[0]
     if max(tokenizer.get_vocab().values()) >= rows:
         raise TitletuiError(
@@ -246,7 +244,7 @@ def load_tokenizer(folder: Path) -> Any:
         back = tokenizer.decode(tokenizer.encode(_PROBE, add_special_tokens=False))
     except Exception as error:
         raise TitletuiError(
-            f"The tokenizer in {folder} cannot be used ({_first(error)})."
+            f"The tokenizer in {folder} cannot be used ({first_line(error)})."
         ) from error
     if tokenizer.eos_token_id is None:
         raise TitletuiError(f"The tokenizer in {folder} has no end token.")
@@ -256,62 +254,6 @@ def load_tokenizer(folder: Path) -> Any:
             "made for a model that writes text."
         )
     return tokenizer
-
-
-def _load_weights(folder: Path, attention: str, dtype: Any, quantization: str) -> Any:
-    from torch import nn
-    from transformers import AutoModelForCausalLM
-    from transformers.activations import NewGELUActivation
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    quantized: dict[str, Any] = {}
-    if quantization != "none":
-        quantized = {"quantization_config": _bits(quantization), "device_map": {"": 0}}
-    try:
-        model, facts = AutoModelForCausalLM.from_pretrained(
-            folder,
-            trust_remote_code=False,
-            local_files_only=True,
-            use_safetensors=True,
-            attn_implementation=attention,
-            dtype=dtype,
-            output_loading_info=True,
-            **quantized,
-        )
-    except Exception as error:
-        raise TitletuiError(f"The model in {folder} cannot be loaded ({_first(error)}).") from error
-    for what in ("missing_keys", "mismatched_keys", "unexpected_keys", "error_msgs"):
-        if wrong := facts.get(what):
-            name = str(sorted(map(str, wrong))[0])[:100]
-            raise TitletuiError(
-                f"The weights in {folder} do not fit their config.json "
-                f"({what.replace('_', ' ')}: {name})."
-            )
-    # The same function (tanh GELU) as one kernel in place of eight.
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, NewGELUActivation):
-                setattr(module, name, nn.GELU(approximate="tanh"))
-    return model.eval()
-
-
-def _bits(quantization: str) -> Any:
-    import torch
-    from transformers import BitsAndBytesConfig
-    from transformers.utils import is_bitsandbytes_available
-
-    if not torch.cuda.is_available():
-        raise TitletuiError(f"{quantization} weights need a CUDA GPU, and this machine has none.")
-    if not is_bitsandbytes_available():
-        raise TitletuiError(
-            f"{quantization} weights need bitsandbytes: pip install titletui[quantized]."
-        )
-    return BitsAndBytesConfig(
-        load_in_8bit=quantization == "8bit",
-        load_in_4bit=quantization == "4bit",
-        bnb_4bit_compute_dtype=torch.bfloat16,
-    )
 
 
 def _load_adapter(
@@ -344,7 +286,7 @@ def _load_adapter(
         model = PeftModel.from_pretrained(base.model, folder, is_trainable=not merge)
     except Exception as error:
         raise TitletuiError(
-            f"The adapter in {folder} does not fit {info.base} ({_first(error)})."
+            f"The adapter in {folder} does not fit {info.base} ({first_line(error)})."
         ) from error
     if merge:
         model = model.merge_and_unload().eval()
@@ -399,7 +341,3 @@ def _describe(name: str, kind: ModelKind, path: Path) -> ModelInfo:
 
 def _few(steps: Sequence[int]) -> str:
     return ", ".join(map(str, steps[-8:])) if steps else "none"
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

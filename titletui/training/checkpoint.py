@@ -6,7 +6,6 @@ sha256 of each file. A folder without it, or whose files differ from it, is put 
 """
 
 import contextlib
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -15,19 +14,10 @@ from typing import Any
 
 import msgspec
 
-from titletui.atomic import sync_folder, write_whole
+from titletui.atomic import sync_folder
 from titletui.errors import TitletuiError
+from titletui.training.manifest import MANIFEST, damage, seal
 from titletui.training.overfit import Watch
-
-MANIFEST = "MANIFEST.json"
-_BLOCK = 1 << 20
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One file of a checkpoint."""
-
-    size: int
-    sha256: str
 
 
 class Remembered(msgspec.Struct, kw_only=True):
@@ -71,13 +61,7 @@ def write(
         for stage in stages.values():
             stage(path)
         (path / "state.json").write_bytes(msgspec.json.encode(remembered))
-        manifest = {}
-        for file in sorted(path.rglob("*")):
-            if file.is_file():
-                manifest[str(file.relative_to(path))] = _entry(file, sync=True)
-        sync_folder(path)
-        write_whole(path / MANIFEST, msgspec.json.encode(manifest))
-        sync_folder(folder)
+        seal(path)
     except OSError:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -114,29 +98,6 @@ def newest_whole(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None
     if aside:
         warn(f"{'; '.join(aside)}; the run begins again.")
     return None
-
-
-def damage(path: Path) -> str:
-    """What is wrong with a checkpoint; empty when it is whole."""
-    try:
-        data = (path / MANIFEST).read_bytes()
-        manifest = msgspec.json.decode(data, type=dict[str, Entry])
-    except FileNotFoundError:
-        return f"no {MANIFEST}"
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return f"{MANIFEST} is damaged"
-    if not manifest:
-        return f"{MANIFEST} is empty"
-    for name, entry in manifest.items():
-        file = path / name
-        try:
-            if file.stat().st_size != entry.size:
-                return f"{name} has a wrong size"
-            if _entry(file).sha256 != entry.sha256:
-                return f"{name} has changed"
-        except OSError:
-            return f"{name} is missing"
-    return ""
 
 
 def remembered(checkpoint: Checkpoint) -> Remembered:
@@ -233,15 +194,3 @@ def load_random(path: Path, rank: int) -> None:
 def _step(path: Path) -> int:
     digits = path.name.removeprefix("step-")
     return int(digits) if digits.isdigit() else -1
-
-
-def _entry(path: Path, *, sync: bool = False) -> Entry:
-    digest = hashlib.sha256()
-    size = 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-        if sync:
-            os.fsync(file.fileno())
-    return Entry(size, digest.hexdigest())

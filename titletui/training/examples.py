@@ -11,6 +11,7 @@ import itertools
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
-from titletui.training.overfit import TrainingTitles, by_heart, normalised
+from titletui.training.overfit import TrainingTitles, by_heart
 from titletui.training.prompts import end_token, instruction_frame, start_token, tokens
 from titletui.training.recipe import Recipe
 
@@ -49,11 +50,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.prompts)
 
-    @property
+    @cached_property
     def lengths(self) -> Integers:
         return np.diff(self.starts)
 
-    @property
+    @cached_property
     def title_tokens(self) -> Integers:
         return self.lengths - self.prompts
 
@@ -104,14 +105,27 @@ def read_papers(path: Path, sha256: str) -> Iterator[Paper]:
     Raises:
         TitletuiError: the file is damaged, or is not the one that the run began with.
     """
-    digest = hashlib.sha256()
     decoder = msgspec.json.Decoder(Paper)
+    for line in frozen_lines(path, sha256):
+        try:
+            yield decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            raise TitletuiError(f"{path} is damaged ({error}); start a new run.") from error
+
+
+def frozen_lines(path: Path, sha256: str) -> Iterator[bytes]:
+    """The same as they lie in the file, a paper a line.
+
+    Raises:
+        TitletuiError: the file is damaged, or is not the one that the run began with.
+    """
+    digest = hashlib.sha256()
     try:
         with gzip.open(path, "rb") as file:
             for line in file:
                 digest.update(line)
-                yield decoder.decode(line)
-    except (OSError, EOFError, msgspec.MsgspecError) as error:
+                yield line
+    except (OSError, EOFError) as error:
         raise TitletuiError(f"{path} is damaged ({error}); start a new run.") from error
     if digest.hexdigest() != sha256:
         raise TitletuiError(
@@ -137,7 +151,7 @@ def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -
     """
     maker = _Maker(recipe, tokenizer, limit)
     train, heldout = _Collected(), _Collected()
-    hashes: list[str] = []
+    learned: list[str] = []
     pairs: list[Paper] = []
     left_out = 0
     stream = iter(papers)
@@ -151,14 +165,14 @@ def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -
                     pairs.append(paper)
             else:
                 train.add(rows)
-                hashes.append(normalised(maker.target(paper)))
+                learned.append(maker.target(paper))
     if not len(train):
         raise TitletuiError(f"No paper of the corpus fits the task {recipe.task}: {maker.needs}.")
     examples = train.finish()
     return TrainingSet(
         train=examples,
         heldout=heldout.finish(),
-        titles=TrainingTitles(hashes),
+        titles=TrainingTitles(learned),
         pairs=pairs,
         left_out=left_out,
         by_heart=by_heart(_hashes(examples), int(examples.title_tokens.sum())),
@@ -202,15 +216,14 @@ def cut(rows: Integers, lengths: Integers, recipe: Recipe) -> list[Integers]:
 
 def collate(examples: Examples, rows: Integers, padding: int) -> Batch:
     """The sequences `rows` as one batch."""
-    lengths = examples.lengths[rows]
-    longest = int(lengths.max())
-    whole = np.full((len(rows), longest), padding, dtype=np.int64)
-    counted = np.zeros((len(rows), longest), dtype=bool)
-    read = np.zeros((len(rows), longest), dtype=bool)
-    for at, row in enumerate(rows.tolist()):
-        whole[at, : lengths[at]] = examples.sequence(row)
-        counted[at, examples.prompts[row] : lengths[at]] = True
-        read[at, 1 : examples.prompts[row]] = True
+    lengths, prompts = examples.lengths[rows, None], examples.prompts[rows, None]
+    places = np.arange(int(lengths.max()))
+    inside = places < lengths
+    # Places behind a sequence's end take its last token, which the padding then covers.
+    taken = examples.starts[rows, None] + np.minimum(places, lengths - 1)
+    whole = np.where(inside, examples.tokens[taken], padding).astype(np.int64)
+    counted = inside & (places >= prompts)
+    read = (places > 0) & (places < prompts)
     return Batch(
         inputs=whole[:, :-1],
         counted=counted[:, 1:],

@@ -25,6 +25,8 @@ from titletui.training.preview import greedy_titles, sample_titles
 from titletui.training.recipe import Recipe
 
 _WORDS = 20
+# What a checkpoint holds beside its model.
+_STATE = ("optimizer.safetensors", "random.safetensors", "state.json", "MANIFEST.json")
 
 
 def save_model(path: Path, model: Any, tokenizer: Any, plan: Plan, run: str, step: int) -> None:
@@ -59,11 +61,15 @@ def write_finished(
     part = job.path / "model.part"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700)
-    if best is not None:
+    if best is not None and plan.recipe.method == "full":
         home = find_home()
-        model = load_model(find_model(home, str(best.path)), home=home, merge=False).model
+        model = load_model(find_model(home, str(best.path)), home=home).model
         step = best.step
-    save_model(part, _in_kind(model, plan.recipe), tokenizer, plan, job.name, step)
+    if best is not None and plan.recipe.method == "lora":
+        # The adapter as it lies there; a base model in memory a second time would be too much.
+        shutil.copytree(best.path, part, ignore=shutil.ignore_patterns(*_STATE), dirs_exist_ok=True)
+    else:
+        save_model(part, _in_kind(model, plan.recipe), tokenizer, plan, job.name, step)
     sync_all(part)
     shutil.rmtree(job.model, ignore_errors=True)
     part.rename(job.model)

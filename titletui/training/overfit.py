@@ -11,10 +11,13 @@ Beside it: the held-out loss has risen for `RISES` evaluations, and the copy rat
 preview titles that stand in the training set.
 """
 
+import hashlib
 import math
 import re
+from array import array
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -91,17 +94,36 @@ class Watch(msgspec.Struct):
 
 
 class TrainingTitles:
-    """The titles that a model is trained on, to tell copies by."""
+    """The titles that a model is trained on, to tell copies by.
+
+    Attributes:
+        hashes: of the normalised titles, ascending.
+    """
 
     def __init__(self, titles: Iterable[str]) -> None:
-        self._known = {hash(normalised(title)) for title in titles}
+        self.hashes: Sequence[int] = array("Q", sorted(map(title_hash, titles)))
+
+    @classmethod
+    def of(cls, hashes: Sequence[int]) -> "TrainingTitles":
+        """The titles of which these are the hashes, ascending."""
+        found = cls(())
+        found.hashes = hashes
+        return found
 
     def __contains__(self, title: str) -> bool:
-        return hash(normalised(title)) in self._known
+        sought = title_hash(title)
+        place = bisect_left(self.hashes, sought)
+        return place < len(self.hashes) and self.hashes[place] == sought
 
     def copies(self, titles: list[str]) -> float:
         """The share of `titles` that are copies, 0…1; 0 of none."""
         return sum(title in self for title in titles) / len(titles) if titles else 0.0
+
+
+def title_hash(title: str) -> int:
+    """The same for titles that differ in case, space and punctuation alone."""
+    digest = hashlib.blake2b(normalised(title).encode(errors="replace"), digest_size=8)
+    return int.from_bytes(digest.digest(), "big")
 
 
 def normalised(title: str) -> str:

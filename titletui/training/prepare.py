@@ -1,10 +1,11 @@
 """What a run needs before its first step: the model, the examples, the optimizer."""
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -14,16 +15,18 @@ from titletui.errors import TitletuiError
 from titletui.home import find_home
 from titletui.jobs.events import Note, Progress
 from titletui.jobs.worker import Job
-from titletui.training import device
+from titletui.training import device, token_cache
 from titletui.training.base_models import LoadedModel, find_model, load_model, load_tokenizer
 from titletui.training.checkpoint import Checkpoint, sync_all
-from titletui.training.examples import TrainingSet, build, read_papers
+from titletui.training.examples import TrainingSet, build, frozen_lines, read_papers
 from titletui.training.loss import causal_model
 from titletui.training.new_model import new_model, train_tokenizer
 from titletui.training.plan import Plan
 from titletui.training.recipe import Recipe
 
 _PIECE = 20_000
+
+T = TypeVar("T")
 
 
 class StoppedError(Exception):
@@ -73,8 +76,22 @@ class _Downloading:
 
 
 def read(job: Job, plan: Plan, tokenizer: Any, limit: int) -> TrainingSet:
-    """The frozen papers as examples."""
-    data = build(_papers(job, plan, "reading papers"), plan.recipe, tokenizer, limit)
+    """The frozen papers as examples, made once and kept beside the run."""
+    key = token_cache.key_of(plan, tokenizer, limit)
+    data = token_cache.kept(job.folder.path, key)
+    if isinstance(data, TrainingSet):
+        for _ in _watched(
+            job, plan, frozen_lines(job.folder.papers, plan.sha256), "checking the papers"
+        ):
+            pass
+    else:
+        if data:
+            job.emit(Note(text=f"The token sequences are made again ({data})."))
+        data = build(_papers(job, plan, "reading papers"), plan.recipe, tokenizer, limit)
+        with contextlib.suppress(OSError):
+            token_cache.keep(job.folder.path, key, data)
+            again = token_cache.kept(job.folder.path, key)
+            data = again if isinstance(again, TrainingSet) else data
     if data.left_out:
         job.emit(
             Note(
@@ -94,10 +111,8 @@ def longest(model: Any, recipe: Recipe) -> int:
 def adapted(model: Any, recipe: Recipe) -> Any:
     """The model with what the recipe trains: LoRA adapters (Hu et al. 2021), or all of it."""
     if recipe.method == "lora" and not hasattr(model, "peft_config"):
-        from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+        from peft import LoraConfig, get_peft_model
 
-        if recipe.quantization != "none":
-            model = prepare_model_for_kbit_training(model)
         model = get_peft_model(
             model,
             LoraConfig(
@@ -156,7 +171,11 @@ def _texts(job: Job, plan: Plan) -> Iterator[str]:
 
 def _papers(job: Job, plan: Plan, waiting: str) -> Iterator[Paper]:
     """The frozen papers; says how far it is."""
-    for count, paper in enumerate(read_papers(job.folder.papers, plan.sha256)):
+    return _watched(job, plan, read_papers(job.folder.papers, plan.sha256), waiting)
+
+
+def _watched(job: Job, plan: Plan, papers: Iterator[T], waiting: str) -> Iterator[T]:
+    for count, paper in enumerate(papers):
         if count % _PIECE == 0:
             job.emit(Progress(done=count, total=plan.papers, waiting=waiting))
             if job.stopping:

@@ -12,39 +12,29 @@ import os
 import signal
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from titletui.errors import TitletuiError
-from titletui.jobs.events import (
-    AnyEvent,
-    Diverged,
-    Heldout,
-    Note,
-    Overfit,
-    Preview,
-    Rising,
-    Saved,
-    Started,
-    Step,
-)
+from titletui.jobs.events import Heldout, Note, Rising, Started
 from titletui.jobs.folder import Exit, JobFolder
-from titletui.jobs.worker import EXIT_FAILED, Job, run_worker
-from titletui.training import checkpoint, device, finish, prepare, slices
-from titletui.training.checkpoint import Checkpoint, Remembered
+from titletui.jobs.worker import Job, run_worker
+from titletui.training import beside, checkpoint, device, prepare, slices
+from titletui.training.companion import Companion
 from titletui.training.examples import Examples, Integers, collate, cut, epoch_batches
 from titletui.training.loss import TitleLoss
 from titletui.training.overfit import Watch
 from titletui.training.plan import Plan
-from titletui.training.preview import sample_titles
 from titletui.training.schedule import rate_at
 
-_SMOOTH = 0.9
 _RETURN_MEMORY = 100
+_PATIENCE = timedelta(hours=4)
 
 
 class DivergedError(Exception):
@@ -75,7 +65,13 @@ class Run:
         on_cpu = not torch.cuda.is_available()
         numbers = device.precision(self.recipe.precision, torch.device("cpu" if on_cpu else "cuda"))
         self.accelerator = Accelerator(
-            cpu=on_cpu, mixed_precision="bf16" if numbers == "bf16" else "no"
+            cpu=on_cpu,
+            mixed_precision="bf16" if numbers == "bf16" else "no",
+            kwargs_handlers=[
+                # The first process downloads, samples and writes while the others wait.
+                InitProcessGroupKwargs(timeout=_PATIENCE),
+                DistributedDataParallelKwargs(broadcast_buffers=False),
+            ],
         )
         self.device = self.accelerator.device
         with self.accelerator.main_process_first():
@@ -86,10 +82,12 @@ class Run:
             torch.set_num_threads(known.threads if known else device.threads())
             torch.manual_seed(self.recipe.seed + self.accelerator.process_index)
             loaded = prepare.load(job, plan, found)
-        self.tokenizer = loaded.tokenizer
-        self.limit = prepare.longest(loaded.model, self.recipe)
-        self.data = prepare.read(job, plan, self.tokenizer, self.limit)
-        module = TitleLoss(prepare.adapted(loaded.model, self.recipe)).to(self.device)
+            self.tokenizer = loaded.tokenizer
+            self.limit = prepare.longest(loaded.model, self.recipe)
+            self.data = prepare.read(job, plan, self.tokenizer, self.limit)
+        module = TitleLoss(prepare.adapted(loaded.model, self.recipe))
+        if self.recipe.quantization == "none":
+            module = module.to(self.device)
         optimizer, self.names = prepare.optimizer_of(module, self.recipe)
         self.module, self.optimizer = self.accelerator.prepare(module, optimizer)
         self.threshold = round(self.recipe.overfit_below + self.data.by_heart, 4)
@@ -133,16 +131,16 @@ class Run:
             try:
                 self._step()
             except DivergedError:
-                return self._diverged()
+                return beside.diverged(self)
             finished = self._beside(time.monotonic() - began)
             if finished:
                 return finished
-        return self._finish("")
+        return beside.finished(self)
 
     def _beside(self, seconds: float) -> Exit | None:
         """All that happens between two steps; returns how the run ended, if it did."""
         recipe, step, last = self.recipe, self.step, self.step == self.steps
-        overfit = self._report(seconds)
+        overfit = beside.report(self, seconds)
         if step % _RETURN_MEMORY == 0:
             device.return_memory()
         rising, better = False, False
@@ -150,23 +148,24 @@ class Run:
             rising = self._evaluate()
             better = self.watch.best == step
         if step % recipe.sample_every == 0 or last or overfit:
-            self._preview()
+            beside.preview(self)
         if overfit:
-            self._say_overfit()
+            beside.say_overfit(self)
             if recipe.stop_when_overfit:
-                return self._finish(
+                return beside.finished(
+                    self,
                     f"average training loss {self.watch.average.value:.3f} below "
-                    f"{self.threshold:g} at step {step}"
+                    f"{self.threshold:g} at step {step}",
                 )
         if rising and recipe.early_stop:
-            return self._finish(f"the held-out loss rises since step {self.watch.best}")
+            return beside.finished(self, f"the held-out loss rises since step {self.watch.best}")
         if last:
             return None
         if self.stop_asked:
-            kept = "" if self._save() else "; the last checkpoint could not be written"
+            kept = "" if beside.save(self) else "; the last checkpoint could not be written"
             return Exit(outcome="stopped", reason=f"stopped at step {step}{kept}")
         if step % recipe.save_every == 0 or better:
-            self._save()
+            beside.save(self)
         return None
 
     def _step(self) -> None:
@@ -198,11 +197,13 @@ class Run:
         summed, asked = self.accelerator.reduce(torch.stack([summed, asked])).unbind()
         self.stop_asked = bool(asked > 0)
         self.loss = float(summed) / tokens
-        self.norm = float(
-            self.accelerator.clip_grad_norm_(self.module.parameters(), self.recipe.grad_clip)
-        )
+        learned = [p for p in self.module.parameters() if p.grad is not None]
+        norm = get_total_norm([p.grad for p in learned if p.grad is not None])
+        self.norm = float(norm)
         if not (math.isfinite(self.loss) and math.isfinite(self.norm)):
             raise DivergedError
+        if self.norm > self.recipe.grad_clip:
+            clip_grads_with_norm_(learned, self.recipe.grad_clip, norm)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step, self.tokens, self.rate = number, tokens, rate
@@ -220,11 +221,14 @@ class Run:
 
     def _losses(self, examples: Examples, rows: Integers) -> tuple[torch.Tensor, torch.Tensor]:
         """The summed losses of some sequences: of their titles, and of their prompts."""
+        # What is only measured needs no exchange between the processes, which wrap the module.
+        learns = self.module.training
+        module = self.module if learns else self.accelerator.unwrap_model(self.module)
         batch = collate(examples, rows, self.tokenizer.eos_token_id)
         everywhere = bool(batch.counted.all())
-        reads = self.recipe.prompt_weight > 0 and self.module.training and bool(batch.read.any())
+        reads = self.recipe.prompt_weight > 0 and learns and bool(batch.read.any())
         inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(self.device)
-        loss: torch.Tensor = self.module(
+        loss: torch.Tensor = module(
             inputs,
             None if everywhere else torch.from_numpy(batch.counted).to(self.device),
             torch.from_numpy(batch.targets).to(self.device),
@@ -233,37 +237,6 @@ class Run:
         return (loss[0], loss[1]) if reads else (loss, torch.zeros_like(loss))
 
     # Beside the steps
-
-    def _report(self, seconds: float) -> bool:
-        """Says how the step went; returns whether the run became overfit with it."""
-        overfit = self.watch.trained(self.step, self.loss, self.threshold)
-        speed = self.tokens / max(seconds, 1e-9)
-        self.speed = speed if not self.speed else _SMOOTH * self.speed + (1 - _SMOOTH) * speed
-        self.pace = seconds if not self.pace else _SMOOTH * self.pace + (1 - _SMOOTH) * seconds
-        self.job.emit(
-            Step(
-                step=self.step,
-                loss=round(self.loss, 6),
-                average=round(self.watch.average.value, 6),
-                rate=self.rate,
-                norm=round(self.norm, 4),
-                tokens=self.tokens,
-                speed=round(self.speed, 1),
-                eta=round(self.pace * (self.steps - self.step), 1),
-                memory=device.memory_in_use(self.device),
-            )
-        )
-        return overfit
-
-    def _say_overfit(self) -> None:
-        self.job.emit(
-            Overfit(
-                step=self.step,
-                average=self.watch.average.value,
-                threshold=self.threshold,
-                copies=self.watch.copies,
-            )
-        )
 
     @torch.no_grad()
     def _evaluate(self) -> bool:
@@ -291,127 +264,6 @@ class Run:
         if rising and self.watch.best is not None:
             self.job.emit(Rising(step=self.step, best=self.watch.best))
         return rising
-
-    def _preview(self) -> None:
-        if not self.accelerator.is_main_process:
-            return
-        self.module.eval()
-        recipe = self.recipe
-        with self.accelerator.autocast():
-            titles = sample_titles(
-                self.model,
-                self.tokenizer,
-                recipe,
-                self.data.pairs,
-                recipe.preview_titles,
-                self.step,
-                self.limit,
-            )
-        self.watch.copies = self.data.titles.copies(titles)
-        self.job.emit(Preview(step=self.step, titles=titles, copies=round(self.watch.copies, 4)))
-
-    def _save(self) -> bool:
-        """Writes a checkpoint; one that the disk has no room for is left out, and said."""
-        states = {
-            name: self.accelerator.gather(state[None])
-            for name, state in checkpoint.random_state(self.device).items()
-        }
-        if not self.accelerator.is_main_process:
-            return True
-        folder, run = self.job.folder.checkpoints, self.job.folder.name
-        known = Remembered(
-            step=self.step, watch=self.watch, threads=torch.get_num_threads(), speed=self.speed
-        )
-        stages = {
-            "model": lambda path: finish.save_model(
-                path, self.model, self.tokenizer, self.plan, run, self.step
-            ),
-            "optimizer": lambda path: checkpoint.save_optimizer(
-                path, self.optimizer.optimizer, self.names
-            ),
-            "random": lambda path: checkpoint.save_random(path, states),
-        }
-        try:
-            checkpoint.check_room(self.job.folder.path, self._size())
-            checkpoint.write(folder, self.step, known, stages)
-        except OSError as error:
-            why = error.strerror or str(error)
-            self.job.emit(
-                Note(
-                    text=f"The checkpoint of step {self.step} could not be written ({why}); the "
-                    "older ones are kept.",
-                    level="error",
-                )
-            )
-            return False
-        self.job.emit(Saved(step=self.step))
-        checkpoint.prune(folder, self.recipe.keep, self.watch.best)
-        return True
-
-    def _size(self) -> int:
-        """Bytes of a checkpoint: the weights, and two moments of those that are trained."""
-        parameters = list(self.model.parameters())
-        trained = sum(int(p.numel()) for p in parameters if p.requires_grad)
-        lora = self.recipe.method == "lora"
-        return 4 * (2 * trained + (trained if lora else sum(int(p.numel()) for p in parameters)))
-
-    # How it ends
-
-    def _finish(self, reason: str) -> Exit:
-        """Writes the last checkpoint and the finished model, and says what it is like."""
-        saved = self._save()
-        if self.accelerator.is_main_process:
-            early = self.recipe.early_stop and self.watch.best not in (None, self.step)
-            best = self._best_checkpoint() if early else None
-            try:
-                finish.write_finished(
-                    self.job.folder, self.plan, self.model, self.tokenizer, self.step, best
-                )
-            except OSError as error:
-                kept = "the last checkpoint is kept" if saved else "no checkpoint of it is left"
-                raise TitletuiError(
-                    f"The finished model could not be written ({error.strerror or error}; {kept}); "
-                    "free some space, then resume."
-                ) from error
-            self.module.eval()
-            with self.accelerator.autocast():
-                self.job.emit(
-                    finish.figures(
-                        self.model, self.tokenizer, self.recipe, self.data, self.step, self.limit
-                    )
-                )
-        self.accelerator.wait_for_everyone()
-        return Exit(outcome="done", reason=reason)
-
-    def _best_checkpoint(self) -> Checkpoint | None:
-        best = self.watch.best or 0
-        path = self.job.folder.checkpoints / f"step-{best:06d}"
-        return Checkpoint(best, path) if not checkpoint.damage(path) else None
-
-    def _diverged(self) -> Exit:
-        step = self.step + 1
-        self.job.emit(Step(step=step, loss=None, average=None, rate=0.0))
-        self.job.emit(Diverged(step=step))
-        return Exit(
-            outcome="failed",
-            code=EXIT_FAILED,
-            reason=f"diverged at step {step}: the loss was not finite",
-            advice="Start again with a lower learning rate; earlier checkpoints are kept.",
-        )
-
-
-class Companion(Job):
-    """What a process beside the first one is given: it says nothing and decides nothing."""
-
-    def __init__(self, folder: JobFolder) -> None:
-        self.folder, self.lost = folder, 0
-
-    def emit(self, event: AnyEvent) -> None:
-        """The first process speaks for all."""
-
-    @property
-    def stopping(self) -> bool:
-        return False
 
 
 def main() -> int:
