@@ -31,9 +31,9 @@ def clean(text: str) -> str:
         if "  " not in line and not any(map(line.__contains__, _RARE)):
             return line
     folded = " ".join(text.split())
-    if folded.isascii():
-        return folded.replace("\x00", "") if "\x00" in folded else folded
-    return _SURROGATES.sub("\ufffd", folded).replace("\x00", "")
+    if "\x00" in folded:
+        folded = " ".join(folded.replace("\x00", "").split())
+    return folded if folded.isascii() else _SURROGATES.sub("\ufffd", folded)
 
 
 def display(text: str) -> str:

@@ -16,7 +16,6 @@ from tests.processes import processes_of, until
 from titletui.corpus.files import Source, corpus_name_for, start_import
 from titletui.corpus.formats import Bad, PaperReader
 from titletui.corpus.paper import Paper
-from titletui.corpus.share import export_corpus
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
@@ -342,56 +341,6 @@ def test_two_files_are_not_imported_into_one_corpus_at_once(home: Home, tmp_path
     with pytest.raises(TitletuiError, match="Another import into c is running"):
         start_import(home, Source(corpus="c", path=str(other)))
     until(lambda: folder.state is State.DONE)
-
-
-@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
-def test_a_corpus_is_exported_and_imported_again_without_loss(
-    home: Home, tmp_path: Path, ending: str
-) -> None:
-    papers = [
-        Paper(
-            id="2401.00001",
-            title="R[0,1], [/b] and $\\alpha$",
-            abstract='A "quote", \\n',
-            authors="Doe, Jane; Poe, E.",
-            categories="cs.CL cs.LG",
-            created="2024-01-01",
-            updated="2024-02-01",
-            datestamp="2024-02-02",
-        ),
-        Paper(id="math/9201239", title="C1 \x9b31m, bidi \u202eevil", deleted=True),
-        Paper(id="W123", title="𝔘nicode — Ångström"),
-        Paper(id="", title="Only a title"),
-    ]  # fmt: skip
-    path = tmp_path / f"out{ending}"
-    with CorpusStore(home.corpus_db) as store:
-        store.create("c")
-        store.add("c", papers)
-        before = list(store.papers("c"))
-        assert export_corpus(store, "c", path) == 4
-        store.delete("c")
-    imported(home, path, "again")
-    with CorpusStore(home.corpus_db) as store:
-        assert list(store.papers("again")) == before
-
-
-def test_titles_are_exported_one_a_line_and_no_file_is_replaced_unasked(
-    home: Home, tmp_path: Path
-) -> None:
-    path = tmp_path / "titles.txt"
-    with CorpusStore(home.corpus_db) as store:
-        store.create("c")
-        store.add("c", [Paper(id="", title="One"), Paper(id="", title="Two")])
-        export_corpus(store, "c", path)
-        assert path.read_text() == "One\nTwo\n"
-        with pytest.raises(UsageError, match="there already"):
-            export_corpus(store, "c", path)
-        export_corpus(store, "c", path, overwrite=True)
-        for name in ("x.pdf", "x.jsonl.xz", "x"):
-            with pytest.raises(UsageError, match="does not end in"):
-                export_corpus(store, "c", tmp_path / name)
-        with pytest.raises(TitletuiError, match="cannot be written"):
-            export_corpus(store, "c", tmp_path / "no folder" / "x.txt")
 
 
 @pytest.mark.parametrize(
