@@ -175,6 +175,37 @@ def test_a_storm_of_resizes_leaves_a_whole_screen(home: Home) -> None:
         assert terminal.ended() == 0
 
 
+LATE = """
+from textual.events import Resize
+from textual.geometry import Size
+from titletui.tui.app import TitletuiApp
+from titletui.tui import app
+
+class Late(TitletuiApp, inherit_css=False):
+    CSS_PATH = app.__file__.replace("app.py", "app.tcss")
+    def action_help(self):
+        self.post_message(Resize(Size(30, 5), Size(30, 5)))
+
+app.TitletuiApp = Late
+raise SystemExit(app.run_app())
+"""
+
+
+@pytest.mark.fault("F52")
+def test_an_older_size_that_is_heard_of_last_does_not_stay(home: Home, tmp_path: Path) -> None:
+    program = tmp_path / "late.py"
+    program.write_text(LATE)
+    with Terminal([sys.executable, str(program)]) as terminal:
+        terminal.until("Temperature")
+        terminal.quiet()
+        whole = terminal.text
+        before = terminal.painted.count(b"Temperature")
+        terminal.press("\x1bOP")
+        # Painted anew, since five rows have no room for it.
+        terminal.until(lambda: terminal.painted.count(b"Temperature") > before)
+        terminal.until(lambda: terminal.text == whole)
+
+
 @pytest.mark.fault("F52")
 def test_ctrl_l_paints_over_what_another_program_left_on_the_screen(home: Home) -> None:
     with Terminal() as terminal:

@@ -1,6 +1,7 @@
 """The app: four modes over the rooms, and what they share."""
 
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import msgspec
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Resize
+from textual.geometry import Size
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.signal import Signal
@@ -114,6 +116,10 @@ class TitletuiApp(KeysInTurn, Rooms):
 
     # --- the modes
 
+    @property
+    def _in_terminal(self) -> bool:
+        return self._driver is not None and not self.is_headless and not self.is_web
+
     async def action_open_mode(self, mode: str) -> None:
         """Switches to `mode`; a dialog in front of the present one goes."""
         await self.open_mode(mode)
@@ -131,9 +137,14 @@ class TitletuiApp(KeysInTurn, Rooms):
     def _fit_screens(self) -> None:
         """Brings to the terminal's size what was left at another one.
 
-        In a storm of resizes Textual lets a screen's echo of an older size take the place of the
-        newest: it would stay as narrow as that until the next resize.
+        In a storm of resizes Textual may hear of an older size last (one SIGWINCH comes while that
+        before it is handled), and lets a screen's echo of an older size take the place of the
+        newest: both would stay as narrow as that until the next resize.
         """
+        size = Size(*shutil.get_terminal_size()) if self._in_terminal else self.size
+        if size != self.size:
+            self.post_message(Resize(size, size))
+            return
         for screen in self.screen_stack:
             if screen.outer_size != self.size:
                 screen.post_message(Resize(self.size, self.size))
