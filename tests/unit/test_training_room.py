@@ -19,14 +19,22 @@ from titletui.training import gpu
 from titletui.training.recipe import Recipe
 from titletui.training.room import check_room
 from titletui.training.runs import prepare_run, resume_run
+from titletui.training.workers import variables
 
 
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose driver tells of one GPU with 2 GB free."""
+    machine(tmp_path, monkeypatch, "0, NVIDIA L4, 23034, 2048")
+
+
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *cards: str) -> None:
+    """A machine whose driver tells of these GPUs: index, name, memory in all and free, MiB."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     tool = tmp_path / "bin" / "nvidia-smi"
     tool.parent.mkdir()
-    tool.write_text(f"#!{sys.executable}\nprint('0, NVIDIA L4, 23034, 2048')\n")
+    lines = "\n".join(cards)
+    tool.write_text(f"#!{sys.executable}\nprint({lines!r})\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tool.parent))
 
@@ -42,6 +50,27 @@ def test_the_memory_of_the_gpu_is_what_counts_where_there_is_one(home: Home) -> 
     assert [(one.name, one.free >> 20) for one in gpu.gpus()] == [("NVIDIA L4", 2048)]
     with pytest.raises(TitletuiError, match=r"GB of GPU memory to train, and 2\.1 GB are free"):
         check_room(home, Recipe(base="new", width=2048, layers=24, heads=32))
+
+
+def test_a_run_takes_the_gpu_with_the_most_room_and_no_more_processes_than_gpus(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(tmp_path, monkeypatch, "0, NVIDIA L4, 23034, 2048", "1, NVIDIA L4, 23034, 20480")
+    recipe = Recipe(base="new", width=1024, layers=12, heads=16)
+    check_room(home, recipe)
+    assert variables(1)["CUDA_VISIBLE_DEVICES"] == "1"
+    assert "CUDA_VISIBLE_DEVICES" not in variables(2)
+    with pytest.raises(TitletuiError, match="3 processes need as many GPUs, and there are 2"):
+        check_room(home, recipe, 3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert "CUDA_VISIBLE_DEVICES" not in variables(1)
+    assert [one.index for one in gpu.freest(2)] == [0]
+    with pytest.raises(TitletuiError, match="2 processes need as many GPUs, and there is 1"):
+        check_room(home, recipe, 2)
+    # Without any, it trains on the CPU.
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert not gpu.has_gpu()
+    check_room(home, recipe, 2)
 
 
 @pytest.mark.fault("F40")

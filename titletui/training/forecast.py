@@ -21,7 +21,7 @@ from titletui.errors import TitletuiError
 from titletui.jobs.launch import worker_environment
 from titletui.training import room
 from titletui.training.recipe import Recipe
-from titletui.training.workers import SPEED
+from titletui.training.workers import variables
 
 if TYPE_CHECKING:
     from titletui.training.examples import TrainingSet
@@ -90,7 +90,7 @@ def ask(corpus: str, recipe: Recipe) -> Forecast:
 
 def environment() -> dict[str, str]:
     """The variables of the process that answers: those of a worker, so that it is as fast."""
-    return worker_environment("run", SPEED)
+    return worker_environment("run", variables(1))
 
 
 def command() -> list[str]:

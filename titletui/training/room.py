@@ -33,7 +33,14 @@ def check_room(home: Home, recipe: Recipe, processes: int = 1) -> None:
     found = gpu.gpus()
     if found:
         _refuse_second(home)
-        free, where = max(one.free for one in found), "GPU memory"
+        chosen = gpu.freest(processes)
+        if len(chosen) < processes:
+            count = len(chosen)
+            raise TitletuiError(
+                f"{processes} process{'es need' if processes > 1 else ' needs'} as many GPUs, and "
+                f"there {'is' if count == 1 else 'are'} {count}: take --processes {max(1, count)}."
+            )
+        free, where = min(one.free for one in chosen), "GPU memory"
     else:
         free, where = int(psutil.virtual_memory().available) // processes, "memory"
     count = parameters(home, recipe)

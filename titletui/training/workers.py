@@ -5,6 +5,7 @@ import sys
 
 from titletui.jobs.folder import JobFolder
 from titletui.jobs.launch import WORKERS, worker_command
+from titletui.training import gpu
 from titletui.training.plan import Plan
 
 # Memory stays with the worker between batches, in huge pages: a third more speed on the CPU.
@@ -35,9 +36,18 @@ def run_command(job: JobFolder) -> list[str]:
 
 
 def run_variables(job: JobFolder) -> dict[str, str]:
-    """What is added to the worker's environment, on the machine that it runs on."""
-    processes = job.work(Plan).processes
-    if processes == 1 or "OMP_NUM_THREADS" in os.environ:
-        return SPEED
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {**SPEED, "OMP_NUM_THREADS": str(max(1, (cores or 1) // processes))}
+    """What is added to the environment of a run, on the machine that it runs on."""
+    return variables(job.work(Plan).processes)
+
+
+def variables(processes: int) -> dict[str, str]:
+    """The same for so many processes: the GPUs with the most room, the cores in equal shares."""
+    added = dict(SPEED)
+    if "CUDA_VISIBLE_DEVICES" not in os.environ and len(gpu.gpus()) > processes:
+        chosen = sorted(one.index for one in gpu.freest(processes))
+        added["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+        added["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, chosen))
+    if processes > 1 and "OMP_NUM_THREADS" not in os.environ:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        added["OMP_NUM_THREADS"] = str(max(1, (cores or 1) // processes))
+    return added
