@@ -7,15 +7,18 @@ small ones beside it; abstracts, figures, renaming.
 import itertools
 import random
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks.corpus_import import a_home
 from tests.benchmarks.snapshot import Words, new_ids
+from titletui.corpus.browse import END
 from titletui.corpus.insight import describe
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
+from titletui.tui.paper_pages import PAGE
 
 QUERY = 50.0
 SMALL = {"small": 3_000, "middling": 60_000}
@@ -61,7 +64,16 @@ def queries(folder: Path, titles: int) -> None:
             timed("first search in a corpus", store.page, name, search="tion")
             for query in typed(words):
                 timed(f"search in {name}", store.page, name, search=query)
+            for _ in range(20):
+                timed(f"first page of {name}", store.page, name, limit=PAGE)
+                timed(f"last page of {name}", store.page, name, after=END, limit=PAGE)
+            before = store.page(name, after=END, limit=PAGE).previous
+            for _ in range(20):
+                timed(f"pages back of {name}", store.page, name, after=before, limit=PAGE)
+                before = store.page(name, after=before, limit=PAGE).previous
             page = store.page(name)
+            for row in page.rows:
+                timed("abstract", store.paper, row.id)
             for _ in range(50):
                 if page.next is None:
                     break
@@ -73,6 +85,10 @@ def queries(folder: Path, titles: int) -> None:
             timed("insight, counted", describe, store, name)
             for _ in range(10):
                 timed("insight, remembered", describe, store, name)
+        for old, new in (("large", "other"), ("other", "large")) * 5:
+            timed("rename", store.rename, old, new)
+        timed("delete: off the lists", store.hide, "large")
+        purged(store, timed)
     print(f"{'queries, ms':<28}{'n':>5}{'median':>9}{'p95':>9}{'most':>9}{'p95 of':>12}")
     print(f"{'':<28}{'':>5}{'':>9}{f'≤ {QUERY:.0f}':>9}{'':>9}{'processor':>12}")
     for what, times in taken.items():
@@ -82,6 +98,19 @@ def queries(folder: Path, titles: int) -> None:
             f"  {what:<26}{len(times):>5}{middle:>9.1f}{_p95(walls):>9.1f}{walls[-1]:>9.1f}"
             f"{_p95(used):>12.1f}"
         )
+
+
+def purged(store: CorpusStore, timed: Callable[..., None]) -> None:
+    """Removes the papers of the deleted corpus, in a thread as the screen does, while pages of
+    another corpus are asked for."""
+    began = time.perf_counter()
+    purge = threading.Thread(target=CorpusStore(store.path).purge)
+    purge.start()
+    while purge.is_alive():
+        timed("pages while it is deleted", store.page, "middling", limit=PAGE)
+        timed("search while it is deleted", store.page, "middling", search="tion")
+        time.sleep(0.2)
+    print(f"its papers were deleted in {time.perf_counter() - began:.0f} s")
 
 
 def _p95(ordered: list[float]) -> float:

@@ -192,8 +192,18 @@ def _delete(store: Any, arguments: argparse.Namespace) -> int:
         say(f"Delete the corpus {arguments.name} with {summary.papers:,} papers? [y/N]")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return 1
-    store.delete(arguments.name)
+    from titletui.cli.watching import Display
+    from titletui.jobs.events import Progress
+
+    store.hide(arguments.name)
     forget_jobs(find_home(), arguments.name)
+    with Display(arguments.name) as shown:
+        share = 1 / max(1, summary.papers)
+        store.purge(
+            lambda gone: shown.take(
+                Progress(done=gone, unit="papers deleted", fraction=min(1.0, gone * share))
+            )
+        )
     return 0
 
 

@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
 from titletui.corpus.browse import Browser, Cursor, Page, Row
 from titletui.corpus.damage import is_writable, look_for_damage, move_aside, remembered
 from titletui.corpus.merge import Added, Keeper, find_key
-from titletui.corpus.paper import Paper, key_month, plain_id
+from titletui.corpus.paper import Paper, plain_id
 from titletui.corpus.prepare import Prepared, prepare
 from titletui.corpus.schema import MIGRATIONS
+from titletui.corpus.summary import SUMMARIES, CorpusSummary, summary_of
 from titletui.database import DatabaseDamagedError, explained, open_database, transaction
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home, checked_name
@@ -31,7 +30,6 @@ _BATCH = 10_000
 _PIECE = 2_000
 _CACHE_KIB = 64_000
 _INDEX_AT_IMPORTS = {"hashsize": 32 << 20, "automerge": 16}
-_SUMMARY = "SELECT number, name, papers, category, source, updated FROM corpora WHERE NOT hidden"
 _PAPER = """
     SELECT p.id, p.title, p.categories, p.authors, p.created, p.updated, p.datestamp, p.deleted,
     a.text FROM papers p LEFT JOIN abstracts a ON a.key = p.key WHERE p.key = ?"""
@@ -47,25 +45,6 @@ _ALL_TITLES = "SELECT key, title FROM papers WHERE key < ? ORDER BY key DESC LIM
 
 
 Also = Callable[[sqlite3.Connection, int, Added], None]
-
-
-class CorpusSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One corpus in a list.
-
-    Attributes:
-        source: `arXiv` or the file that it came from.
-        earliest, latest: months of submission (`2024-01`), from the ids; empty where there are
-            none.
-        updated: when papers were last added, ISO 8601 in UTC.
-    """
-
-    name: str
-    papers: int
-    category: str = ""
-    source: str = ""
-    earliest: str = ""
-    latest: str = ""
-    updated: str = ""
 
 
 class CorpusStore:
@@ -120,8 +99,8 @@ class CorpusStore:
     def corpora(self) -> list[CorpusSummary]:
         """All corpora, by name."""
         with self.reading():
-            found = self._connection.execute(f"{_SUMMARY} ORDER BY name COLLATE NOCASE").fetchall()
-            return [self._summary(row) for row in found]
+            found = self._connection.execute(f"{SUMMARIES} ORDER BY name COLLATE NOCASE").fetchall()
+            return [summary_of(self._connection, row) for row in found]
 
     def summary(self, name: str) -> CorpusSummary:
         """The corpus of that name.
@@ -131,11 +110,11 @@ class CorpusStore:
         """
         with self.reading():
             row = self._connection.execute(
-                f"{_SUMMARY} AND name = ?", (_findable(name),)
+                f"{SUMMARIES} AND name = ?", (_findable(name),)
             ).fetchone()
             if row is None:
                 raise self._unknown(name)
-            return self._summary(row)
+            return summary_of(self._connection, row)
 
     def create(self, name: str, *, category: str = "", source: str = "") -> None:
         """Makes an empty corpus; one that is there stays as it is.
@@ -220,8 +199,14 @@ class CorpusStore:
     def delete(self, name: str) -> None:
         """Removes a corpus, and the papers that are in no other.
 
-        It is gone from all lists at once; its papers go in short transactions, and if that is cut
-        off, with the next deletion.
+        Raises:
+            UsageError: there is no such corpus.
+        """
+        self.hide(name)
+        self.purge()
+
+    def hide(self, name: str) -> None:
+        """Takes a corpus off all lists, for `purge` to remove.
 
         Raises:
             UsageError: there is no such corpus.
@@ -232,12 +217,23 @@ class CorpusStore:
                 "UPDATE corpora SET hidden = 1, name = ? WHERE number = ?",
                 (f"\x00{number}", number),
             )
-        hidden = self.rows("SELECT number FROM corpora WHERE hidden")
-        for (gone,) in hidden:
+
+    def purge(self, told: Callable[[int], None] = lambda _: None) -> None:
+        """Removes the corpora that were hidden, and the papers that are in no other.
+
+        It does so in short transactions; where it is cut off, the next one goes on.
+
+        Args:
+            told: called after each with how many papers went so far.
+        """
+        gone = 0
+        for (number,) in self.rows("SELECT number FROM corpora WHERE hidden"):
             while True:
                 with self.writing():
-                    if not Keeper(self._connection).drop_some(gone, _BATCH):
+                    if not Keeper(self._connection).drop_some(number, _BATCH):
                         break
+                gone += _BATCH
+                told(gone)
 
     def forget_empty(self, name: str) -> bool:
         """Removes a corpus that has no paper; whether it did."""
@@ -305,23 +301,6 @@ class CorpusStore:
         while rows := self.rows(query, *values, before, _PIECE):
             yield from rows
             before = rows[-1][0]
-
-    def _summary(self, row: tuple[int, str, int, str, str, str]) -> CorpusSummary:
-        number, name, papers, category, source, updated = row
-        least, greatest = self._connection.execute(
-            "SELECT (SELECT min(key) FROM members WHERE corpus = ?1 AND key >= 0), "
-            "(SELECT max(key) FROM members WHERE corpus = ?1 AND key >= 0)",
-            (number,),
-        ).fetchone()
-        return CorpusSummary(
-            name=name,
-            papers=papers,
-            category=category,
-            source=source,
-            earliest="" if least is None else key_month(least),
-            latest="" if greatest is None else key_month(greatest),
-            updated=updated,
-        )
 
     def numbers(self, name: str) -> tuple[int, int, int]:
         """A corpus's number, how many papers it has, and a count of the changes to it.

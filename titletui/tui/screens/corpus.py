@@ -77,6 +77,7 @@ class CorpusScreen(ModeScreen):
         self._summaries: dict[str, CorpusSummary] = {}
         self._fruitless: list[CorpusJob] = []
         self._jobs = StoreThread("corpus jobs", lambda: CorpusJobs(self.app.home.jobs))
+        self._deletions = StoreThread("deletions", lambda: CorpusStore.open(self.app.home))
         self._slow_store = StoreThread("corpora, slowly", lambda: CorpusStore.open(self.app.home))
 
     def compose_body(self) -> ComposeResult:
@@ -294,9 +295,10 @@ class CorpusScreen(ModeScreen):
         if not await self.app.push_screen_wait(ConfirmDialog(question, consequence, "delete")):
             return
         if line.name in self._summaries:
-            await self._said(self.app.corpora.ask(lambda store: store.delete(line.name)))
+            await self._said(self.app.corpora.ask(lambda store: store.hide(line.name)))
         await self._said(self.app.errands.ask(lambda home: forget_jobs(home, line.name)))
         await self._look(always=True)
+        await self._said(self._deletions.ask(lambda store: store.purge()))
 
     @work(group="edit")
     async def action_rename(self) -> None:
