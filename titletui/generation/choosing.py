@@ -50,6 +50,22 @@ def draws(seed: int, rows: torch.Tensor, steps: torch.Tensor) -> Draw:
     return draw
 
 
+def choose_scored(
+    scores: torch.Tensor, knobs: Knobs, draw: Draw
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One token a row, and the logarithm of its chance at temperature 1, untruncated, [rows] each.
+
+    Args:
+        scores: see `choose`.
+    """
+    if knobs.temperature == 1 and not knobs.top_k:
+        chances = torch.softmax(scores, dim=-1)
+        tokens = _draw_token(chances, knobs.top_p, draw)
+        return tokens, chances.gather(1, tokens[:, None])[:, 0].log()
+    tokens = choose(scores, knobs, draw)
+    return tokens, torch.log_softmax(scores, dim=-1).gather(1, tokens[:, None])[:, 0]
+
+
 def choose(scores: torch.Tensor, knobs: Knobs, draw: Draw) -> torch.Tensor:
     """One token a row, [rows].
 
@@ -63,11 +79,13 @@ def choose(scores: torch.Tensor, knobs: Knobs, draw: Draw) -> torch.Tensor:
     if 0 < knobs.top_k < scores.shape[-1]:
         least = scores.topk(knobs.top_k, dim=-1).values[:, -1:]
         scores = scores.masked_fill(scores < least, float("-inf"))
-    chances = torch.softmax(scores, dim=-1)
-    uniform = draw(0).to(chances.device)
-    tokens = _pick(chances, uniform)
-    if knobs.top_p < 1:
-        _redraw_outside(chances, tokens, knobs.top_p, draw)
+    return _draw_token(torch.softmax(scores, dim=-1), knobs.top_p, draw)
+
+
+def _draw_token(chances: torch.Tensor, top_p: float, draw: Draw) -> torch.Tensor:
+    tokens = _pick(chances, draw(0).to(chances.device))
+    if top_p < 1:
+        _redraw_outside(chances, tokens, top_p, draw)
     return tokens
 
 
@@ -81,11 +99,14 @@ def _redraw_outside(chances: torch.Tensor, tokens: torch.Tensor, top_p: float, d
     own = chances
     for attempt in range(1, _TRIES + 1):
         mine = own.gather(1, tokens[rows, None])
+        # Beside a likely token there is no room for so much that is likelier.
+        unsure = mine[:, 0] <= 1 - top_p
+        rows, own, mine = rows[unsure], own[unsure], mine[unsure]
         outside = torch.where(own > mine, own, 0.0).sum(dim=-1) >= top_p
         rows = rows[outside]
         if not len(rows):
             return
-        own = chances[rows]
+        own = own[outside]
         uniform = draw(attempt).to(chances.device)[rows]
         if attempt < _TRIES:
             tokens[rows] = _pick(own, uniform)

@@ -57,27 +57,30 @@ class ByteProduct:
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        self._scale = weight.abs().amax(dim=1) / _LARGEST + _TINY
-        rounded = (weight / self._scale[:, None]).round_().to(torch.int8).contiguous()
+        scale = weight.abs().amax(dim=1) / _LARGEST + _TINY
+        rounded = (weight / scale[:, None]).round_().to(torch.int8).contiguous()
         self._packed = torch.ops.onednn.qlinear_prepack(rounded, None)
+        self._scale = scale / _LARGEST
         self._zeros = torch.zeros(len(weight), dtype=torch.int32)
         self._bias = bias
-        self._tiny = torch.tensor(_TINY)
-        # Half a step more than zero, so that cutting the fraction off rounds.
-        self._middle = torch.tensor(_ZERO + 0.5)
+        self._steps = torch.tensor(float(_LARGEST))
         self._multiply: Any = torch.ops.onednn.qlinear_pointwise.default
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """[…, inputs] → […, outputs]."""
-        # Few operations: on thin matrices each costs as much as the arithmetic in it.
+        # Few operations, and quick ones: on thin matrices each costs as much as the arithmetic.
         largest = x.abs().amax(dim=-1, keepdim=True)
-        scale = torch.add(self._tiny, largest, alpha=1 / _LARGEST)
-        steps = torch.addcdiv(self._middle, x, scale).to(torch.uint8)
+        steps = torch.mul(x, torch.div(self._steps, largest)).round_().to(torch.int8)
+        # The same bits as 128 more, unsigned: what the processor multiplies. Where all are 0 the
+        # division gave NaN, thus any byte; its product with 0 is 0 again.
+        steps = steps.view(torch.uint8).bitwise_xor_(_ZERO)
         sums = self._multiply(
             steps, 1.0, _ZERO, self._packed, self._scale, self._zeros, None, 1.0, 0,
             torch.float32, "none", [], "",
         )  # fmt: skip
-        return sums.mul_(scale) if self._bias is None else torch.addcmul(self._bias, sums, scale)
+        return (
+            sums.mul_(largest) if self._bias is None else torch.addcmul(self._bias, sums, largest)
+        )
 
 
 @cache

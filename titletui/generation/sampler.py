@@ -12,12 +12,12 @@ from typing import Protocol
 import msgspec
 import torch
 
-from titletui.generation.choosing import Knobs, choose, draws
+from titletui.generation.choosing import Knobs, choose, choose_scored, draws
 from titletui.generation.opening import Opening
 from titletui.generation.vocabulary import Vocabulary
 
 _NEVER = float("-inf")
-_FIRST = 8
+_FIRST = 16
 _FIRST_STEPS = 12
 _MOST = 128
 _CACHED_TOKENS = 65_536
@@ -157,8 +157,7 @@ def _write(
             scores[:, len(vocabulary.pieces) :] = _NEVER
             rows = torch.tensor([title.row for title in alive])
             steps = torch.tensor([len(title.written) for title in alive])
-            tokens = choose(scores, knobs, draws(knobs.seed, rows, steps))
-            gained = torch.log_softmax(scores, dim=-1).gather(1, tokens[:, None])[:, 0]
+            tokens, gained = choose_scored(scores, knobs, draws(knobs.seed, rows, steps))
         for title, token, score in zip(alive, tokens.tolist(), gained.tolist(), strict=True):
             title.add(token, score)
 
@@ -237,10 +236,7 @@ def _beginnings(
         here = after[index].clone()
         here[len(vocabulary.pieces) :] = _NEVER
         here[[*vocabulary.silent, *ends]] = _NEVER
-        covering = torch.tensor(
-            [t for t in vocabulary.beginning_with(rest) if len(vocabulary.pieces[t]) > len(rest)],
-            dtype=torch.long,
-        )
+        covering = torch.tensor(vocabulary.going_beyond(rest), dtype=torch.long)
         places.append(torch.full_like(covering, kept + index))
         tokens.append(covering)
         spelled.append(torch.full_like(covering, len(rest)))

@@ -56,6 +56,14 @@ class Vocabulary:
             last += 1
         return tokens[first:last]
 
+    def going_beyond(self, start: bytes) -> list[int]:
+        """All tokens whose bytes begin with `start` and go on."""
+        if not start:
+            return self._sorted[1]
+        return [
+            token for token in self.beginning_with(start) if len(self.pieces[token]) > len(start)
+        ]
+
     @cached_property
     def silent(self) -> list[int]:
         """Tokens that add nothing to a text (markers, gaps), the end among them."""
