@@ -11,10 +11,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
 
 SIZES = ((80, 24), (120, 40))
 MODES = {"generate": "3", "train": "2", "corpus": "1", "shortlist": "4"}
-GENERATED = 10.0
+GENERATED = 240.0
 DRAWN = 1.5
 
 
@@ -27,13 +31,26 @@ async def picture_all(folder: Path) -> None:
         async with app.run_test(size=(width, height)) as pilot:
             await pilot.pause(DRAWN)
             await pilot.press("escape", "r")
-            await pilot.pause(GENERATED)
+            await written(pilot)
             await pilot.press("g", "space", "j", "j", "space", "j", "space", "j")
             await pilot.pause(DRAWN)
             for mode, key in MODES.items():
                 await pilot.press("escape", key)
                 await pilot.pause(DRAWN)
                 save(app.export_screenshot(), folder / f"{mode}-{width}x{height}.png", width)
+
+
+async def written(pilot: "Pilot[int]") -> None:
+    """Waits until all titles of the batch are there, at most `GENERATED` seconds."""
+    from titletui.tui.screens.generate import GenerateScreen
+
+    screen = pilot.app.screen
+    assert isinstance(screen, GenerateScreen)
+    for _ in range(int(GENERATED / DRAWN)):
+        await pilot.pause(DRAWN)
+        if screen.column.titles.rows and not screen.column.titles.running:
+            return
+    raise SystemExit("The titles were not written in time; try again on a machine that is free.")
 
 
 def save(svg: str, path: Path, columns: int) -> None:

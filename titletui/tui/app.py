@@ -24,6 +24,7 @@ from titletui.tui import ending
 from titletui.tui.clipboard import osc52
 from titletui.tui.judging import Judge
 from titletui.tui.modes import MODES
+from titletui.tui.readiness import get_ready
 from titletui.tui.rooms import Rooms
 from titletui.tui.tasting import Tasting
 from titletui.tui.themes import DEFAULT_THEME, THEMES
@@ -111,6 +112,8 @@ class TitletuiApp(KeysInTurn, Rooms):
         self.set_interval(2.0, self.keep_settings)
         self.set_interval(0.25, self._fit_screens)
         if self._driver is not None and not self.is_headless:
+            # What fails in it fails again, and is told, where it is wanted.
+            self.run_worker(get_ready(self), group="ready", exit_on_error=False)
             ending.on_signals(self._end)
             ending.on_hang_up(sys.__stdin__.fileno() if sys.__stdin__ else 0, self._end)
 

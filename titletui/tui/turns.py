@@ -32,6 +32,11 @@ class KeysInTurn(App[int]):
         self._kept_back: deque[events.Key | events.Paste] = deque()
         self._patience: Timer | None = None
 
+    @property
+    def keys_taken(self) -> int:
+        """A number that grows with each key."""
+        return self._turn
+
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
         """While a key's worker gets a dialog ready: what is typed meanwhile is for that.

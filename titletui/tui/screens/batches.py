@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
 from textual import getters, work
@@ -24,6 +24,9 @@ from titletui.tui.widgets.candidate_list import CandidateList
 from titletui.tui.widgets.row_list import RowList
 from titletui.tui.widgets.welcome import Welcome
 from titletui.tui.writing import Batch, Writing
+
+if TYPE_CHECKING:
+    from titletui.generation.client import GenerationClient
 
 MOST_ROUNDS = 20
 NO_PAPERS = "No papers to compare with yet: 1 is where they are scraped and imported."
@@ -53,7 +56,7 @@ class BatchesScreen(CuratingScreen):
     def __init__(self) -> None:
         super().__init__()
         self.columns: list[BatchColumn] = []
-        self._writing: dict[int, BatchColumn] = {}
+        self._writing: dict[int, GenerationClient] = {}
         self._walked: int | None = None
 
     @property
@@ -78,6 +81,7 @@ class BatchesScreen(CuratingScreen):
             self.columns = columns
             await self.holder.remove_children()
             await self.holder.mount(*columns)
+            self._bring_up(columns[0])
         if focus:
             columns[0].candidates.focus()
 
@@ -85,7 +89,13 @@ class BatchesScreen(CuratingScreen):
         """Goes to the column beside this one."""
         at = self.columns.index(self.column) + step
         if 0 <= at < len(self.columns):
+            self._bring_up(self.columns[at])
             self.columns[at].candidates.focus()
+
+    def _bring_up(self, column: BatchColumn) -> None:
+        """Of several columns a narrow terminal shows this one."""
+        for one in self.columns:
+            one.set_class(one is not column, "-beside")
 
     def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
         if event.row_list is self.column.candidates:
@@ -123,33 +133,54 @@ class BatchesScreen(CuratingScreen):
 
     @work(group="write")
     async def write(self, asked: list[tuple[str, Generate]], until_new: int = 0) -> None:
-        """Stops what is being written and writes one batch for each of `asked`, side by side."""
+        """Stops what is being written and writes one batch for each of `asked`, side by side.
+
+        Batches of one model come one after the other, those of two models at the same time, each
+        from a server of its own.
+        """
         await self.stop()
         against = self.chosen.against
         columns = [
-            BatchColumn(Batch(BatchSettings.of(request, against=against)), label)
-            for label, request in asked
+            BatchColumn(
+                Batch(BatchSettings.of(request, against=against)),
+                label,
+                f"{number} of {len(asked)}, ← →" if len(asked) > 1 else "",
+            )
+            for number, (label, request) in enumerate(asked, start=1)
         ]
+        turns: dict[str, list[tuple[BatchColumn, Generate]]] = {}
         for column, (_, request) in zip(columns, asked, strict=True):
-            self._writing[request.id] = column
+            turns.setdefault(request.model, []).append((column, request))
+            second = request.model != asked[0][1].model
+            generator = self.app.second_generator if second else self.app.generator
+            self._writing[request.id] = generator
             column.titles.running = True
-            column.titles.status = STARTING if column is columns[0] else WAITING
+            first = turns[request.model][0][0] is column
+            column.titles.status = STARTING if first else WAITING
         self._walked = None
         self.welcome(1)
         await self.set_columns(columns, focus=True)
-        for column, (_, request) in zip(columns, asked, strict=True):
-            if request.id in self._writing:
-                await self._write_one(column, request, until_new)
+        await asyncio.gather(*(self._write_all(turn, until_new) for turn in turns.values()))
 
-    async def _write_one(self, column: BatchColumn, request: Generate, until_new: int) -> None:
-        writing = Writing(self.app, column.titles, column.changed)
+    async def _write_all(self, turn: list[tuple[BatchColumn, Generate]], until_new: int) -> None:
+        for column, request in turn:
+            if (generator := self._writing.get(request.id)) is not None:
+                await self._write_one(column, request, until_new, generator)
+            else:
+                column.titles.running = False
+                column.changed(None)
+
+    async def _write_one(
+        self, column: BatchColumn, request: Generate, until_new: int, generator: "GenerationClient"
+    ) -> None:
+        writing = Writing(self.app, generator, column.titles, column.changed)
         try:
             await writing.run(request)
             for _ in range(MOST_ROUNDS):
                 if column.titles.new >= until_new or self._writing.pop(request.id, None) is None:
                     break
                 request = replace(request, id=self.app.next_request(), seed=None)
-                self._writing[request.id] = column
+                self._writing[request.id] = generator
                 await writing.run(request)
         except TitletuiError as error:
             self._writing.clear()
@@ -164,8 +195,8 @@ class BatchesScreen(CuratingScreen):
     async def stop(self) -> bool:
         """Stops what is being written; returns whether anything was."""
         running, self._writing = self._writing, {}
-        for number in running:
-            await self.app.generator.cancel(number)
+        for number, generator in running.items():
+            await generator.cancel(number)
         return bool(running)
 
     # --- batches of before
@@ -226,9 +257,16 @@ class BatchesScreen(CuratingScreen):
 
     def action_star(self) -> None:
         """Stars the highlighted candidate, or unstars it; it counts once it is on disk."""
-        column, place = self.column, self.column.at
+        column = self.column
+        # A title that is there is seen before it is starred, however quick the key was.
+        column.show_now()
+        place = column.at
         if place is None:
-            self.app.say("There is no title to star yet: type a prefix and press enter.")
+            self.app.say(
+                "There is no title yet; the first one is on its way."
+                if column.titles.running
+                else "There is no title to star yet: type a prefix and press enter."
+            )
         elif column.titles.rows[place].star == "":
             self._star_soon(column, place)
         elif column.titles.rows[place].star == "saved":

@@ -38,6 +38,7 @@ class CorpusScreen(ModeScreen):
         "A corpus is a named set of papers: scraped from arXiv or imported from a file. Scraping "
         "and importing go on without the app; what was fetched is kept whatever happens."
     )
+    FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ("corpus.new", "corpus.import")
     CSS_PATH = "corpus.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_scrape", "new", id="corpus.new", tooltip="Scrape a category of arXiv"),
@@ -92,10 +93,10 @@ class CorpusScreen(ModeScreen):
     def on_mount(self) -> None:
         self.set_interval(_LOOK, self._look)
         self.corpora.focus()
-        self.call_later(self._look, always=True)
+        self.call_later(self._look)
 
     async def on_screen_resume(self) -> None:
-        await self._look(always=True)
+        await self._look()
 
     def main_widget(self) -> Widget | None:
         return self.view.papers if self.view.search.has_focus else self.corpora
@@ -126,7 +127,7 @@ class CorpusScreen(ModeScreen):
         except TitletuiError as error:
             if self.query("#nothing"):
                 self.nothing.say("The corpora cannot be read", display(str(error)))
-                self.set_class(True, "-empty")
+                self.show_empty(True)
             return
         finally:
             self._looking = False
@@ -147,7 +148,7 @@ class CorpusScreen(ModeScreen):
         self._show_view()
 
     def _show_corpora(self, lines: list[CorpusLine]) -> None:
-        self.set_class(not lines, "-empty")
+        self.show_empty(not lines)
         if not lines:
             why = "".join(f"{display(job.corpus)}: {job.said}\n\n" for job in self._fruitless[:1])
             self.nothing.say("No corpus yet", f"{why}{_HOW}")

@@ -19,10 +19,10 @@ from titletui.tui.screens.confirm import ConfirmDialog
 from titletui.tui.screens.dialog import Dialog
 
 FORMATS = (
-    (".md", "Markdown: titles with notes, tags and settings"),
-    (".txt", "plain: one title a line"),
-    (".csv", "a table with every setting, for a spreadsheet"),
-    (".jsonl", "one JSON object a line, for scripts"),
+    (".md", "Markdown, with notes, tags, settings"),
+    (".txt", "plain, one title a line"),
+    (".csv", "a table, for a spreadsheet"),
+    (".jsonl", "JSON, one object a line, for scripts"),
 )
 
 

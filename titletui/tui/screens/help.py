@@ -21,6 +21,7 @@ from titletui.tui.screens.mode import ModeScreen
 
 _KEYS = 15
 _TEXT = 50
+_FRAME = 8
 
 
 class HelpDialog(Dialog[None]):
@@ -68,11 +69,12 @@ class HelpDialog(Dialog[None]):
     def _keys(self, heading: str, node: DOMNode) -> Content:
         """One line an action; also of keys that an input takes as text while it has the focus."""
         lines = [Content.styled(heading, "bold")] if heading else []
+        room = max(12, min(_TEXT, self.app.size.width * 24 // 25 - _KEYS - _FRAME))
         for binding in described(type(node)):
             chosen = self.app.settings.keys.get(binding.id or "") or binding.key
             single = Binding.make_bindings([replace(binding, key=chosen)])
             keys = " ".join(dict.fromkeys(self.app.get_key_display(one) for one in single))
-            first, *rest = textwrap.wrap(binding.tooltip, _TEXT) or [""]
+            first, *rest = textwrap.wrap(binding.tooltip, room) or [""]
             lines.append(Content.assemble((f"{keys:<{_KEYS}}", "bold $primary"), first))
             lines += [Content(" " * _KEYS + part) for part in rest]
         return (

@@ -21,12 +21,14 @@ class ModeScreen(Screen[None]):
     Attributes:
         AREA: the mode's name in the palette and in the help.
         FOOTER: ids of bindings, those that come first in the footer.
+        FOOTER_EMPTY: ids of those that mean something while there is nothing to show.
         HELP: what can be done here, in a few lines, for the help.
     """
 
     AREA: ClassVar[str] = ""
     HELP: ClassVar[str] = ""
     FOOTER: ClassVar[tuple[str, ...]] = ()
+    FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ()
     AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012
         (0, "-compact"),
@@ -60,6 +62,12 @@ class ModeScreen(Screen[None]):
     def main_widget(self) -> Widget | None:
         """Where the keys go when no input has them: usually the list."""
         return None
+
+    def show_empty(self, empty: bool) -> None:
+        """Shows the state in which there is nothing yet, or leaves it."""
+        if self.has_class("-empty") is not empty:
+            self.set_class(empty, "-empty")
+            self.refresh_bindings()
 
     @property
     def typing(self) -> bool:

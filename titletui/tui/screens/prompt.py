@@ -24,6 +24,9 @@ class PromptDialog(Dialog[str | None]):
         hint: shown under the input.
     """
 
+    DEFAULT_CSS = """
+    PromptDialog #hint { height: auto; padding: 0 1; margin-top: 1; color: $text-muted; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", id="prompt.cancel", tooltip="Change nothing"),
     ]
@@ -53,6 +56,7 @@ class PromptDialog(Dialog[str | None]):
 
     def on_mount(self) -> None:
         self.query_one(Input).focus()
+        self.query_one("#hint").display = bool(self._hint)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -60,8 +64,8 @@ class PromptDialog(Dialog[str | None]):
             try:
                 self._check(event.value)
             except TitletuiError as error:
-                self.query_one("#hint", Static).update(
-                    Content.styled(f"✕ {display(str(error))}", "$error")
-                )
+                hint = self.query_one("#hint", Static)
+                hint.display = True
+                hint.update(Content.styled(f"✕ {display(str(error))}", "$error"))
                 return
         self.dismiss(event.value)

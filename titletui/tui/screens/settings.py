@@ -56,7 +56,7 @@ class SettingsDialog(Dialog[Settings | None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "Settings"
-            box.border_subtitle = "enter keep · ↑↓ move · ctrl+d default · escape cancel"
+            box.border_subtitle = "enter keep · ctrl+d default · escape cancel"
             table = ""
             for id_, field in self._fields.items():
                 where, _, name = field.name.rpartition(".")
@@ -153,8 +153,9 @@ class SettingsDialog(Dialog[Settings | None]):
 
 
 def _editable() -> Iterator[Field]:
-    """What fits on a line; other keys are written into the file."""
-    return (field for field in fields() if field.kind != "table")
+    """What fits on a line, table after table; other keys are written into the file."""
+    shown = (field for field in fields() if field.kind != "table")
+    return iter(sorted(shown, key=lambda field: "." in field.name))
 
 
 def _id(field: Field) -> str:

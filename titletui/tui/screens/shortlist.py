@@ -32,6 +32,7 @@ class FilterInput(Input):
 class ShortlistScreen(CuratingScreen):
     """The starred titles."""
 
+    FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ("generate", "shortlist.undo")
     CSS_PATH = "shortlist.tcss"
     AREA: ClassVar[str] = "Shortlist"
     HELP: ClassVar[str] = (
@@ -114,6 +115,7 @@ class ShortlistScreen(CuratingScreen):
         ids = [title.id for title in shown]
         if list(self.titles.rows) != shown:
             self.titles.show(shown, ids.index(kept.id) if kept and kept.id in ids else at or 0)
+        self.show_empty(not total)
         self.titles.display = bool(shown)
         empty = self.query_one(EmptyState)
         empty.display = not shown

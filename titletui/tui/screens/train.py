@@ -39,6 +39,7 @@ class TrainScreen(ModeScreen):
         "kept from training (● the best). Below the dashed line the model starts to repeat its "
         "titles. ✕ at the bottom: a loss that was no number; ▾: one of exactly 0."
     )
+    FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ("train.new", "corpus")
     CSS_PATH = "train.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new_run", "new", id="train.new", tooltip="Fine-tune a model"),
@@ -95,10 +96,10 @@ class TrainScreen(ModeScreen):
         self._watch = StoreThread("runs", lambda: RunWatch(root))
         self.set_interval(_LOOK, self._look)
         self.runs.focus()
-        self.call_later(self._look, always=True)
+        self.call_later(self._look)
 
     async def on_screen_resume(self) -> None:
-        await self._look(always=True)
+        await self._look()
 
     def main_widget(self) -> Widget | None:
         return self.runs
@@ -138,7 +139,7 @@ class TrainScreen(ModeScreen):
         if not self.query("#nothing"):
             return  # The app has been closed meanwhile.
         self._shown = shown
-        self.set_class(not lines, "-empty")
+        self.show_empty(not lines)
         self._show_list(lines)
         self._show_run()
 

@@ -86,6 +86,7 @@ class NewRunDialog(Dialog[str | None]):
 
     async def on_mount(self) -> None:
         self.preset.focus()
+        self._show_forecast(None)
         try:
             corpora = await self.app.corpora.ask(lambda store: store.corpora())
         except TitletuiError as error:
@@ -182,6 +183,7 @@ class NewRunDialog(Dialog[str | None]):
     def _show_forecast(self, forecast: Forecast | None) -> None:
         for box in self.query("#estimate").results(Static):
             width = max(20, box.content_size.width or 60)
+            box.display = forecast is not None
             box.update(Content("\n").join(lines(forecast, width)) if forecast else "")
 
     def on_unmount(self) -> None:

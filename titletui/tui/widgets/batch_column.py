@@ -24,7 +24,8 @@ class BatchColumn(Vertical):
 
     Args:
         label: what this column is among others (`t 0.50`); empty for a batch on its own.
-        place: where the batch stands among all that are kept (`3 of 12`).
+        place: where the batch stands among all that are kept (`3 of 12`), or, for the narrow
+            terminal that shows one column at a time, among those beside it.
     """
 
     DEFAULT_CSS = """
@@ -96,6 +97,11 @@ class BatchColumn(Vertical):
             self._show_changed()
             self._later = self.set_timer(_SOON, self._show_later)
 
+    def show_now(self) -> None:
+        """Shows what would be shown soon."""
+        if self._changed and self._there:
+            self._show_changed()
+
     def _show_later(self) -> None:
         self._later = None
         if self._there:
@@ -138,7 +144,8 @@ class BatchColumn(Vertical):
         )
 
     def _say(self) -> None:
-        batch, parts = self.titles, [self._label, self.place]
+        alone = not self._label or self.screen.has_class("-compact")
+        batch, parts = self.titles, [self._label, self.place if alone else ""]
         asked = batch.settings
         if not self._label and batch.rows:
             parts += [asked.model, f"“{asked.prefix}”" if asked.prefix else ""]

@@ -8,14 +8,16 @@ from titletui.tui.candidate_row import Row
 from titletui.tui.widgets.row_list import RowList
 
 NARROW = 56
-_FIGURES = 21
+WIDEST = 132
+_FIGURES = 22
 _STARS = {"": "  ", "saving": "☆ ", "saved": "★ "}
 
 
 class CandidateList(RowList[Row]):
-    """Long titles wrap; in a narrow column the figures go under the title."""
+    """Long titles wrap; the figures stay near them, in a narrow column under them."""
 
     def lines(self, row: Row, width: int) -> list[Content]:
+        width = min(width, WIDEST)
         narrow = width < NARROW
         room = width - 2 - (0 if narrow else _FIGURES)
         style = "$foreground 60%" if row.repeat else "bold" if row.star else ""
@@ -32,6 +34,7 @@ class CandidateList(RowList[Row]):
         first = Content.assemble(
             star,
             wrapped[0].pad_right(max(0, room - wrapped[0].cell_length)),
+            " ",
             (_perplexity(row), "$foreground 60%"),
             "  ",
             _verdict(row),

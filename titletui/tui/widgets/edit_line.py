@@ -46,6 +46,9 @@ class EditLine(Input):
         self.styles.offset = (region.x + _INDENT, region.y)
         self.styles.width = region.width - _INDENT
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(self.scroll_to, x=len(self._before), animate=False, force=True)
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if event.value.strip() and event.value != self._before:

@@ -47,7 +47,11 @@ class KeyBar(Widget):
         focused = self.screen.focused
         if focused is not None and focused.check_consume_key("a", "a"):
             active = [one for one in active if one.binding.key not in TYPED]
-        for one in _shown(active, getattr(self.screen, "FOOTER", ())):
+        if self.screen.has_class("-empty"):
+            listed = _named(active, ("help", *getattr(self.screen, "FOOTER_EMPTY", ())))
+        else:
+            listed = _shown(active, getattr(self.screen, "FOOTER", ()))
+        for one in listed:
             binding = one.binding
             key = self.app.get_key_display(binding)
             width = cell_len(key) + 1 + cell_len(binding.description) + 2
@@ -71,6 +75,14 @@ def _shown(active: list[ActiveBinding], order: Sequence[str]) -> list[ActiveBind
         if one.binding.show and one.enabled:
             shown.setdefault(one.binding.action, one)
     return list(shown.values())[:MOST]
+
+
+def _named(active: list[ActiveBinding], names: Sequence[str]) -> list[ActiveBinding]:
+    """The bindings of these ids, each with the first of its keys."""
+    first: dict[str, ActiveBinding] = {}
+    for one in active:
+        first.setdefault(one.binding.id or "", one)
+    return [first[name] for name in names if name in first]
 
 
 def _rank(name: str, order: Sequence[str]) -> int:

@@ -18,6 +18,7 @@ AVERAGES = ("average", "second")
 _SAMPLES = ("━━", "━ ")
 _NAME = 24
 _MARK_DISTANCE = 3
+_FROM_EDGE = 4
 
 Cell = tuple[str, str]
 Columns = list[Extent | None]
@@ -248,8 +249,7 @@ class _Plot:
 
     def _row(self, row: int, zone: str, *, dashed: bool) -> list[Cell]:
         cells: list[Cell] = [(DASH, "threshold" + zone) if dashed else (" ", zone)] * self.width
-        if dashed and self.width >= 2 * len(self.word):
-            at = (self.width - len(self.word)) // 2
+        if dashed and (at := self._place_of_word(row)) is not None:
             cells[at : at + len(self.word)] = [(char, "threshold" + zone) for char in self.word]
         for kind, rows in self.layers:
             line = rows[row]
@@ -261,6 +261,14 @@ class _Plot:
         for at, (char, kind) in self.marks[row].items():
             cells[at] = (char, kind + zone)
         return cells
+
+    def _place_of_word(self, row: int) -> int | None:
+        """Where in the threshold's line its word stands and no curve runs through it."""
+        size = len(self.word)
+        if self.width < 2 * size:
+            return None
+        places = ((self.width - size) // 2, _FROM_EDGE, self.width - size - _FROM_EDGE)
+        return next((at for at in places if self._is_free(row, range(at, at + size))), None)
 
     def _cell(self, step: float) -> int:
         return min(self.width - 1, max(0, int((step - self.start) / self.step) // 2))

@@ -1,0 +1,40 @@
+"""What is likely to be wanted next, made ready while nobody types.
+
+The first frame shows one mode and loads what that needs. The first look at another one would cost
+its imports, its style sheet and its widgets, which together can be felt.
+"""
+
+import asyncio
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING
+
+from titletui.tui.stores import StoreThread
+
+if TYPE_CHECKING:
+    from titletui.tui.app import TitletuiApp
+
+_QUIET = 0.4
+
+
+async def get_ready(app: "TitletuiApp") -> None:
+    """Loads the code of all screens in a thread of its own, then builds the other modes."""
+    await _quiet(app)
+    await StoreThread("imports", lambda: "titletui.tui.screens").ask(_load)
+    for mode in app.MODES:
+        await _quiet(app)
+        # What `switch_mode` does before it switches.
+        await app._init_mode(mode)
+
+
+def _load(package: str) -> None:
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+        importlib.import_module(module.name)
+
+
+async def _quiet(app: "TitletuiApp") -> None:
+    """Waits until no key has come for a moment."""
+    before = None
+    while before != app.keys_taken:
+        before = app.keys_taken
+        await asyncio.sleep(_QUIET)
