@@ -1,6 +1,5 @@
 """The corpus store: papers, membership, pages, search, damage."""
 
-import os
 import random
 import sqlite3
 import threading
@@ -11,14 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from titletui.corpus.browse import END, Browser
-from titletui.corpus.paper import Paper, arxiv_key, key_month, plain_id, title_id
-from titletui.corpus.schema import MIGRATIONS
+from titletui.corpus.paper import Paper, arxiv_key
 from titletui.corpus.search import match_expression
 from titletui.corpus.store import Added, CorpusStore, Page
-from titletui.database import DatabaseDamagedError
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
-from titletui.text import clean
 
 
 @pytest.fixture
@@ -246,6 +242,31 @@ def test_a_deletion_that_was_cut_off_is_gone_from_the_list_and_ends_with_the_nex
     assert store.rows("SELECT count(*) FROM papers") == [(0,)]
 
 
+def test_deleting_takes_as_long_for_each_paper_in_a_large_store_as_in_a_small_one(
+    store: CorpusStore,
+) -> None:
+    def steps(papers: int) -> float:
+        """Instructions of SQLite's machine for each paper that is deleted."""
+        for name in ("gone", "kept"):
+            store.create(name)
+            store.add(name, (Paper(id=f"2401.{n:05}", title=f"T {n}") for n in range(papers)))
+        counted = 0
+
+        def count() -> int:
+            nonlocal counted
+            counted += 1_000
+            return 0
+
+        with store.reading() as connection:
+            connection.set_progress_handler(count, 1_000)
+            store.delete("gone")
+            connection.set_progress_handler(None, 0)
+        store.delete("kept")
+        return counted / papers
+
+    assert steps(4_000) < 2 * steps(500)
+
+
 def test_a_corpus_is_renamed_but_not_onto_another(store: CorpusStore) -> None:
     store.create("other")
     store.rename("c", "d")
@@ -304,135 +325,9 @@ def test_a_store_opened_for_reading_changes_nothing(store: CorpusStore, home: Ho
             mine.create("d")
 
 
-@pytest.mark.parametrize("damage", ["not a database", "header", "empty page", "truncated"])
-def test_a_damaged_file_is_told_moved_aside_and_replaced(home: Home, damage: str) -> None:
-    path = home.corpus_db
-    with CorpusStore(path) as store:
-        store.create("c")
-        store.add("c", some(2_000))
-    data = bytearray(path.read_bytes())
-    if damage == "not a database":
-        data[:] = b"something else entirely" * 100
-    elif damage == "header":
-        data[:64] = os.urandom(64)
-    elif damage == "empty page":
-        data[4096 : 4096 * 40] = bytes(4096 * 39)
-    else:
-        del data[len(data) // 3 :]
-    path.write_bytes(data)
-    with CorpusStore.open(home) as store:
-        assert "damaged" in store.notice
-        assert "scrape or import" in store.notice
-        assert store.corpora() == []
-        store.create("new")
-    (aside,) = home.data.glob("corpus-damaged-*.db")
-    assert aside.read_bytes() == bytes(data)
-    with CorpusStore.open(home) as store:
-        assert store.notice == ""
-        assert [s.name for s in store.corpora()] == ["new"]
-
-
-def test_damage_that_is_met_later_is_told_in_one_sentence(home: Home) -> None:
-    path = home.corpus_db
-    with CorpusStore(path) as store:
-        store.create("c")
-        store.add("c", some(5_000))
-        pages = store.rows("SELECT pageno FROM dbstat WHERE name = 'papers' AND pagetype = 'leaf'")
-    with path.open("r+b") as file:
-        for (page,) in pages:
-            file.seek((page - 1) * 4096)
-            file.write(b"\xff" * 4096)
-    with CorpusStore(path) as store, pytest.raises(DatabaseDamagedError, match="damaged"):
-        list(store.papers("c"))
-    with CorpusStore.open(home) as store:
-        assert "moved to corpus-damaged" in store.notice
-        assert store.corpora() == []
-
-
-def test_a_false_suspicion_is_forgotten(store: CorpusStore, home: Home) -> None:
-    home.corpus_db.with_name("corpus.db-suspicious").touch()
-    for _ in range(2):
-        with CorpusStore.open(home) as mine:
-            assert mine.notice == ""
-            assert [s.name for s in mine.corpora()] == ["c"]
-    assert not home.corpus_db.with_name("corpus.db-suspicious").exists()
-
-
-def test_a_file_of_a_newer_titletui_is_refused_untouched(home: Home) -> None:
-    CorpusStore(home.corpus_db).close()
-    connection = sqlite3.connect(home.corpus_db)
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    connection.close()
-    before = home.corpus_db.read_bytes()
-    with pytest.raises(TitletuiError, match="newer titletui"):
-        CorpusStore.open(home)
-    assert home.corpus_db.read_bytes() == before
-
-
 def test_the_file_belongs_to_its_owner_alone(store: CorpusStore) -> None:
     assert store.path.stat().st_mode & 0o077 == 0
     assert store.rows("PRAGMA journal_mode") == [("delete",)]
-
-
-@pytest.mark.parametrize(
-    ("written", "plain", "month"),
-    [
-        ("2409.04057", "2409.04057", "2024-09"),
-        ("arXiv:2409.04057v3", "2409.04057", "2024-09"),
-        ("http://arxiv.org/abs/0704.0001", "0704.0001", "2007-04"),
-        ("math.GT/0309136", "math/0309136", "2003-09"),
-        ("oai:arXiv.org:hep-th/9108001", "hep-th/9108001", "1991-08"),
-        ("cond-mat/9912345v2", "cond-mat/9912345", "1999-12"),
-    ],
-)
-def test_arxiv_ids_are_understood_as_people_write_them(
-    written: str, plain: str, month: str
-) -> None:
-    assert plain_id(written) == plain
-    key = arxiv_key(plain)
-    assert key is not None
-    assert key_month(key) == month
-
-
-@pytest.mark.parametrize("id_", ["", "x-1", "2413.00001", "1401.12345", "1501.1234", "foo/9901001"])
-def test_what_is_no_arxiv_id_has_no_key(id_: str) -> None:
-    assert arxiv_key(id_) is None
-
-
-def test_different_ids_have_different_keys() -> None:
-    ids = [f"{y:02}{m:02}.{n:04}" for y in (8, 13) for m in (1, 12) for n in (1, 9_999)]
-    ids += [f"{y:02}{m:02}.{n:05}" for y in (15, 24) for m in (1, 12) for n in (0, 1, 99_999)]
-    ids += [f"{a}/{y}{m:02}{n:03}" for a in ("cs", "math", "supr-con", "acc-phys")
-            for y in ("91", "99", "06") for m in (1, 12) for n in (1, 999)]  # fmt: skip
-    keys = [arxiv_key(id_) for id_ in ids]
-    assert None not in keys
-    assert len(set(keys)) == len(ids)
-
-
-def test_titles_without_an_id_get_one_that_is_theirs() -> None:
-    assert title_id("A title") == title_id("A title") != title_id("Another")
-    assert title_id("\ud800").startswith("x-")
-
-
-@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=400))
-def test_long_ascii_is_cleaned_like_any_text(text: str) -> None:
-    long = (text + " a\n") * 60
-    assert clean(long) == " ".join(long.split()).replace("\x00", "")
-
-
-def test_a_folder_that_cannot_be_written_still_shows_its_corpora(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with CorpusStore(home.corpus_db) as store:
-        store.create("c")
-        store.add("c", some(3))
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
-    with CorpusStore.open(home) as store:
-        assert "not changed" in store.notice
-        assert store.summary("c").papers == 3
-        assert len(found(store, "neural")) == 3
-        with pytest.raises(TitletuiError, match="reading only"):
-            store.create("d")
 
 
 def test_all_titles_of_all_corpora_are_streamed(store: CorpusStore, tmp_path: Path) -> None:

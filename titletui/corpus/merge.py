@@ -98,8 +98,8 @@ class Keeper:
             (key, title)
             for key, title in self._connection.execute(
                 "SELECT p.key, p.title FROM json_each(?) j JOIN papers p ON p.key = j.value "
-                "WHERE NOT EXISTS (SELECT 1 FROM corpora c "
-                "JOIN members m ON m.corpus = c.number AND m.key = p.key)",
+                "WHERE NOT EXISTS (SELECT 1 FROM corpora c CROSS JOIN members m "
+                "ON m.corpus = c.number AND m.key = p.key) ORDER BY p.key",
                 (msgspec.json.encode(keys).decode(),),
             )
         ]

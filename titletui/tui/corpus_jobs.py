@@ -67,11 +67,11 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
         lines: list[str] = []
         seen = self.progress
         if seen is not None and self.open:
-            parts = [seen.day, f"{seen.done:,} {seen.unit}"]
+            counted = [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
             if seen.eta is not None and self.state.alive:
-                parts.append(f"{span(seen.eta)} left")
-            parts += [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
-            lines.append(" · ".join(display(part) for part in parts if part))
+                counted.insert(0, f"about {span(seen.eta)} left")
+            far = [part for part in (seen.day, f"{seen.done:,} {seen.unit}") if part]
+            lines += [" · ".join(map(display, parts)) for parts in (far, counted) if parts]
             if seen.waiting and self.state.alive:
                 lines.append(display(seen.waiting))
         if self.said:
