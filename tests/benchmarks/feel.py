@@ -1,8 +1,9 @@
 """How quickly the app answers: `python -m tests.benchmarks.feel [rounds]`.
 
 Start-up is measured in a 120×40 pty, interleaved with a Textual hello-world: from the start of the
-process until the screen has been quiet after its first full frame. Quit is measured from the key to
-the end of the process, `--version` as a whole process.
+process until its first full frame. A key is measured until the screen has come to rest after it,
+quit from the key to the end of the process, `--version` as a whole process. How the app feels while
+everything works at once is in `tests.benchmarks.busy`.
 """
 
 import fcntl
@@ -19,6 +20,7 @@ import termios
 import time
 from collections.abc import Sequence
 
+READY = 3.0
 HELLO = """
 from textual.app import App
 from textual.widgets import Header, Footer, Static
@@ -118,7 +120,7 @@ def _round() -> dict[str, float]:
 
     app = Terminal([sys.executable, "-m", "titletui"])
     measured["titletui, first frame"] = app.first_frame(b"Shortlist")
-    app.read(0.5)
+    app.read(READY)
     app.press(b"\x1b")
     app.read(0.3)
     for key, name in ((b"1", "corpus"), (b"2", "train"), (b"4", "shortlist"), (b"3", "generate")):
@@ -129,8 +131,22 @@ def _round() -> dict[str, float]:
         began = time.perf_counter()
         app.press(key)
         measured[f"switch to {name}, again"] = app.read(0.25) - began
+    for key, name in ((b"?", "help"), (b",", "settings")):
+        began = time.perf_counter()
+        app.press(key)
+        measured[f"{name} opens"] = app.read(0.25) - began
+        app.press(b"\x1b")
+        app.read(0.3)
     app.press(b"q")
     measured["quit"] = app.ended()
+
+    app = Terminal([sys.executable, "-m", "titletui"])
+    app.first_frame(b"Shortlist")
+    app.press(b"Neural\r")
+    app.read(0.2, limit=1.0)
+    app.press(b"\x1b")
+    app.press(b"q")
+    measured["quit while a model loads"] = app.ended()
 
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "titletui", "--version"], stdout=-3, check=True)

@@ -23,6 +23,7 @@ from titletui.tui.widgets.recipe_form import as_text
 _NAME = 18
 _WORDS = 20
 _NOTES = 20
+_A_ROW = 4
 
 
 class FiguresDialog(ModalScreen[None]):
@@ -81,7 +82,10 @@ def _heldout(view: RunView) -> list[Content]:
     pairs = list(zip(view.heldout_steps, view.heldout, strict=True))[-8:]
     best = view.best[0] if view.best else None
     marks = [f"{step}: {number(loss)}{' ●' if step == best else ''}" for step, loss in pairs]
-    return [_row("held-out by step", "  ".join(marks))]
+    parts = [marks[at : at + _A_ROW] for at in range(0, len(marks), _A_ROW)]
+    return [
+        _row("" if row else "held-out by step", "  ".join(part)) for row, part in enumerate(parts)
+    ]
 
 
 def _chosen(recipe: Recipe) -> list[tuple[str, str]]:

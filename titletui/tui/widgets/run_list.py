@@ -7,6 +7,8 @@ from titletui.tui.run_watch import RunLine
 from titletui.tui.widgets.corpus_list import state_style
 from titletui.tui.widgets.row_list import RowList
 
+_WHOLE_WORDS = 30
+
 
 class RunList(RowList[RunLine]):
     """One line a run.
@@ -18,7 +20,8 @@ class RunList(RowList[RunLine]):
     pinned = ""
 
     def lines(self, row: RunLine, width: int) -> list[Content]:
-        standing = Content.styled(row.standing, "$warning" if row.warns else "$foreground 60%")
+        word = row.standing if width >= _WHOLE_WORDS or row.standing != "interrupted" else "cut off"
+        standing = Content.styled(word, "$warning" if row.warns else "$foreground 60%")
         pin = " ◆" if row.name == self.pinned else ""
         room = max(4, width - 2 - standing.cell_length - 1 - len(pin))
         name = Content(display(row.name)).truncate(room, ellipsis=True)
