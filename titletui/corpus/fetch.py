@@ -2,6 +2,7 @@
 
 import email.utils
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from titletui.errors import TitletuiError
 
 ARXIV = "https://oaipmh.arxiv.org/oai"
 _POLL = 0.1
+_LEFT = "\x00"
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
 _TELL_SILENCE_AFTER = 5.0
 _REDIRECTS = 5
 _UNREACHABLE_TRIES = 4
@@ -142,7 +145,7 @@ class Fetcher:
         def sleep(state: tenacity.RetryCallState) -> None:
             trouble = state.outcome.exception() if state.outcome else None
             left = state.next_action.sleep if state.next_action else 0.0
-            self._wait(left, f"{trouble}; tries again".rstrip("."), countdown=True)
+            self._wait(left, f"tries again in {_LEFT}: {str(trouble).rstrip('.')}")
 
         def enough(state: tenacity.RetryCallState) -> bool:
             trouble = state.outcome.exception() if state.outcome else None
@@ -237,18 +240,20 @@ class Fetcher:
             return PassingError(f"{self.server} does not answer")
         if isinstance(error, httpx.ConnectError):
             return PassingError(
-                f"{self.server} cannot be reached ({error})", tries=_UNREACHABLE_TRIES
+                f"{self.server} cannot be reached ({_NUMBER.sub('', str(error))})",
+                tries=_UNREACHABLE_TRIES,
             )
         if isinstance(error, httpx.HTTPError):
             return PassingError(f"the answer of {self.server} breaks off ({error})", broken=True)
         return error
 
-    def _wait(self, seconds: float, why: str, *, countdown: bool = False) -> None:
+    def _wait(self, seconds: float, why: str) -> None:
+        """Sleeps, unless the harvest is to stop; `_LEFT` in `why` becomes the time left."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self._watcher.stopping:
                 raise StoppedError
-            self._watcher.waiting(f"{why} in {left:.0f} s" if countdown else why)
+            self._watcher.waiting(why.replace(_LEFT, f"{left:.0f} s"))
             time.sleep(min(left, _POLL))
         if self._watcher.stopping:
             raise StoppedError

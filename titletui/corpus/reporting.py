@@ -40,7 +40,7 @@ class Reporter:
         self._last = time.monotonic()
         self._told = self._waiting
         tally = self.chain.tally
-        fraction = _fraction(self.chain, self.today)
+        fraction = _fraction(self.chain, self.today or self.chain.first_day)
         self._job.emit(
             Progress(
                 done=tally.seen,
