@@ -89,6 +89,19 @@ def test_a_preempted_run_goes_on_from_its_checkpoint_when_it_is_its_turn_again(
 
 
 @pytest.mark.usefixtures("cluster")
+@pytest.mark.timeout(900)
+def test_a_run_that_slurm_ends_without_a_warning_goes_on_in_its_next_turn(home: Home) -> None:
+    job = submitted(home, steps="100", save_every="5")
+    until(lambda: view(job).step > 10, PATIENCE)
+    subprocess.run(["scontrol", "requeue", ticket(job).id], check=True)
+    until(lambda: place() == "PD", PATIENCE)
+    assert launch.wait_until(job, State.QUEUED, timeout=PATIENCE) is State.QUEUED
+    subprocess.run(["scontrol", "update", f"JobId={ticket(job).id}", "StartTime=now"], check=True)
+    assert launch.wait_until(job, State.DONE, timeout=PATIENCE) is State.DONE
+    assert view(job).steps_done == list(range(1, 101))
+
+
+@pytest.mark.usefixtures("cluster")
 def test_a_run_that_waits_is_queued_for_as_long_as_it_waits_and_can_be_taken_out(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

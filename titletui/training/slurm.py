@@ -40,6 +40,10 @@ class Work:
 
     def __call__(self) -> int:
         job = self.job
+        if job.exit is not None and job.stop_requested:
+            return 0
+        if job.exit is not None:
+            _begin_again(job)
         # A request to stop that came while it waited is seen by the worker itself.
         here = worker_environment("run", run_variables(job))
         with job.log.open("ab") as log:
@@ -52,7 +56,12 @@ class Work:
                 env={**self.variables, **here},
                 preexec_fn=_ignore_warning,
             )
-        return supervisor.wait()
+        code = supervisor.wait()
+        ended = job.exit
+        if ended is not None and ended.outcome == "stopped" and not job.stop_requested:
+            # Slurm ended it, which alone knows whether it is in the queue again.
+            _begin_again(job)
+        return code
 
     def checkpoint(self) -> Any:
         """Preempted: the worker writes a checkpoint, from which it goes on in the next turn.
@@ -66,12 +75,17 @@ class Work:
             _wait_for_end(job)
             return None
         # What the worker says of its end from here on is of an earlier time, and ends nothing.
-        job.prepare()
-        queue.take_ticket(job.path, os.environ["SLURM_JOB_ID"], job.began)
+        _begin_again(job)
         signal_holder(job.lock, signal.SIGTERM)
         _wait_for_end(job)
         _note(job, "Preempted by Slurm and in its queue again; it goes on from its checkpoint.")
         return DelayedSubmission(self)
+
+
+def _begin_again(job: JobFolder) -> None:
+    """Makes the job ready for its next turn, under the number that it has."""
+    job.prepare()
+    queue.take_ticket(job.path, os.environ["SLURM_JOB_ID"], job.began)
 
 
 def _wait_for_end(job: JobFolder) -> None:
