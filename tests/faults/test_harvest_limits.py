@@ -5,10 +5,14 @@ import zlib
 
 import pytest
 
+from tests.benchmarks.corpus_keys import pressed
 from tests.harvests import QUERY, missing, point_to, run_here, stored, worker
 from tests.oai_server import Asked, Reply, papers, serving
 from tests.processes import peak_memory
+from tests.terminal import CORPUS, Terminal
 from titletui.corpus.fetch import RefusedError, may_follow
+from titletui.corpus.harvest import start_harvest
+from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.home import Home
@@ -135,3 +139,25 @@ def test_fifty_thousand_records_fit_in_300_megabytes_and_hold_up_no_reader(
         assert server.sent_pages == 20
         assert 0 < peak < 300_000
         assert sorted(waits)[int(0.95 * len(waits))] < 1.0
+
+
+@pytest.mark.fault("F20")
+def test_keys_are_answered_while_a_harvest_pages_into_the_store(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CorpusStore(home.corpus_db) as store:
+        store.create("here")
+        store.add("here", (Paper(id=f"2301.{n:05}", title=f"Paper {n}") for n in range(500)))
+    with serving(papers(12_000, a_day=400), page=1_000) as server:
+        point_to(server, monkeypatch, interval=0.2)
+        with Terminal() as terminal:
+            terminal.until("titletui")
+            terminal.press(CORPUS)
+            terminal.until("500 papers")
+            terminal.press("l")
+            terminal.quiet()
+            start_harvest(home, QUERY)
+            terminal.until(lambda: server.sent_pages >= 1)
+            times = pressed(terminal, 40)
+            assert times[int(0.95 * len(times))] < 1_000
+            terminal.until(lambda: server.sent_pages >= 12, 60)
