@@ -326,7 +326,7 @@ def test_progress_tells_the_fraction_and_the_time_that_is_left(home: Home, tmp_p
     fractions = [event.fraction or 0 for event in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert told[0].eta is not None
+    assert told[1].eta is not None
 
 
 def test_a_second_import_of_the_same_file_changes_nothing(home: Home, tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def import_file(job: Job) -> Exit:
         if place.read:
             job.emit(Note(text=f"Goes on after line {place.line:,}."))
         began, behind, last = time.monotonic(), place.fraction, 0.0
+        job.emit(_progress(place, 0.0, behind))
         with ReadingProcess(
             job.folder.path, path, place.offset, place.line, lambda: job.stopping
         ) as reading:

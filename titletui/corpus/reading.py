@@ -22,6 +22,7 @@ from titletui.corpus.paper import Paper
 from titletui.corpus.prepare import Prepared, prepare
 from titletui.errors import TitletuiError
 
+_FIRST = 2_000
 _BATCH = 20_000
 _BATCH_BYTES = 32 << 20
 _LOOK_EVERY = 0.2
@@ -161,18 +162,21 @@ def _write_all(out: IO[bytes], path: Path, offset: int, line: int) -> None:
 def pieces(reader: PaperReader) -> Iterator[Piece]:
     """What a file holds, twenty thousand records at a time; fewer where they are long.
 
+    The first piece is small, so that one soon sees that it goes on.
+
     Raises:
         TitletuiError: the file breaks off; what came before has been given.
     """
     records = iter(reader)
     lines = reader.lines
     broken: TitletuiError | None = None
+    size = _FIRST
     while broken is None:
         until = lines.offset + _BATCH_BYTES
         papers: list[Paper] = []
         bad: list[Bad] = []
         try:
-            for record in itertools.islice(records, _BATCH):
+            for record in itertools.islice(records, size):
                 if isinstance(record, Paper):
                     papers.append(record)
                 else:
@@ -181,6 +185,7 @@ def pieces(reader: PaperReader) -> Iterator[Piece]:
                     break
         except TitletuiError as error:
             broken = error
+        size = _BATCH
         if papers or bad:
             latin1, reader.latin1 = reader.latin1, 0
             yield Piece(
