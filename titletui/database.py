@@ -9,12 +9,16 @@ import contextlib
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from titletui.errors import TitletuiError
 
 BUSY_TIMEOUT = 30.0
+
+_PAUSE = 0.002
+_SHORT = 1.0
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -91,7 +95,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             was changed.
     """
     with explained(_path(connection)):
-        connection.execute("BEGIN IMMEDIATE")
+        _begin(connection)
         try:
             yield connection
             connection.execute("COMMIT")
@@ -99,6 +103,29 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Takes the write lock as soon as it is free, for as long as the connection's timeout says.
+
+    SQLite itself sleeps longer and longer, up to 100 ms, and whoever writes again and again gets
+    in first each time.
+    """
+    ((timeout,),) = connection.execute("PRAGMA busy_timeout").fetchall()
+    began = time.monotonic()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - began
+                if _primary(error) != sqlite3.SQLITE_BUSY or waited >= timeout / 1000:
+                    raise
+            time.sleep(_PAUSE if waited < _SHORT else 10 * _PAUSE)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {timeout}")
 
 
 @contextlib.contextmanager
