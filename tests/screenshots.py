@@ -30,7 +30,7 @@ async def picture_all(folder: Path) -> None:
         app = TitletuiApp()
         async with app.run_test(size=(width, height)) as pilot:
             await pilot.pause(DRAWN)
-            await pilot.press("escape", "r")
+            await pilot.press("escape", "3", "escape", "r")
             await written(pilot)
             await pilot.press("g", "space", "j", "j", "space", "j", "space", "j")
             await pilot.pause(DRAWN)

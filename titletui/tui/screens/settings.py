@@ -122,7 +122,15 @@ class SettingsDialog(Dialog[Settings | None]):
         options = self._options(field)
         if options:
             return Choice(options, as_text(now), id=id_)
-        return Input(as_text(now), id=id_, compact=True, max_length=_LONGEST)
+        wide = "" if field.kind == "text" else "number"
+        return Input(
+            as_text(now),
+            placeholder="none",
+            id=id_,
+            classes=wide,
+            compact=True,
+            max_length=_LONGEST,
+        )
 
     def _options(self, field: Field) -> list[str]:
         if field.name == "theme":

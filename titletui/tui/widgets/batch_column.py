@@ -32,7 +32,7 @@ class BatchColumn(Vertical):
     BatchColumn {
         width: 1fr;
         height: 1fr;
-        border-top: solid $panel-lighten-1;
+        border-top: solid $foreground 20%;
         border-title-color: $text-muted;
         border-title-background: $background;
         &:focus-within {

@@ -42,6 +42,10 @@ class RowList(ScrollView, Generic[R], can_focus=True):
         & > .row-list--highlighted { color: $foreground; background: $panel; }
         &:focus > .row-list--highlighted { background: $primary 25%; }
     }
+    RowList:ansi {
+        & > .row-list--highlighted { background: ansi_default; text-style: bold; }
+        &:focus > .row-list--highlighted { background: ansi_default; text-style: reverse; }
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "go(1)", "Down", show=False, id="list.down", tooltip="Next row"),
