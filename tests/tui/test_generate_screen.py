@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from tests.hostile import HOSTILE
+from tests.models import tiny_gpt2
 from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
@@ -109,6 +110,40 @@ async def test_a_newcomer_writes_stars_and_finds_the_star_again(home: Home) -> N
     with Library.open(home) as library:
         assert len(library.batches()) == 7
         assert len(library.favourites()) == 1
+
+
+async def test_a_key_that_is_quicker_than_the_screen_stars_the_title_that_has_arrived(
+    home: Home,
+) -> None:
+    app = opened(home, count=2, length=8)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "No titles yet")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen_of(pilot).column.titles.rows, tries=1200)
+        await pilot.press("space")
+        await until_shown(pilot, "★")
+    with Library.open(home) as library:
+        (one,) = library.favourites()
+        assert one.text == first_of(library)
+
+
+def first_of(library: Library) -> str:
+    """The first title of the newest batch by arrival."""
+    return min(library.candidates(library.batches()[0].id), key=lambda one: one.id).text
+
+
+async def test_two_models_write_at_the_same_time_side_by_side(home: Home, tmp_path: Path) -> None:
+    other = tiny_gpt2(tmp_path / "other", tasks=["title"])
+    app = opened(home, count=3, length=8)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await until_shown(pilot, "No titles yet")
+        screen = screen_of(pilot)
+        screen.write([(name, screen.request(model=name)) for name in ("starter", str(other))])
+        await until(
+            pilot, lambda: [len(one.titles.rows) for one in screen.columns] == [3, 3], tries=1200
+        )
+        assert app.generator.pid != app.second_generator.pid
+        assert app.second_generator.pid is not None
 
 
 async def test_a_generator_that_is_killed_comes_back_by_itself(home: Home) -> None:

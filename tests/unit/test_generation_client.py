@@ -96,6 +96,20 @@ async def test_a_cancelled_request_ends_soon_and_the_next_is_answered(
     assert len(await titles(client, request(model, id=2))) == 3
 
 
+async def test_a_request_is_cancelled_at_once_while_its_model_is_loaded(
+    client: GenerationClient, model: Path
+) -> None:
+    seen = []
+    async for answer in client.generate(request(model, id=1)):
+        seen.append(type(answer))
+        if isinstance(answer, Loading):
+            await client.cancel(1)
+    assert seen == [Loading, Finished]
+    assert isinstance(answer, Finished)
+    assert answer.reason == "cancelled"
+    assert len(await titles(client, request(model, id=2))) == 3
+
+
 async def test_whoever_stops_listening_cancels(client: GenerationClient, model: Path) -> None:
     async for answer in client.generate(request(model, count=1000, length=100)):
         if isinstance(answer, Candidate):

@@ -55,6 +55,7 @@ class GenerationClient:
         self._server: _Process | None = None
         self._starting = asyncio.Lock()
         self._closed = False
+        self._cancelled: set[int] = set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,8 +93,12 @@ class GenerationClient:
             yield answer
 
     async def cancel(self, id: int) -> None:  # noqa: A002
-        """Stops the request before its next token; its last answer says `cancelled`."""
+        """Ends the request at once, its last answer says `cancelled`; the server goes on to its
+        next token, or to the end of loading, before it turns to another request.
+        """
+        self._cancelled.add(id)
         if self._server is not None:
+            self._server.drop(id)
             await self._server.send(Cancel(id=id))
 
     async def unload(self) -> None:
@@ -116,6 +121,7 @@ class GenerationClient:
 
     async def _ask(self, request: Generate | Prepare) -> AsyncIterator[Answer]:
         """Asks, and asks once more where the server dies over it."""
+        self._cancelled.discard(request.id)
         seen: set[int] = set()
         crashes = 0
         while True:
@@ -123,6 +129,9 @@ class GenerationClient:
                 server = await self._running()
             except OSError as error:
                 yield Failed(id=request.id, error=_no_start(error))
+                return
+            if request.id in self._cancelled:
+                yield Finished(id=request.id, reason="cancelled")
                 return
             async for answer in server.ask(request):
                 if isinstance(answer, Candidate):
@@ -203,6 +212,11 @@ class _Process:
             self._said.pop(request.id, None)
             if not over:
                 await self.send(Cancel(id=request.id))
+
+    def drop(self, id: int) -> None:  # noqa: A002
+        """Ends the answers to a request for whoever listens."""
+        if (answers := self._said.get(id)) is not None:
+            answers.put_nowait(Finished(id=id, reason="cancelled"))
 
     async def send(self, message: Generate | Prepare | Cancel | Unload) -> bool:
         """Writes one line; returns False where nobody is there to read it."""

@@ -67,9 +67,17 @@ class Rooms:
     @cached_property
     def generator(self) -> "GenerationClient":
         """The generation server's client; the server starts with the first request."""
+        return self._generator({})
+
+    @cached_property
+    def second_generator(self) -> "GenerationClient":
+        """A server for a second model beside the first; it soon ends when it is not asked."""
+        return self._generator({"TITLETUI_IDLE_SECONDS": "60"})
+
+    def _generator(self, environment: dict[str, str]) -> "GenerationClient":
         from titletui.generation.client import GenerationClient
 
-        generator = GenerationClient(self.home)
+        generator = GenerationClient(self.home, environment)
         self.on_quit.append(generator.kill)
         return generator
 

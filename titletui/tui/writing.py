@@ -13,6 +13,7 @@ from titletui.text import clean, fold
 from titletui.tui.candidate_row import Row
 
 if TYPE_CHECKING:
+    from titletui.generation.client import GenerationClient
     from titletui.tui.app import TitletuiApp
 
 
@@ -52,9 +53,14 @@ class Writing:
     """
 
     def __init__(
-        self, app: "TitletuiApp", batch: Batch, changed: Callable[[int | None], None]
+        self,
+        app: "TitletuiApp",
+        generator: "GenerationClient",
+        batch: Batch,
+        changed: Callable[[int | None], None],
     ) -> None:
         self._app = app
+        self._generator = generator
         self.batch = batch
         self._changed = changed
         self._texts: set[str] = set()
@@ -71,7 +77,7 @@ class Writing:
         self.batch.running = True
         self._first = len(self.batch.rows)
         keeper = asyncio.create_task(self._keep())
-        answers = self._app.generator.generate(request)
+        answers = self._generator.generate(request)
         try:
             async for answer in answers:
                 match answer:

@@ -163,16 +163,20 @@ class BatchesScreen(CuratingScreen):
         await asyncio.gather(*(self._write_all(turn, until_new) for turn in turns.values()))
 
     async def _write_all(self, turn: list[tuple[BatchColumn, Generate]], until_new: int) -> None:
+        """Writes one after the other; where one fails or is stopped, so are those after it."""
+        well = True
         for column, request in turn:
-            if (generator := self._writing.get(request.id)) is not None:
-                await self._write_one(column, request, until_new, generator)
+            generator = self._writing.get(request.id)
+            if well and generator is not None:
+                well = await self._write_one(column, request, until_new, generator)
             else:
+                self._writing.pop(request.id, None)
                 column.titles.running = False
                 column.changed(None)
 
     async def _write_one(
         self, column: BatchColumn, request: Generate, until_new: int, generator: "GenerationClient"
-    ) -> None:
+    ) -> bool:
         writing = Writing(self.app, generator, column.titles, column.changed)
         try:
             await writing.run(request)
@@ -183,14 +187,15 @@ class BatchesScreen(CuratingScreen):
                 self._writing[request.id] = generator
                 await writing.run(request)
         except TitletuiError as error:
-            self._writing.clear()
             self.app.show_error(error)
+            return False
         finally:
             self._writing.pop(request.id, None)
             column.titles.running = False
             column.changed(None)
         if column.titles.rows:
             self.welcome(2)
+        return True
 
     async def stop(self) -> bool:
         """Stops what is being written; returns whether anything was."""
