@@ -1,0 +1,49 @@
+"""Corpora for the tests of screens, and what is left of their jobs."""
+
+import psutil
+from textual.pilot import Pilot
+
+from tests.processes import processes_of
+from tests.tui.seen import app_of
+from titletui.corpus.paper import Paper
+from titletui.corpus.store import CorpusStore
+from titletui.home import Home
+from titletui.jobs.folder import list_jobs
+from titletui.tui.screens.corpus import CorpusScreen
+
+
+def paper(number: int, title: str, abstract: str = "") -> Paper:
+    return Paper(
+        id=f"24{number // 9000 + 1:02d}.{number % 9000 + 1:05d}",
+        title=title,
+        abstract=abstract or f"We study {title} in depth.",
+        categories="eess.AS cs.SD",
+        authors="Doe, Jane; Roe, Richard",
+    )
+
+
+def fill(home: Home, name: str, papers: list[Paper], category: str = "eess.AS") -> None:
+    with CorpusStore(home.corpus_db) as store:
+        store.create(name, category=category, source="arXiv")
+        store.add(name, papers)
+
+
+def screen_of(pilot: Pilot[int]) -> CorpusScreen:
+    screen = app_of(pilot).screen_stack[0]
+    assert isinstance(screen, CorpusScreen)
+    return screen
+
+
+def names(home: Home) -> list[str]:
+    with CorpusStore(home.corpus_db) as store:
+        return [corpus.name for corpus in store.corpora()]
+
+
+def end_jobs(home: Home) -> None:
+    """Kills what a test has started."""
+    for job in list_jobs(home.jobs):
+        for process in processes_of(job):
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
