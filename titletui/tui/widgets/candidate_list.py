@@ -21,10 +21,8 @@ class CandidateList(RowList[Row]):
         narrow = width < NARROW
         room = width - 2 - (0 if narrow else _FIGURES)
         style = "$foreground 60%" if row.repeat else "bold" if row.star else ""
-        text = Content.styled(
-            display(row.reads) + (" ✎" if row.edited else "" if row.whole else " …"), style
-        )
-        wrapped = [part.rstrip() for part in text.wrap(max(8, room))]
+        mark = " ✎" if row.edited else "" if row.whole else " …"
+        wrapped = marked(Content.styled(display(row.reads), style), mark, max(8, room))
         star = Content.styled(_STARS[row.star], "$accent")
         if narrow:
             figures = Content.assemble(
@@ -40,6 +38,12 @@ class CandidateList(RowList[Row]):
             _verdict(row),
         )
         return [first, *(Content.assemble("  ", part) for part in wrapped[1:])]
+
+
+def marked(title: Content, mark: str, width: int) -> list[Content]:
+    """A title in lines of `width`, with a mark behind it that never stands alone."""
+    lines = [part.rstrip() for part in title.wrap(width - len(mark))]
+    return [*lines[:-1], lines[-1] + mark]
 
 
 def _narrow(star: Content, title: list[Content], figures: Content, room: int) -> list[Content]:

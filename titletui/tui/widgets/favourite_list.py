@@ -4,7 +4,7 @@ from textual.content import Content
 
 from titletui.shortlist.records import Favourite
 from titletui.text import display
-from titletui.tui.widgets.candidate_list import verdict
+from titletui.tui.widgets.candidate_list import marked, verdict
 from titletui.tui.widgets.row_list import RowList
 
 FACTS_FROM = 100
@@ -19,9 +19,9 @@ class FavouriteList(RowList[Favourite]):
         wide = width >= WIDE
         facts = _facts(row, wide=width >= FACTS_FROM)
         room = width - facts.cell_length - 2 - (34 if wide else 0)
-        title = Content.styled(display(row.text) + (" ✎" if row.edited else ""), "")
         extra = _extra(row)
-        wrapped = [part.rstrip() for part in title.wrap(max(12, room))]
+        mark = " ✎" if row.edited else ""
+        wrapped = marked(Content(display(row.text)), mark, max(12, room))
         first = Content.assemble(
             wrapped[0].pad_right(max(0, room - wrapped[0].cell_length)),
             "  ",
