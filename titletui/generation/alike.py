@@ -135,7 +135,10 @@ class Postings:
         return list(keys)
 
     def _matching(self, expression: str, limit: int) -> list[int]:
-        rows = self._connection.execute(
-            "SELECT rowid FROM titles WHERE titles MATCH ? LIMIT ?", (expression, limit)
-        )
-        return [key for (key,) in rows]
+        # All keys as one value: a row each takes twice the time.
+        ((keys,),) = self._connection.execute(
+            "SELECT json_group_array(rowid) FROM "
+            "(SELECT rowid FROM titles WHERE titles MATCH ? LIMIT ?)",
+            (expression, limit),
+        ).fetchall()
+        return msgspec.json.decode(keys, type=list[int])
