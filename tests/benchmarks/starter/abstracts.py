@@ -3,14 +3,20 @@
 import argparse
 import statistics
 
+import msgspec
+
 from tests.benchmarks.starter.heldout import load, score
 from tests.benchmarks.starter.papers import is_heldout, kept_share, read_papers
 from tests.benchmarks.starter.writing import open_model, write
 from titletui.corpus.paper import Paper
 from titletui.errors import UsageError
+from titletui.generation.engine import Engine
+from titletui.generation.messages import Generate
+from titletui.generation.opening import open_title
 from titletui.text import fold
 from titletui.training.base_models import ModelInfo
 from titletui.training.finish import first_sentence, rouge
+from titletui.training.prompts import make_prompt
 
 FEWEST = 500
 FIELDS = ("cs", "eess", "stat")
@@ -44,11 +50,25 @@ def show(model: ModelInfo, options: argparse.Namespace) -> None:
         _line(name, titles, pairs)
     loaded = load(model)
     print(f"without abstract {score(loaded, pairs)}")
-    print(f"after abstract   {score(loaded, pairs, 'abstract-to-title')}\n")
+    read = [msgspec.structs.replace(p, abstract=as_read(engine, p.abstract)) for p in pairs]
+    print(f"after abstract   {score(loaded, read, 'abstract-to-title')}\n")
     for place in range(0, len(pairs), len(pairs) // SHOWN):
         for name in ("title itself", "greedy", f"temperature {options.low}"):
             print(f"  {name:16} {ways[name][place]}")
         print()
+
+
+def as_read(engine: Engine, abstract: str) -> str:
+    """As much of an abstract as the model is given when it writes, whatever its title is."""
+    opening = open_title(
+        engine.vocabulary,
+        make_prompt("abstract-to-title", abstract=abstract),
+        "",
+        length=Generate(id=1).length,
+        context=engine.decoder.context,
+        trained=engine.info.trained_tokens,
+    )
+    return engine.vocabulary.bytes_of(list(opening.tokens)).decode(errors="ignore").strip()
 
 
 def _in_fields(paper: Paper) -> bool:

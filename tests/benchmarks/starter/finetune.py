@@ -59,7 +59,9 @@ def _random_weights(source: Path, folder: Path) -> None:
     """The same model before any training, as a folder."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     torch.manual_seed(0)
     config = AutoConfig.from_pretrained(source)
     AutoModelForCausalLM.from_config(config, dtype=torch.float32).save_pretrained(folder)
@@ -114,10 +116,11 @@ def _report(job: JobFolder, rate: str) -> int:
     steps = [event for event in events if isinstance(event, Step)]
     losses = [e for e in events if isinstance(e, Heldout) and e.loss is not None]
     best = min(losses, key=lambda event: event.loss or 0.0)
+    tokens = sum(step.tokens for step in steps if step.step <= best.step)
     print(
-        f"\n{job.name}, learning rate {rate}: {len(steps)} steps, "
-        f"{sum(step.tokens for step in steps):,} title tokens; best held-out loss {best.loss:.3f} "
-        f"({best.bits:.3f} bits a character) at step {best.step}, {best.t - began:.0f} s"
+        f"\n{job.name}, learning rate {rate}: {len(steps)} steps; best held-out loss "
+        f"{best.loss:.3f} ({best.bits:.3f} bits a character) at step {best.step}, "
+        f"{tokens:,} title tokens, {best.t - began:.0f} s"
     )
     shown = [*losses[:: max(1, len(losses) // 8)], losses[-1]]
     print("  " + "  ".join(f"{e.t - began:.0f} s {e.loss:.3f}" for e in shown))
