@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -125,6 +126,18 @@ async def test_a_key_that_is_quicker_than_the_screen_stars_the_title_that_has_ar
     with Library.open(home) as library:
         (one,) = library.favourites()
         assert one.text == first_of(library)
+
+
+async def test_what_is_typed_after_enter_is_no_part_of_the_prefix(home: Home) -> None:
+    app = opened(home, count=1, length=8)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "No titles yet")
+        await pilot.press("slash", *"Neural")
+        for key in ("enter", "space", "plus"):
+            app.post_message(events.Key(key, {"space": " ", "plus": "+"}.get(key)))
+        await until_shown(pilot, "0.90", "on its way")
+        assert screen_of(pilot).prefix.value == "Neural"
+        assert screen_of(pilot).column.titles.settings.prefix == "Neural"
 
 
 def first_of(library: Library) -> str:

@@ -25,9 +25,16 @@ class PrefixInput(Input):
     """How the titles begin; enter writes them, down goes to the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "generate", id="prefix.generate", tooltip="Write titles"),
+        Binding("enter", "go", "generate", id="prefix.generate", tooltip="Write titles"),
         Binding("down", "screen.leave", "list", id="prefix.list", tooltip="To the list"),
     ]
+
+    def action_go(self) -> None:
+        """Writes titles; what is typed from now on is no part of the prefix."""
+        screen = self.screen
+        assert isinstance(screen, GenerateScreen)
+        screen.set_focus(None)
+        screen.action_generate()
 
 
 class GenerateScreen(KnobsScreen):
@@ -107,10 +114,6 @@ class GenerateScreen(KnobsScreen):
             self.chosen.prefix = event.value
             if not self._prepared:
                 self.prepare()
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        if event.input.id == "prefix":
-            self.action_generate()
 
     def action_generate(self) -> None:
         """Writes titles with the knobs as they stand."""
