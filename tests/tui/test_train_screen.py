@@ -165,7 +165,7 @@ async def test_brackets_walk_through_earlier_titles(home: Home) -> None:
 async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None:
     measured = Evaluated(
         step=212,
-        figures={"unique": 0.98, "rougeL": 0.31, "baseline_rougeL": 0.22},
+        figures={"copies": 0.07, "unique": 0.98, "rougeL": 0.31, "baseline_rougeL": 0.22},
         words={"corpus": [("speech", 40), ("[/b]", 3)], "samples": [("speech", 44)]},
     )
     notes = [Note(text="a checkpoint was damaged \x1b[31m [/]", level="warning")]
@@ -175,6 +175,7 @@ async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None
         await pilot.press("i")
         await until(pilot, lambda: isinstance(pilot.app.screen, FiguresDialog))
         await until_shown(pilot, "unique", "0.98", "baseline rougeL", "0.22", "starter-titles")
+        await until_shown(pilot, "copies", "7%")
         await until_shown(pilot, "held-out by step", "●", "bits/char", "1.50", "[/b]", "44")
         await until_shown(pilot, "a checkpoint was damaged \ufffd[31m [/]")
         await pilot.press("c", "j", "escape")

@@ -25,8 +25,10 @@ def figures(view: RunView, state: State) -> list[Figure]:
         if view.best is not None:
             extra.append(f"best at {view.best[0]}")
         found.append(("held-out", f"{value} ({', '.join(extra)})"))
-    if view.preview is not None:
-        found.append(("copies", f"{view.copies:.0%}"))
+    # The finished model's titles are many; a preview's are five.
+    finished = view.evaluated.figures if view.evaluated is not None else {}
+    if view.preview is not None or "copies" in finished:
+        found.append(("copies", f"{finished.get('copies', view.copies):.0%}"))
     if last is not None and state.alive:
         found.append(("", f"{last.speed:,.0f} tok/s"))
     if view.bits is not None and math.isfinite(view.bits):
@@ -37,10 +39,9 @@ def figures(view: RunView, state: State) -> list[Figure]:
             found.append(("grad", number(last.norm)))
         if last.memory and state.alive:
             found.append(("memory", size(last.memory)))
-    if view.evaluated is not None:
-        for figure, measured in view.evaluated.figures.items():
-            if math.isfinite(measured) and (figure != "copies" or view.preview is None):
-                found.append((figure.replace("_", " "), f"{measured:.3g}"))
+    for figure, measured in finished.items():
+        if math.isfinite(measured) and figure != "copies":
+            found.append((figure.replace("_", " "), f"{measured:.3g}"))
     if view.device and state.alive:
         found.append(("on", view.device))
     if view.bad_lines:
