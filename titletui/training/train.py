@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
+from accelerate.utils import InitProcessGroupKwargs
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from titletui.jobs.events import Heldout, Note, Rising, Started
@@ -67,11 +67,8 @@ class Run:
         self.accelerator = Accelerator(
             cpu=on_cpu,
             mixed_precision="bf16" if numbers == "bf16" else "no",
-            kwargs_handlers=[
-                # The first process downloads, samples and writes while the others wait.
-                InitProcessGroupKwargs(timeout=_PATIENCE),
-                DistributedDataParallelKwargs(broadcast_buffers=False),
-            ],
+            # The first process downloads, samples and writes while the others wait.
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
         )
         self.device = self.accelerator.device
         with self.accelerator.main_process_first():
