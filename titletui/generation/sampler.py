@@ -18,7 +18,7 @@ from titletui.generation.vocabulary import Vocabulary
 
 _NEVER = float("-inf")
 _FIRST = 16
-_FIRST_STEPS = 12
+_FIRST_STEPS = 8
 _MOST = 128
 _CACHED_TOKENS = 65_536
 
