@@ -82,6 +82,8 @@ class BatchesScreen(CuratingScreen):
             await self.holder.remove_children()
             await self.holder.mount(*columns)
             self._bring_up(columns[0])
+        # Nothing was painted meanwhile, whatever asked for it.
+        self.refresh()
         if focus:
             columns[0].candidates.focus()
 
