@@ -9,12 +9,13 @@ import pytest
 
 from tests.models import TITLES, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.training_runs import papers
+from titletui.corpus.paper import Paper
 from titletui.home import Home
 from titletui.training import slices
 from titletui.training.base_models import find_model, load_model
 from titletui.training.examples import TrainingSet, build, collate, epoch_batches
 from titletui.training.overfit import Average, TrainingTitles, Watch, by_heart
-from titletui.training.recipe import Recipe
+from titletui.training.recipe import Recipe, Task
 from titletui.training.schedule import rate_at
 
 
@@ -165,6 +166,22 @@ def test_held_out_papers_are_never_trained_on(home: Home, folder: Path) -> None:
     assert 10 < len(data.heldout) < 40
     assert all(paper.title not in data.titles for paper in data.pairs)
     assert len(data.pairs) == len(data.heldout)
+
+
+@pytest.mark.parametrize("task", ["abstract-to-title", "instruction"])
+def test_where_an_abstract_is_cut_does_not_tell_how_long_its_title_is(
+    home: Home, folder: Path, task: Task
+) -> None:
+    tokenizer = load_model(find_model(home, str(folder)), home=home).tokenizer
+    abstract = "We study speech in noisy rooms. " * 40
+    titles = ["Speech", "Neural Speech in Rooms", "Robust Neural Speech in Noisy Rooms"]
+    pairs = [
+        Paper(id=f"2401.0000{number}", title=title, abstract=abstract)
+        for number, title in enumerate(titles)
+    ]
+    data = build(pairs, Recipe(task=task, heldout=0.0), tokenizer, 128).train
+    assert len(set(data.title_tokens.tolist())) == len(titles)
+    assert len(set(data.prompts.tolist())) == 1
 
 
 def test_a_title_is_a_copy_whatever_its_case_space_and_punctuation() -> None:

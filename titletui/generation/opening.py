@@ -13,11 +13,10 @@ import msgspec
 
 from titletui.generation.vocabulary import Vocabulary
 from titletui.text import clean
-from titletui.training.prompts import Prompt
+from titletui.training.prompts import Prompt, prompt_room
 
 _LONGEST_ENDING = 24
 _LEAST_ROOM = 16
-_TITLE = 20
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)")
 
 
@@ -75,7 +74,7 @@ def open_title(
     if least + len(title) > room:
         title = title[-max(1, room - least) :]
         notes.append("The prefix is longer than the model can read; it goes on from its end.")
-    read = min(room, max(trained - _TITLE, trained // 2)) if trained else room
+    read = min(room, prompt_room(trained)) if trained else room
     body, cut = _fitting(vocabulary, prompt.body, max(0, read - least - len(title)))
     if cut:
         notes.append("The abstract is longer than the model can read; its end is left out.")

@@ -22,13 +22,20 @@ from numpy.typing import NDArray
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
 from titletui.training.overfit import TrainingTitles, by_heart
-from titletui.training.prompts import end_token, instruction_frame, start_token, tokens
+from titletui.training.prompts import (
+    end_token,
+    instruction_frame,
+    prompt_room,
+    start_token,
+    tokens,
+)
 from titletui.training.recipe import Recipe
 
 BLOCK = 4096
 PAIRS = 2000
 
 Integers = NDArray[np.int64]
+Row = tuple[list[int], int, int]  # tokens, tokens of the prompt, characters of the title
 
 
 @dataclass(frozen=True)
@@ -136,8 +143,13 @@ def frozen_lines(path: Path, sha256: str) -> Iterator[bytes]:
 
 def chosen(paper: Paper, share: float, purpose: str) -> bool:
     """Whether a paper is in a share of all, always the same ones for the same purpose."""
+    return _place(paper, purpose) < share
+
+
+def _place(paper: Paper, purpose: str) -> float:
+    """Where a paper stands among all when they are shuffled by a hash, 0 to 1."""
     digest = hashlib.sha256(f"{purpose}:{paper.id}".encode()).digest()
-    return int.from_bytes(digest[:7], "big") < share * 2**56
+    return int.from_bytes(digest[:7], "big") / 2**56
 
 
 def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -> TrainingSet:
@@ -152,28 +164,29 @@ def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -
     maker = _Maker(recipe, tokenizer, limit)
     train, heldout = _Collected(), _Collected()
     learned: list[str] = []
-    pairs: list[Paper] = []
+    kept: list[tuple[float, Paper, list[Row]]] = []
     left_out = 0
     stream = iter(papers)
     while block := list(itertools.islice(stream, BLOCK)):
         for paper, rows in zip(block, maker.rows(block), strict=True):
             left_out += not rows
             if recipe.heldout > 0 and chosen(paper, recipe.heldout, "heldout"):
-                if len(heldout) < recipe.eval_papers:
-                    heldout.add(rows)
-                if rows and len(pairs) < PAIRS:
-                    pairs.append(paper)
+                kept.append((_place(paper, "heldout"), paper, rows))
             else:
                 train.add(rows)
                 learned.append(maker.target(paper))
     if not len(train):
         raise TitletuiError(f"No paper of the corpus fits the task {recipe.task}: {maker.needs}.")
     examples = train.finish()
+    # Papers come newest first: those measured are drawn from all years by their hash.
+    kept.sort(key=lambda one: one[0])
+    for _, _, rows in kept[: recipe.eval_papers]:
+        heldout.add(rows)
     return TrainingSet(
         train=examples,
         heldout=heldout.finish(),
         titles=TrainingTitles(learned),
-        pairs=pairs,
+        pairs=[paper for _, paper, rows in kept if rows][:PAIRS],
         left_out=left_out,
         by_heart=by_heart(_hashes(examples), int(examples.title_tokens.sum())),
     )
@@ -245,7 +258,7 @@ class _Collected:
     def __len__(self) -> int:
         return len(self._lengths)
 
-    def add(self, rows: list[tuple[list[int], int, int]]) -> None:
+    def add(self, rows: list[Row]) -> None:
         for sequence, prompt, characters in rows:
             self._tokens.extend(sequence)
             self._lengths.append(len(sequence))
@@ -291,7 +304,7 @@ class _Maker:
         """What the model learns to write."""
         return paper.abstract if self._recipe.task == "abstract" else paper.title
 
-    def rows(self, papers: list[Paper]) -> list[list[tuple[list[int], int, int]]]:
+    def rows(self, papers: list[Paper]) -> list[list[Row]]:
         """For each paper its sequences: tokens, tokens of the prompt, characters of the title."""
         targets = self._encode([self.target(paper) for paper in papers])
         task = self._recipe.task
@@ -316,8 +329,8 @@ class _Maker:
             prompts: list[list[int]] = []
             room = self._limit - len(target) - 1
             if task == "instruction" and wanted:
-                fits = max(0, room - len(self._before) - len(self._after))
-                prompts.append([*self._before, *body[:fits], *self._after])
+                fits = min(room, prompt_room(self._limit)) - len(self._before) - len(self._after)
+                prompts.append([*self._before, *body[: max(0, fits)], *self._after])
             elif task == "abstract-to-title" and wanted:
                 prompts.append(self._from_abstract(body, room))
             elif task == "year-to-title" and paper.year is not None:
@@ -340,7 +353,7 @@ class _Maker:
         return made
 
     def _from_abstract(self, body: list[int], room: int) -> list[int]:
-        fits = max(0, room - 1 - len(self._blank))
+        fits = max(0, min(room, prompt_room(self._limit)) - 1 - len(self._blank))
         return [self._start, *body[:fits], *self._blank]
 
     def _abstract(self, target: list[int], characters: int) -> tuple[list[int], int, int]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from titletui.corpus.paper import Paper
-from titletui.training.prompts import end_token, make_prompt, prompt_tokens
+from titletui.training.prompts import end_token, make_prompt, prompt_room, prompt_tokens
 from titletui.training.recipe import Recipe, Task
 
 TOP_P = 0.95
@@ -48,7 +48,7 @@ def greedy_titles(
     prompts = []
     for paper in papers:
         prompt = make_prompt(task, abstract=paper.abstract, tokenizer=tokenizer)
-        prompts.append(prompt_tokens(tokenizer, prompt, room=limit - min(most, limit // 2))[0])
+        prompts.append(prompt_tokens(tokenizer, prompt, room=prompt_room(limit))[0])
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     titles = [""] * len(prompts)
     for first in range(0, len(order), _ROWS):
@@ -143,7 +143,7 @@ def _prompts(
 ) -> Iterator[tuple[list[int], int]]:
     """Prompts and how many titles of each."""
     if recipe.task in ("abstract-to-title", "instruction") and papers:
-        room = limit - min(recipe.preview_tokens, limit // 2)
+        room = prompt_room(limit)
         for paper in papers[:count]:
             prompt = make_prompt(recipe.task, abstract=paper.abstract, tokenizer=tokenizer)
             yield prompt_tokens(tokenizer, prompt, room=room)[0], 1

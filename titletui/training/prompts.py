@@ -22,6 +22,8 @@ import msgspec
 from titletui.training.recipe import Task
 
 INSTRUCTION = "Write a title for the scientific paper that has the following abstract."
+TITLE_ROOM = 32
+"""Tokens that are kept for a title; of a hundred titles, two are longer."""
 _BODY = "\u241fabstract\u241f"
 
 
@@ -142,6 +144,15 @@ def prompt_tokens(
     tail = tokens(tokenizer, prompt.tail) + tokens(tokenizer, title_prefix)
     fits = len(body) if room is None else max(0, room - len(head) - len(tail))
     return head + body[:fits] + tail, fits < len(body)
+
+
+def prompt_room(limit: int) -> int:
+    """Tokens of a sequence of `limit` that its prompt may take, whatever the title is.
+
+    A prompt that is cut to fit its own title would tell the model by its length where the title
+    ends.
+    """
+    return max(limit - TITLE_ROOM, limit // 2)
 
 
 def tokens(tokenizer: Any, text: str) -> list[int]:
