@@ -28,13 +28,13 @@ def writing(terminal: Terminal) -> list[psutil.Process]:
 def stall(terminal: Terminal) -> None:
     """Asks for more than is read, as over a dead connection, until the app can write no more."""
     process = psutil.Process(terminal.process.pid)
-    for round in range(60):
+    for turn in range(60):
         before = process.cpu_times().user
         for columns in range(100, 200):
             terminal.resize(columns, 60)
             time.sleep(0.01)
         # To lay a screen out takes ten milliseconds; to be told of a resize while it waits, none.
-        if round and process.cpu_times().user - before < 0.1:
+        if turn and process.cpu_times().user - before < 0.1:
             return
     raise AssertionError("it still paints")
 
