@@ -145,6 +145,7 @@ def _round() -> dict[str, float]:
     app.press(b"Neural\r")
     app.read(0.2, limit=1.0)
     app.press(b"\x1b")
+    app.read(0.2, limit=0.5)
     app.press(b"q")
     measured["quit while a model loads"] = app.ended()
 
