@@ -39,13 +39,13 @@ LOW = (80, 14)
 ELSEWHERE = {
     "test_app.test_each_mode_has_its_keys": "corpus train generate shortlist",
     "test_app.test_function_keys_switch_from_within_an_input_and_escape_leaves_it": "leave",
-    "test_corpus_screen.test_a_category_is_found_by_its_name_and_scraped":
+    "test_corpus_jobs.test_a_category_is_found_by_its_name_and_scraped":
         "corpus.new scrape.start corpus.update",
-    "test_corpus_screen.test_a_file_is_looked_into_and_imported": "corpus.import import.start",
+    "test_corpus_jobs.test_a_file_is_looked_into_and_imported": "corpus.import import.start",
     "test_corpus_screen.test_searching_happens_while_one_types_and_escape_undoes_it":
         "corpus.search",
     "test_corpus_screen.test_enter_goes_to_the_papers_and_then_shows_the_abstract": "corpus.open",
-    "test_corpus_screen.test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it":
+    "test_corpus_jobs.test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it":
         "corpus.stop",
     "test_corpus_screen.test_x_says_what_is_lost_and_only_a_yes_deletes": "corpus.delete",
     "test_corpus_screen.test_a_corpus_is_renamed": "corpus.rename",
