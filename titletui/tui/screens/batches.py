@@ -85,14 +85,14 @@ class BatchesScreen(CuratingScreen):
         # Nothing was painted meanwhile, whatever asked for it.
         self.refresh()
         if focus:
-            columns[0].candidates.focus()
+            columns[0].take_focus()
 
     def action_column(self, step: int) -> None:
         """Goes to the column beside this one."""
         at = self.columns.index(self.column) + step
         if 0 <= at < len(self.columns):
             self._bring_up(self.columns[at])
-            self.columns[at].candidates.focus()
+            self.columns[at].take_focus()
 
     def _bring_up(self, column: BatchColumn) -> None:
         """Of several columns a narrow terminal shows this one."""

@@ -69,6 +69,11 @@ class BatchColumn(Vertical):
     def candidates(self) -> CandidateList:
         return self.query_one(CandidateList)
 
+    def take_focus(self) -> None:
+        """Goes to the list, unless the app ends just now."""
+        for candidates in self.query(CandidateList):
+            candidates.focus()
+
     @property
     def row(self) -> Row | None:
         """The highlighted candidate."""
