@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from titletui.corpus.paper import Paper
+from tests.many_papers import some
 from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.store import CorpusStore
 from titletui.database import DatabaseDamagedError
@@ -18,13 +18,6 @@ def store(home: Home) -> CorpusStore:
     store = CorpusStore(home.corpus_db)
     store.create("c", category="cs.CL")
     return store
-
-
-def some(count: int, year: int = 24) -> list[Paper]:
-    return [
-        Paper(id=f"{year}{1 + n % 12:02}.{n:05}", title=f"Paper {n} on neural things")
-        for n in range(count)
-    ]
 
 
 @pytest.mark.parametrize("damage", ["not a database", "header", "empty page", "truncated"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.many_papers import some
 from titletui.corpus.browse import END, Browser
 from titletui.corpus.paper import Paper, arxiv_key
 from titletui.corpus.search import match_expression
@@ -22,13 +23,6 @@ def store(home: Home) -> CorpusStore:
     store = CorpusStore(home.corpus_db)
     store.create("c", category="cs.CL")
     return store
-
-
-def some(count: int, year: int = 24) -> list[Paper]:
-    return [
-        Paper(id=f"{year}{1 + n % 12:02}.{n:05}", title=f"Paper {n} on neural things")
-        for n in range(count)
-    ]
 
 
 def all_pages(store: CorpusStore, name: str, search: str = "", limit: int = 7) -> list[str]:

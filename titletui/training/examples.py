@@ -170,8 +170,9 @@ def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -
     while block := list(itertools.islice(stream, BLOCK)):
         for paper, rows in zip(block, maker.rows(block), strict=True):
             left_out += not rows
-            if recipe.heldout > 0 and chosen(paper, recipe.heldout, "heldout"):
-                kept.append((_place(paper, "heldout"), paper, rows))
+            place = _place(paper, "heldout")
+            if place < recipe.heldout:
+                kept.append((place, paper, rows))
             else:
                 train.add(rows)
                 learned.append(maker.target(paper))

@@ -32,7 +32,6 @@ _WANTED = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "merges.txt", "chat_template.jinja",
 )  # fmt: skip
-_BLOCK = 1 << 20
 _TRIES = 4
 _PAUSE = 0.5
 _PART = ".titletui-part"
@@ -233,11 +232,8 @@ def _is_right(path: Path, file: Listed) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as opened:
-        while block := opened.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _check_room(folder: Path, size: int, model: str) -> None:

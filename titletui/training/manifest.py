@@ -9,7 +9,6 @@ import msgspec
 from titletui.atomic import sync_folder, write_whole
 
 MANIFEST = "MANIFEST.json"
-_BLOCK = 1 << 20
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -60,12 +59,8 @@ def damage(folder: Path) -> str:
 
 def entry(path: Path, *, sync: bool = False) -> Entry:
     """What a file is; `sync` also makes it durable."""
-    digest = hashlib.sha256()
-    size = 0
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
         if sync:
             os.fsync(file.fileno())
-    return Entry(size, digest.hexdigest())
+        return Entry(os.fstat(file.fileno()).st_size, digest)
