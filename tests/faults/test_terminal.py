@@ -175,26 +175,31 @@ def test_a_storm_of_resizes_leaves_a_whole_screen(home: Home) -> None:
         assert terminal.ended() == 0
 
 
-LATE = """
+TROUBLED = """
 from textual.events import Resize
 from textual.geometry import Size
 from titletui.tui.app import TitletuiApp
 from titletui.tui import app
 
-class Late(TitletuiApp, inherit_css=False):
+class Troubled(TitletuiApp, inherit_css=False):
     CSS_PATH = app.__file__.replace("app.py", "app.tcss")
     def action_help(self):
-        self.post_message(Resize(Size(30, 5), Size(30, 5)))
+        {what}
 
-app.TitletuiApp = Late
+app.TitletuiApp = Troubled
 raise SystemExit(app.run_app())
 """
+LATE = "self.post_message(Resize(Size(30, 5), Size(30, 5)))"
+ECHOES = """self.delay_update()
+        for size in Size(30, 5), Size(60, 20), Size(30, 5):
+            self.screen.post_message(Resize(size, size))
+            self.screen.call_later(len, ())"""
 
 
 @pytest.mark.fault("F52")
 def test_an_older_size_that_is_heard_of_last_does_not_stay(home: Home, tmp_path: Path) -> None:
-    program = tmp_path / "late.py"
-    program.write_text(LATE)
+    program = tmp_path / "troubled.py"
+    program.write_text(TROUBLED.format(what=LATE))
     with Terminal([sys.executable, str(program)]) as terminal:
         terminal.until("Temperature")
         terminal.quiet()
@@ -204,6 +209,20 @@ def test_an_older_size_that_is_heard_of_last_does_not_stay(home: Home, tmp_path:
         # Painted anew, since five rows have no room for it.
         terminal.until(lambda: terminal.painted.count(b"Temperature") > before)
         terminal.until(lambda: terminal.text == whole)
+
+
+@pytest.mark.fault("F52")
+def test_echoes_of_two_sizes_do_not_hold_the_app(home: Home, tmp_path: Path) -> None:
+    program = tmp_path / "troubled.py"
+    program.write_text(TROUBLED.format(what=ECHOES))
+    with Terminal([sys.executable, str(program)]) as terminal:
+        terminal.until("Temperature")
+        terminal.press("\x1bOP")
+        terminal.read(0.3)
+        terminal.press(CORPUS)
+        terminal.until("No corpus yet")
+        terminal.press(QUIT)
+        assert terminal.ended() == 0
 
 
 @pytest.mark.fault("F52")

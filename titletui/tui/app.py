@@ -110,7 +110,7 @@ class TitletuiApp(KeysInTurn, Rooms):
         self.call_after_refresh(self._doubt_settings)
         self.set_interval(1.0, self._look_at_jobs)
         self.set_interval(2.0, self.keep_settings)
-        self.set_interval(0.25, self._fit_screens)
+        self.set_interval(0.25, self._fit_terminal)
         if self._driver is not None and not self.is_headless:
             # What fails in it fails again, and is told, where it is wanted.
             self.run_worker(get_ready(self), group="ready", exit_on_error=False)
@@ -137,20 +137,15 @@ class TitletuiApp(KeysInTurn, Rooms):
         if name or action:
             cast("ModeScreen", self.screen).show_item(name, action)
 
-    def _fit_screens(self) -> None:
-        """Brings to the terminal's size what was left at another one.
+    def _fit_terminal(self) -> None:
+        """Takes the terminal's size if it is another one.
 
         In a storm of resizes Textual may hear of an older size last (one SIGWINCH comes while that
-        before it is handled), and lets a screen's echo of an older size take the place of the
-        newest: both would stay as narrow as that until the next resize.
+        before it is handled), and would stay as narrow as that until the next resize.
         """
         size = Size(*shutil.get_terminal_size()) if self._in_terminal else self.size
         if size != self.size:
             self.post_message(Resize(size, size))
-            return
-        for screen in self.screen_stack:
-            if screen.outer_size != self.size:
-                screen.post_message(Resize(self.size, self.size))
 
     def action_repaint(self) -> None:
         """Paints everything anew, over what another program left on the terminal."""

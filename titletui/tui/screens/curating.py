@@ -77,7 +77,7 @@ class CuratingScreen(ModeScreen):
 
     @work(group="library")
     async def _look(self) -> None:
-        if self._looking or self.app.screen is not self:
+        if self._looking or not self.is_current:
             return
         self._looking = True
         try:

@@ -5,10 +5,12 @@ from typing import TypeVar
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
+from titletui.tui.echoes import NoEchoes
+
 R = TypeVar("R")
 
 
-class Dialog(ModalScreen[R]):
+class Dialog(NoEchoes, ModalScreen[R]):
     """A screen in front of another, which ends once."""
 
     def gone(self) -> bool:

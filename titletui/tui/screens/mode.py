@@ -9,13 +9,14 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
+from titletui.tui.echoes import NoEchoes
 from titletui.tui.own_app import app_type as app_type
 from titletui.tui.widgets.header import Header
 from titletui.tui.widgets.key_bar import KeyBar
 from titletui.tui.widgets.status_line import StatusLine
 
 
-class ModeScreen(Screen[None]):
+class ModeScreen(NoEchoes, Screen[None]):
     """One of the four modes; a subclass yields its own part in `compose_body`.
 
     Attributes:

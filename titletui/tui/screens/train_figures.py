@@ -8,7 +8,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from titletui.text import display
@@ -16,6 +15,7 @@ from titletui.training.recipe import Recipe
 from titletui.training.runs import RunView
 from titletui.tui.own_app import app_type
 from titletui.tui.run_watch import Shown
+from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.bars import bar
 from titletui.tui.widgets.figures import figures, how_far, number
 from titletui.tui.widgets.recipe_form import as_text
@@ -26,7 +26,7 @@ _NOTES = 20
 _A_ROW = 4
 
 
-class FiguresDialog(ModalScreen[None]):
+class FiguresDialog(Dialog[None]):
     """A run's figures, its recipe, its notes, and its words beside those of its corpus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
