@@ -25,12 +25,12 @@ def test_each_row_sees_its_own_tokens_and_no_others_whenever_it_began() -> None:
             for layer in range(2):
                 window.newest[layer][row] = token
         for row, own in enumerate(known):
-            seen = torch.ones(window.values[0].shape[1], dtype=torch.bool)
+            seen = torch.ones(len(window.values[0]), dtype=torch.bool)
             if window.unseen is not None:
-                seen = window.unseen[row, 0] == 0
+                seen = window.unseen[:, row] == 0
             for layer in range(2):
-                assert window.values[layer][row, seen, 0].tolist() == own
-                assert window.keys[layer][row, 0, seen].tolist() == own
+                assert window.values[layer][seen, row, 0, 0].tolist() == own
+                assert window.keys[layer][seen, row, 0, 0].tolist() == own
         count = int(torch.randint(1, len(known) + 1, (1,), generator=draw))
         stay = torch.randperm(len(known), generator=draw)[:count].sort().values
         cache.keep(stay)

@@ -8,8 +8,9 @@ _ROOM = 32
 class RowCache:
     """What each row's tokens have left behind for the tokens after them.
 
-    All rows put their newest token into the same slot, so that it is one copy a layer; a row that
-    began later starts in a later slot, and what is before that is not for it to see.
+    All rows put their newest token into the same slot; a row that began later starts in a later
+    slot, and what is before that is not for it to see. A slot's rows lie side by side, so that a
+    step reads and writes memory in one piece: row by row, most of a page would be room to come.
 
     Attributes:
         lengths: own tokens of each row, [rows].
@@ -20,8 +21,8 @@ class RowCache:
         Args:
             width: of a head.
         """
-        # [layers, keys or values, rows, heads, slots, width]; what is unused must be finite.
-        self._seen = torch.zeros(layers, 2, 0, heads, _ROOM, width)
+        # [layers, keys or values, slots, rows, heads, width]; what is unused must be finite.
+        self._seen = torch.zeros(layers, 2, _ROOM, 0, heads, width)
         self.clear()
 
     def clear(self) -> None:
@@ -39,30 +40,28 @@ class RowCache:
         if length > self._slot:
             self._shift(length - self._slot)
         self._make_room(old + rows, self._slot + 1)
-        start = self._slot - length
-        self._seen[:, :, old : old + rows, :, start : self._slot] = own[:, :, None]
+        slots = slice(self._slot - length, self._slot)
+        self._seen[:, :, slots, old : old + rows] = own.transpose(2, 3)[:, :, :, None]
         self.lengths = torch.cat([self.lengths, torch.full((rows,), length)])
 
     def advance(self) -> "Window":
         """Opens the next slot, for each row's next token."""
         rows, longest = len(self.lengths), int(self.lengths.max())
-        if self._slot == self._seen.shape[4] and longest < self._slot // 2:
+        if self._slot == self._seen.shape[2] and longest < self._slot // 2:
             self._shift(longest - self._slot)
         self._make_room(rows, self._slot + 1)
         end = self._slot + 1
         start = self._slot - longest
-        heads = self._seen.shape[3]
-        seen = self._seen[:, :, :rows, :, start:end].flatten(2, 3)
+        seen = self._seen[:, :, start:end, :rows]
         begins = self._slot - self.lengths
         unseen = None
         if start < int(begins.max()):
-            outside = torch.arange(start, end) < begins[:, None]
+            outside = torch.arange(start, end)[:, None] < begins
             unseen = torch.zeros(outside.shape).masked_fill_(outside, float("-inf"))
-            unseen = unseen[:, None].expand(-1, heads, -1).reshape(rows * heads, 1, -1)
-        newest = self._seen[:, :, :rows, :, self._slot].transpose(1, 2)
+        newest = self._seen[:, :, self._slot, :rows].transpose(1, 2)
         self._slot = end
         self.lengths = self.lengths + 1
-        return Window(list(newest), list(seen[:, 0].transpose(-1, -2)), list(seen[:, 1]), unseen)
+        return Window(list(newest), list(seen[:, 0]), list(seen[:, 1]), unseen)
 
     def keep(self, rows: torch.Tensor) -> None:
         """Lets go of all rows but these; the fewer change their place, the quicker."""
@@ -70,24 +69,24 @@ class RowCache:
         self.lengths = self.lengths[rows]
         for place, row in enumerate(rows.tolist()):
             if place != row:
-                self._seen[:, :, place, :, used] = self._seen[:, :, row, :, used]
+                self._seen[:, :, used, place] = self._seen[:, :, used, row]
 
     def _shift(self, slots: int) -> None:
         """Moves what is there to later slots, or to earlier ones."""
         longest = int(self.lengths.max()) if len(self.lengths) else 0
         start = self._slot - longest
         self._make_room(0, self._slot + slots)
-        moved = self._seen[:, :, :, :, start : self._slot].clone()
+        moved = self._seen[:, :, start : self._slot].clone()
         self._slot += slots
-        self._seen[:, :, :, :, start + slots : self._slot] = moved
+        self._seen[:, :, start + slots : self._slot] = moved
 
     def _make_room(self, rows: int, slots: int) -> None:
-        layers, kinds, have, heads, room, width = self._seen.shape
+        layers, kinds, room, have, heads, width = self._seen.shape
         if rows <= have and slots <= room:
             return
-        size = (max(rows, have), heads, room if slots <= room else max(slots, 2 * room), width)
-        larger = torch.zeros(layers, kinds, *size)
-        larger[:, :, :have, :, :room] = self._seen
+        more = room if slots <= room else max(slots, 2 * room)
+        larger = torch.zeros(layers, kinds, more, max(rows, have), heads, width)
+        larger[:, :, :room, :have] = self._seen
         self._seen = larger
 
 
@@ -96,9 +95,9 @@ class Window:
 
     Attributes:
         newest: where its keys and values belong, [rows, 2, heads, width].
-        keys: [rows · heads, width, slots].
-        values: [rows · heads, slots, width].
-        unseen: -inf at what a row may not see, else 0, [rows · heads, 1, slots]; None: all is seen.
+        keys: [slots, rows, heads, width].
+        values: [slots, rows, heads, width].
+        unseen: -inf at what a row may not see, else 0, [slots, rows]; None: all is seen.
     """
 
     def __init__(
