@@ -96,3 +96,8 @@ def test_it_ends_though_its_terminal_has_long_stopped_reading(home: Home, hang_u
         else:
             terminal.process.send_signal(signal.SIGTERM)
         assert terminal.hung_up_and_ended(SOON) == (129 if hang_up else 143)
+        if not hang_up:
+            assert terminal.modes == terminal.before
+            while terminal.read(0):
+                pass
+            assert not terminal.alternate, "whoever reads again finds his shell"

@@ -84,6 +84,7 @@ class TitletuiApp(KeysInTurn, Rooms):
         self.home = home or find_home()
         self.settings = settings or load_settings(self.home.config_toml)
         self.on_quit: list[Callable[[], None]] = []
+        self._give_back = ending.GiveBack()
         self.goodbye: list[str] = []
         # Textual opens on this mode, so that no other screen is drawn first.
         self.DEFAULT_MODE = self.settings.mode if self.settings.mode in MODES else "generate"  # type: ignore[misc]
@@ -114,8 +115,8 @@ class TitletuiApp(KeysInTurn, Rooms):
         if self._driver is not None and not self.is_headless:
             # What fails in it fails again, and is told, where it is wanted.
             self.run_worker(get_ready(self), group="ready", exit_on_error=False)
-            ending.on_signals(self._end)
-            ending.on_hang_up(sys.__stdin__.fileno() if sys.__stdin__ else 0, self._end)
+            ending.on_signals(self._end, self._give_back)
+            ending.on_hang_up(self._end, self._give_back)
 
     # --- the modes
 
@@ -281,7 +282,7 @@ class TitletuiApp(KeysInTurn, Rooms):
 
     def _end(self, code: int) -> None:
         if not self.is_headless:
-            ending.leave_by(ending.DEADLINE, code)
+            ending.leave_by(ending.DEADLINE, code, self._give_back)
         try:
             save_settings(self.home.config_toml, self.settings)
         except OSError as error:

@@ -6,20 +6,71 @@ import os
 import select
 import signal
 import sys
+import termios
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from titletui.errors import TitletuiError
 from titletui.home import private_folder
 
-DEADLINE = 0.8
+DEADLINE = 0.7
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_DRAIN = 0.15
+_WRITE = 0.05
+# Mouse, focus, paste, keyboard protocol and resizes as they were; then the screen and the cursor.
+_AS_BEFORE = (
+    b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l"
+    b"\x1b[<u\x1b[?2026l\x1b[0m\x1b[?1049l\x1b[?7h\x1b[?25h"
+)
 
 
-def on_signals(ended: Callable[[int], None]) -> None:
+class GiveBack:
+    """The terminal as it was before the app had it, to be given back when the app cannot.
+
+    To be made before the app starts.
+    """
+
+    def __init__(self) -> None:
+        self._descriptor = sys.__stdin__.fileno() if sys.__stdin__ else 0
+        self._modes: list[Any] | None = None
+        with contextlib.suppress(termios.error, ValueError):
+            self._modes = termios.tcgetattr(self._descriptor)
+
+    def __call__(self) -> None:
+        """Gives it back; takes a fifth of a second at most, whether or not anybody reads."""
+        if self._modes is None:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stdout.flush()
+            return
+        # A process in the background would be stopped for touching the terminal.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
+        with contextlib.suppress(termios.error, OSError):
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
+            self._drop_what_waits()
+            # Nobody may be reading even now, and then this waits for ever.
+            last = threading.Thread(
+                target=os.write, args=(self._descriptor, _AS_BEFORE), daemon=True
+            )
+            last.start()
+            last.join(_WRITE)
+
+    def _drop_what_waits(self) -> None:
+        """Frames that were painted and not read; what is painted from now on goes nowhere."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for painted in (1, 2):
+            if os.isatty(painted):
+                os.dup2(nowhere, painted)
+        until = time.monotonic() + _DRAIN
+        while time.monotonic() < until:
+            termios.tcflush(self._descriptor, termios.TCOFLUSH)
+            time.sleep(0.002)
+
+
+def on_signals(ended: Callable[[int], None], give_back: GiveBack) -> None:
     """Calls `ended(code)` on SIGHUP and SIGTERM; Textual itself would die without a word.
 
     The process ends even if the loop never turns again: it waits for a terminal that has stopped
@@ -28,49 +79,51 @@ def on_signals(ended: Callable[[int], None]) -> None:
     loop = asyncio.get_running_loop()
 
     def told(number: int, _: object) -> None:
-        _end_from_outside(loop, ended, 128 + number)
+        _end_from_outside(loop, ended, 128 + number, give_back)
 
     for number in (signal.SIGHUP, signal.SIGTERM):
         with contextlib.suppress(ValueError):
             signal.signal(number, told)
 
 
-def on_hang_up(descriptor: int, ended: Callable[[int], None]) -> None:
-    """Calls `ended(code)` when the terminal behind `descriptor` has hung up.
+def on_hang_up(ended: Callable[[int], None], give_back: GiveBack) -> None:
+    """Calls `ended(code)` when the terminal has hung up.
 
     A closed pseudo-terminal reads as an endless end of file; where SIGHUP is ignored (nohup) the
     app would spin on it.
     """
     loop = asyncio.get_running_loop()
     poll = select.poll()
-    poll.register(descriptor, 0)
+    poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
 
     def wait() -> None:
         while not any(events & _GONE for _, events in poll.poll()):
             pass
-        _end_from_outside(loop, ended, 128 + signal.SIGHUP)
+        _end_from_outside(loop, ended, 128 + signal.SIGHUP, give_back)
 
     threading.Thread(target=wait, name="terminal", daemon=True).start()
 
 
 def _end_from_outside(
-    loop: asyncio.AbstractEventLoop, ended: Callable[[int], None], code: int
+    loop: asyncio.AbstractEventLoop,
+    ended: Callable[[int], None],
+    code: int,
+    give_back: GiveBack,
 ) -> None:
-    leave_by(DEADLINE, code)
+    leave_by(DEADLINE, code, give_back)
     # A loop that is closed has ended already.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(ended, code)
 
 
-def leave_by(deadline: float, code: int) -> None:
-    """Ends the process `deadline` seconds from now, whatever still hangs then.
+def leave_by(deadline: float, code: int, give_back: GiveBack) -> None:
+    """Ends the process about `deadline` seconds from now, whatever still hangs then.
 
     All that must last is on disk by the time a key is answered, so nothing is lost by it.
     """
 
     def end() -> None:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
+        give_back()
         os._exit(code)
 
     timer = threading.Timer(deadline, end)

@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.style import Style as VisualStyle
 from textual.visual import Visual
 
 from titletui.text import display
@@ -156,7 +157,7 @@ class RowList(ScrollView, Generic[R], can_focus=True):
     def _strips(self, index: int, lit: bool) -> list[Strip]:
         strips = self._drawn.get((index, lit))
         if strips is None:
-            style = self.get_visual_style("row-list--row", *["row-list--highlighted"] * lit)
+            style = self._style(lit)
             strips = []
             for place, content in enumerate(self._content(index)):
                 pointer = ("▸ " if lit and place == 0 else "  ", "bold $primary")
@@ -167,6 +168,12 @@ class RowList(ScrollView, Generic[R], can_focus=True):
                 strips.append(strip.adjust_cell_length(self._width, style.rich_style))
             self._drawn[index, lit] = strips
         return strips
+
+    def _style(self, lit: bool) -> VisualStyle:
+        style = self.get_visual_style("row-list--row", *["row-list--highlighted"] * lit)
+        # It leaves `reverse` out, which is all that marks a row in a terminal's own colours.
+        own = self.get_component_styles("row-list--highlighted").text_style
+        return style + VisualStyle(reverse=True) if lit and own.reverse else style
 
     def _content(self, index: int) -> list[Content]:
         if index not in self._lines_of:

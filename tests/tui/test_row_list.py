@@ -1,0 +1,36 @@
+"""Which row is highlighted is seen in every theme, also where a terminal has no colours."""
+
+from typing import Any
+
+import pytest
+from rich.style import Style
+
+from tests.tui.corpora import fill, paper, screen_of
+from tests.tui.seen import until, until_shown
+from titletui.home import Home
+from titletui.settings import Settings
+from titletui.tui.app import TitletuiApp
+from titletui.tui.widgets.row_list import RowList
+
+
+def style_of(rows: RowList[Any], y: int) -> Style:
+    """Of the name in that line, behind the pointer."""
+    style = list(rows.render_line(y))[1].style
+    assert style is not None
+    return Style(color=style.color, bgcolor=style.bgcolor, bold=style.bold, reverse=style.reverse)
+
+
+@pytest.mark.parametrize("theme", ["titletui-dark", "titletui-light", "ansi-dark", "ansi-light"])
+async def test_the_highlighted_row_differs_by_more_than_its_pointer(home: Home, theme: str) -> None:
+    for name in ("a", "b"):
+        fill(home, name, [paper(1, "Speech")])
+    settings = Settings(mode="corpus", welcome=False, theme=theme)
+    async with TitletuiApp(home, settings).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Speech")
+        rows = screen_of(pilot).corpora
+        await until(pilot, lambda: rows.has_focus)
+        focused = style_of(rows, 0)
+        assert focused != style_of(rows, 1)
+        await pilot.press("l")
+        await until(pilot, lambda: not rows.has_focus)
+        assert style_of(rows, 1) != style_of(rows, 0) != focused
