@@ -68,6 +68,9 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     mode: Annotated[
         str, Meta(description="The screen that opens first.", extra={"choices": MODES})
     ] = "generate"
+    corpus: Annotated[
+        str, Meta(description="The corpus that is shown first, and offered to train on.")
+    ] = ""
     mouse: Annotated[bool, Meta(description="Whether the app takes the mouse.")] = True
     welcome: Annotated[bool, Meta(description="Whether the hints for newcomers show.")] = True
     bell: Annotated[bool, Meta(description="Whether a run that overfits rings the bell.")] = True

@@ -1,5 +1,6 @@
 """The Corpus screen: what it shows, and what each key does."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from titletui.corpus.files import Source, start_import
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.folder import State
+from titletui.settings import Settings
+from titletui.tui.app import TitletuiApp
 from titletui.tui.paper_pages import PAGE, PAGES
 from titletui.tui.screens.confirm import ConfirmDialog
 from titletui.tui.screens.paper import PaperDialog
 from titletui.tui.screens.prompt import PromptDialog
 from titletui.tui.screens.train_new import NewRunDialog
+from titletui.tui.widgets.job_pane import Deletion
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +127,54 @@ async def test_enter_goes_to_the_papers_and_then_shows_the_abstract(home: Home) 
         await pilot.press("C", "escape")
         assert app_of(pilot).clipboard.startswith("Long ago.")
         assert pilot.app.screen is screen_of(pilot)
+
+
+async def test_how_far_a_deletion_is_shows_until_it_is_done(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    told = Deletion.told
+
+    def slowly(deletion: Deletion, gone: int) -> None:
+        told(deletion, gone)
+        go_on.wait(60)
+
+    monkeypatch.setattr(Deletion, "told", slowly)
+    fill(home, "a rather long name of a corpus", [paper(n, f"Speech {n}") for n in range(10_050)])
+    fill(home, "b", [paper(20_000, "Music")])
+    async with opened(home, "corpus").run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "10,050", "Speech")
+        await pilot.press("x", "y")
+        await until_shown(pilot, "◍ deleting a rather…  100%", "10,000 of 10,050 papers")
+        await pilot.press("3", "1")
+        await until_shown(pilot, "◍ deleting")
+        go_on.set()
+        await until_gone(pilot, "deleting")
+    assert names(home) == ["b"]
+
+
+async def test_the_corpus_that_was_highlighted_is_so_again_and_is_offered_to_train_on(
+    home: Home,
+) -> None:
+    for name in ("a", "b", "c"):
+        fill(home, name, [paper(1, "Speech")])
+    settings = Settings(mode="corpus", welcome=False)
+    async with TitletuiApp(home, settings).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Speech")
+        await pilot.press("j")
+        await until(pilot, lambda: settings.corpus == "b")
+        await pilot.press("2", "n")
+        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
+        dialog = pilot.app.screen
+        assert isinstance(dialog, NewRunDialog)
+        await until(pilot, lambda: dialog.corpus.value == "b")
+        assert dialog.corpus.options == ["a", "b", "c"]
+    settings.mode = "corpus"
+    async with TitletuiApp(home, settings).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "▸ b")
+    settings.corpus = "gone"
+    async with TitletuiApp(home, settings).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "▸ a")
 
 
 async def test_x_says_what_is_lost_and_only_a_yes_deletes(home: Home) -> None:

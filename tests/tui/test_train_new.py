@@ -1,6 +1,7 @@
 """A new run: filled by its preset, refused where it is impossible, started where it is not."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 
 import psutil
@@ -11,6 +12,8 @@ from textual.widgets import Collapsible, Input
 from tests.processes import processes_of
 from tests.training_runs import QUICK, toy_base, toy_corpus
 from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_gone, until_shown
+from titletui.corpus.paper import Paper
+from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.folder import State, list_jobs
 from titletui.training.plan import Plan
@@ -83,6 +86,40 @@ async def test_a_preset_fills_the_rest(home: Home) -> None:
         await until(pilot, lambda: dialog.preset.value == "llama-lora-instruct")
         assert dialog.form.query_one("#set-lora_r", Input).value == "8"
         await until_shown(pilot, "needs a base model")
+
+
+async def test_steps_and_epochs_take_turns(home: Home) -> None:
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        shown = preset("gpt2-titles")
+        await pilot.press("right")
+        await until(pilot, lambda: dialog.steps.value == "500")
+        assert dialog.epochs.value == ""
+        assert dialog.epochs.placeholder == "by steps"
+        dialog.epochs.focus()
+        await pilot.press("2")
+        await until(pilot, lambda: not dialog.steps.value)
+        assert (dialog.recipe().steps, dialog.recipe().epochs) == (None, 2.0)
+        await pilot.press("backspace")
+        await until(pilot, lambda: dialog.epochs.placeholder == as_text(shown.epochs))
+        assert (dialog.recipe().steps, dialog.recipe().epochs) == (None, shown.epochs)
+        dialog.steps.focus()
+        await pilot.press("9")
+        await until(pilot, lambda: dialog.epochs.placeholder == "by steps")
+        assert (dialog.recipe().steps, dialog.recipe().epochs) == (9, shown.epochs)
+
+
+async def test_the_corpus_that_was_filled_last_is_offered_where_none_was_chosen(home: Home) -> None:
+    toy_corpus(home).close()
+    with CorpusStore(home.corpus_db) as store:
+        store.create("zz")
+        store.add("zz", [Paper(id="2401.00001", title="Speech")])
+    with sqlite3.connect(home.corpus_db) as database:
+        database.execute("UPDATE corpora SET updated = '2024' WHERE name != 'zz'")
+    async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        await until(pilot, lambda: dialog.corpus.value == "zz")
 
 
 async def test_an_impossible_value_is_refused_at_its_field(home: Home) -> None:

@@ -51,15 +51,15 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
         return self.open or bool(self.said)
 
     @property
-    def headline(self) -> str:
-        """`● scraping eess.AS  64 %`, `⏸ eess.AS stopped at 64 %`"""
+    def headline(self) -> tuple[str, str]:
+        """`● scraping eess.AS` and `  64%`, `⏸ eess.AS` and ` stopped at 64%`"""
         share = self.progress.fraction if self.progress else None
         if self.state is State.RUNNING:
             doing = _DOING.get(self.folder.kind, self.folder.kind)
             far = f"  {share:.0%}" if share is not None else ""
-            return f"{GLYPHS[self.state]} {doing} {display(self.corpus)}{far}"
+            return f"{GLYPHS[self.state]} {doing} {display(self.corpus)}", far
         far = f" at {share:.0%}" if share is not None and self.open else ""
-        return f"{GLYPHS[self.state]} {display(self.corpus)} {self.state.value}{far}"
+        return f"{GLYPHS[self.state]} {display(self.corpus)}", f" {self.state.value}{far}"
 
     @property
     def details(self) -> list[str]:

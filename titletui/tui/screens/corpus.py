@@ -8,7 +8,6 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -20,11 +19,13 @@ from titletui.text import display
 from titletui.tui.corpus_jobs import CorpusJob, CorpusJobs
 from titletui.tui.screens.mode import ModeScreen
 from titletui.tui.stores import StoreThread
-from titletui.tui.widgets.corpus_list import CorpusLine, CorpusList, state_style
+from titletui.tui.widgets.corpus_list import CorpusLine, CorpusList
 from titletui.tui.widgets.corpus_view import CorpusView
 from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.widgets.job_pane import Deletion, JobPane
 
 _LOOK = 1.0
+_LONG = 50_000
 _HOW = "n scrapes a category of arXiv, i imports a file of papers or titles"
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ class CorpusScreen(ModeScreen):
 
     corpora = getters.query_one("#corpora", CorpusList)
     view = getters.query_one("#right", CorpusView)
-    job_line = getters.query_one("#job", Static)
+    job_pane = getters.query_one("#job", JobPane)
     nothing = getters.query_one("#nothing", EmptyState)
 
     def __init__(self) -> None:
@@ -77,6 +78,7 @@ class CorpusScreen(ModeScreen):
         self._looking = False
         self._summaries: dict[str, CorpusSummary] = {}
         self._fruitless: list[CorpusJob] = []
+        self._going: list[Deletion] = []
         self._jobs = StoreThread("corpus jobs", lambda: CorpusJobs(self.app.home.jobs))
         self._deletions = StoreThread("deletions", lambda: CorpusStore.open(self.app.home))
         self._slow_store = StoreThread("corpora, slowly", lambda: CorpusStore.open(self.app.home))
@@ -86,7 +88,7 @@ class CorpusScreen(ModeScreen):
             with Vertical(id="left"):
                 yield Static("Corpora", classes="heading")
                 yield CorpusList(id="corpora")
-                yield Static(id="job")
+                yield JobPane(id="job")
             yield CorpusView(self._slow_store, id="right")
         yield EmptyState("No corpus yet", _HOW, id="nothing")
 
@@ -125,14 +127,14 @@ class CorpusScreen(ModeScreen):
                 lambda store: (store.corpora(), store.notice)
             )
         except TitletuiError as error:
-            if self.query("#nothing"):
+            if not self.gone:
                 self.nothing.say("The corpora cannot be read", display(str(error)))
                 self.show_empty(True)
             return
         finally:
             self._looking = False
-        if not self.query("#nothing"):
-            return  # The app has been closed meanwhile.
+        if self.gone:
+            return
         self.app.tell([notice] if notice else [])
         self._summaries = {summary.name: summary for summary in summaries}
         lines = [CorpusLine(s.name, s.papers, jobs.get(s.name)) for s in summaries]
@@ -151,12 +153,14 @@ class CorpusScreen(ModeScreen):
         self.show_empty(not lines)
         if not lines:
             why = "".join(f"{display(job.corpus)}: {job.said}\n\n" for job in self._fruitless[:1])
+            why += "".join(f"{deletion.line}\n\n" for deletion in self._going[:1])
             self.nothing.say("No corpus yet", f"{why}{_HOW}")
         if list(self.corpora.rows) != lines:
-            chosen = self.chosen
-            name = self._wanted or (chosen.name if chosen else "")
-            place = next((at for at, line in enumerate(lines) if line.name == name), 0)
-            if self._wanted and lines and lines[place].name == self._wanted:
+            chosen = self.chosen.name if self.chosen else self.app.settings.corpus
+            names = [line.name for line in lines]
+            known = [name for name in (self._wanted, chosen) if name in names]
+            place = names.index(known[0]) if known else 0
+            if self._wanted in known:
                 self._wanted = ""
             self.corpora.show(lines, place)
         elif self._wanted:
@@ -166,18 +170,23 @@ class CorpusScreen(ModeScreen):
         self._show_job()
 
     def _show_job(self) -> None:
-        """The job of the highlighted corpus, else one that is at work, else one that ended
-        without a corpus."""
+        """The highlighted corpus' job, else a deletion, else what works or ended without papers."""
         mine = self.chosen.job if self.chosen else None
+        if (mine is None or not mine.worth_showing) and self._going:
+            self.job_pane.show_deletion(self._going[0])
+            return
         jobs = [mine] if mine is not None and mine.worth_showing else []
         jobs += [line.job for line in self.corpora.rows if line.job is not None and line.job.open]
         jobs += self._fruitless
-        self.job_line.display = bool(jobs)
         if jobs:
-            self.job_line.update(_job_lines(jobs[0]))
+            self.job_pane.show_job(jobs[0])
+        else:
+            self.job_pane.show_nothing()
 
     def on_row_list_highlighted(self, event: CorpusList.Highlighted) -> None:
         event.stop()
+        if self.chosen is not None:
+            self.app.settings.corpus = self.chosen.name
         self._show_job()
         self._show_view()
 
@@ -298,8 +307,13 @@ class CorpusScreen(ModeScreen):
         if line.name in self._summaries:
             await self._said(self.app.corpora.ask(lambda store: store.hide(line.name)))
         await self._said(self.app.errands.ask(lambda home: forget_jobs(home, line.name)))
+        deletion = Deletion(line.name, line.papers)
+        self._going.append(deletion)
         await self._look(always=True)
-        await self._said(self._deletions.ask(lambda store: store.purge()))
+        await self._said(self._deletions.ask(lambda store: store.purge(deletion.told)))
+        self._going.remove(deletion)
+        if line.papers > _LONG:
+            self.app.say(f"{line.name} is deleted.")
 
     @work(group="edit")
     async def action_rename(self) -> None:
@@ -384,9 +398,3 @@ def _check_export(typed: str) -> None:
         raise UsageError(f"There is no folder {path.absolute().parent}.")
     if not path.name.endswith((".jsonl", ".txt", ".jsonl.gz", ".txt.gz")):
         raise UsageError("The name must end in .jsonl or .txt, .gz after it if you like.")
-
-
-def _job_lines(job: CorpusJob) -> Content:
-    lines = [Content.styled(job.headline, f"bold {state_style(job.state)}")]
-    lines += [Content.styled(line, "$foreground 60%") for line in job.details]
-    return Content("\n").join(lines)

@@ -75,6 +75,14 @@ class ModeScreen(NoEchoes, Screen[None]):
         """Whether keys are taken as text."""
         return self.focused is not None and self.focused.check_consume_key("a", "a")
 
+    @property
+    def gone(self) -> bool:
+        """Whether the app was closed while something was being waited for.
+
+        Its parts go one after the other, so whether one of them is there says little.
+        """
+        return not (self.app.is_running and self.query("#body"))
+
     def show_item(self, name: str, action: str = "") -> None:
         """Brings `name` (a corpus, a run, a model) up, then does `action` if one is named.
 

@@ -132,12 +132,12 @@ class TrainScreen(ModeScreen):
             lines, shown = await self._watch.ask(lambda watch: watch.look(names))
         except TitletuiError as error:
             lines, shown = [], {}
-            if self.query("#nothing"):
+            if not self.gone:
                 self.nothing.say("The runs cannot be read", display(str(error)))
         finally:
             self._looking = False
-        if not self.query("#nothing"):
-            return  # The app has been closed meanwhile.
+        if self.gone:
+            return
         self._shown = shown
         self.show_empty(not lines)
         self._show_list(lines)

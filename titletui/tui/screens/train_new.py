@@ -76,7 +76,7 @@ class NewRunDialog(Dialog[str | None]):
                     "Steps",
                     Input(as_text(recipe.steps), id="steps", compact=True, placeholder="by epochs"),
                     "or epochs",
-                    Input(as_text(recipe.epochs), id="epochs", compact=True),
+                    Input(id="epochs", compact=True),
                 )
                 yield Field("Name", Input(id="name", compact=True, placeholder="after the corpus"))
                 yield Collapsible(title="All settings", collapsed=True)
@@ -86,6 +86,7 @@ class NewRunDialog(Dialog[str | None]):
 
     async def on_mount(self) -> None:
         self.preset.focus()
+        self._fill(self._recipe)
         self._show_forecast(None)
         try:
             corpora = await self.app.corpora.ask(lambda store: store.corpora())
@@ -94,8 +95,11 @@ class NewRunDialog(Dialog[str | None]):
             return
         if self.gone():
             return
-        names = [corpus.name for corpus in corpora if corpus.papers]
-        self.corpus.offer(names, self._corpus)
+        filled = [corpus for corpus in corpora if corpus.papers]
+        names = [corpus.name for corpus in filled]
+        latest = max(filled, key=lambda corpus: corpus.updated).name if filled else ""
+        likely = (self._corpus, self.app.settings.corpus, latest)
+        self.corpus.offer(names, next((name for name in likely if name in names), ""))
         if not names:
             self._say("There is no corpus to train on yet; scrape or import one first (1).")
         self._suggest_models()
@@ -120,7 +124,12 @@ class NewRunDialog(Dialog[str | None]):
             self._fill(preset(event.value))
         self._check_soon()
 
-    def on_input_changed(self) -> None:
+    def on_input_changed(self, event: Input.Changed) -> None:
+        for length, other in ((self.steps, self.epochs), (self.epochs, self.steps)):
+            if event.input is length and length.value.strip():
+                with self.prevent(Input.Changed):
+                    other.clear()
+        self._show_length()
         self._check_soon()
 
     def on_recipe_form_changed(self) -> None:
@@ -139,9 +148,15 @@ class NewRunDialog(Dialog[str | None]):
         with self.prevent(Input.Changed):
             self.base.value = self._from or recipe.base
             self.steps.value = as_text(recipe.steps)
-            self.epochs.value = as_text(recipe.epochs)
+            self.epochs.value = "" if recipe.steps else as_text(recipe.epochs)
+        self._show_length()
         for form in self.query(RecipeForm):
             form.show(recipe)
+
+    def _show_length(self) -> None:
+        """Steps or epochs: the one that is empty says what holds instead."""
+        epochs = as_text(self._recipe.epochs)
+        self.epochs.placeholder = "by steps" if self.steps.value.strip() else epochs
 
     def recipe(self) -> Recipe:
         """The recipe as the form stands.
@@ -149,7 +164,9 @@ class NewRunDialog(Dialog[str | None]):
         Raises:
             UsageError: a value is impossible; the message names the field.
         """
-        changes = {"epochs": self.epochs.value, "steps": self.steps.value}
+        changes = {"steps": self.steps.value}
+        if self.epochs.value.strip():
+            changes["epochs"] = self.epochs.value
         for form in self.query(RecipeForm):
             changes |= form.changes()
         changes["base"] = self.base.value
@@ -232,6 +249,7 @@ class NewRunDialog(Dialog[str | None]):
             return
         finally:
             self._starting = False
+        self.app.settings.corpus = corpus
         self.dismiss(job.name)
 
 

@@ -99,7 +99,7 @@ class CorpusView(Vertical):
     @property
     def _gone(self) -> bool:
         """Whether the app was closed while the store was being asked."""
-        return not self.query("#papers")
+        return not (self.app.is_running and self.query("#papers"))
 
     def leave_search(self) -> bool:
         """Out of the search line, then the search undone; whether there was anything to leave."""
