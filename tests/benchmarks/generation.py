@@ -79,8 +79,8 @@ def _first_title(folder: Path, temperature: float, top_p: float) -> None:
     from titletui.generation.gpt2 import Gpt2Decoder
     from titletui.generation.opening import open_title
     from titletui.generation.sampler import write_titles
-    from titletui.generation.vocabulary import read_vocabulary
     from titletui.training.prompts import Prompt
+    from titletui.training.vocabulary import read_vocabulary
 
     torch.set_num_threads(int(THREADS))
     vocabulary, decoder = read_vocabulary(folder), Gpt2Decoder(folder)
@@ -115,8 +115,8 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
     from titletui.generation.gpt2 import Gpt2Decoder
     from titletui.generation.opening import open_title
     from titletui.generation.sampler import Decoder, write_titles
-    from titletui.generation.vocabulary import read_vocabulary
     from titletui.training.prompts import Prompt
+    from titletui.training.vocabulary import read_vocabulary
 
     torch.set_num_threads(int(THREADS))
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()

@@ -7,9 +7,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tests.models import TITLES
 from titletui.generation.opening import Opening, open_title
-from titletui.generation.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
 from titletui.training.new_model import train_tokenizer
 from titletui.training.prompts import Prompt, make_prompt
+from titletui.training.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
 
 ABSTRACT = "We study speech. It is hard. We do it well. "
 

@@ -17,9 +17,9 @@ from titletui.generation.decoders import TransformersDecoder
 from titletui.generation.gpt2 import Gpt2Decoder
 from titletui.generation.opening import open_title
 from titletui.generation.sampler import Decoder, Written, write_titles
-from titletui.generation.vocabulary import Vocabulary, vocabulary_of
 from titletui.training.base_models import LoadedModel, ModelInfo, load_model
 from titletui.training.prompts import Prompt
+from titletui.training.vocabulary import Vocabulary, vocabulary_of
 
 MAKERS = {"gpt2": tiny_gpt2, "gpt-neo": tiny_gpt_neo, "llama": tiny_llama}
 

@@ -16,13 +16,13 @@ from titletui.generation.messages import Generate
 from titletui.generation.opening import open_title
 from titletui.generation.products import has_byte_products, replace_products
 from titletui.generation.sampler import Decoder, Written, write_titles
-from titletui.generation.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
 from titletui.home import Home
 from titletui.jobs.folder import list_jobs
 from titletui.training.base_models import LoadedModel, ModelInfo, find_model, load_model
 from titletui.training.device import threads
 from titletui.training.prompts import make_prompt, misfit, task_for
 from titletui.training.safety import check_libraries, check_model
+from titletui.training.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
 
 PROBE = "Neural Speech Recognition: 2-D Models for α-Stable Noise"
 _GPU_RESERVE = 1 << 30

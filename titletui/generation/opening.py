@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from titletui.generation.vocabulary import Vocabulary
 from titletui.text import clean
 from titletui.training.prompts import Prompt, prompt_room
+from titletui.training.vocabulary import Vocabulary
 
 _LONGEST_ENDING = 24
 _LEAST_ROOM = 16

@@ -14,7 +14,7 @@ import torch
 
 from titletui.generation.choosing import Knobs, choose, choose_scored, draws
 from titletui.generation.opening import Opening
-from titletui.generation.vocabulary import Vocabulary
+from titletui.training.vocabulary import Vocabulary
 
 _NEVER = float("-inf")
 _FIRST = 16
