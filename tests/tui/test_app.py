@@ -172,6 +172,16 @@ async def test_the_palette_finds_a_corpus_by_name(home: Home) -> None:
         await until(pilot, lambda: pilot.app.current_mode == "corpus")
 
 
+async def test_the_palette_finds_an_action_by_what_it_does(home: Home) -> None:
+    async with opened(home, "shortlist").run_test(size=(100, 30)) as pilot:
+        await pilot.press("ctrl+p")
+        await until_shown(pilot, "App: help")
+        await pilot.press(*"scrape a cat")
+        await until_shown(pilot, "Corpus: new", "Scrape a category of arXiv")
+        await pilot.press("enter")
+        await until_shown(pilot, "New scrape")
+
+
 async def test_keys_can_be_remapped(home: Home) -> None:
     settings = Settings(
         mode="generate", welcome=False, keys={"generate.hotter": "z"}, generate=GenerateSettings()

@@ -16,6 +16,8 @@ from titletui.tui.app import TitletuiApp
 from titletui.tui.bindings import described
 from titletui.tui.modes import MODES
 
+_BY_WHAT_IT_DOES = 0.01
+
 
 class Command(msgspec.Struct, frozen=True):
     """One line of the palette.
@@ -56,6 +58,11 @@ class Commands(Provider):
                 for place in places:
                     lit = lit.stylize(matcher.match_style, place, place + 1)
                 yield Hit(score, lit, command.run, text=command.name, help=command.about)
+            elif all(word in command.about.lower() for word in query.lower().split()):
+                name = Content(command.name)
+                yield Hit(
+                    _BY_WHAT_IT_DOES, name, command.run, text=command.name, help=command.about
+                )
 
 
 def _actions(app: TitletuiApp) -> Iterator[Command]:

@@ -6,11 +6,12 @@ from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 from titletui.tui.echoes import NoEchoes
+from titletui.tui.fresh import Fresh
 
 R = TypeVar("R")
 
 
-class Dialog(NoEchoes, ModalScreen[R]):
+class Dialog(Fresh, NoEchoes, ModalScreen[R]):
     """A screen in front of another, which ends once."""
 
     def gone(self) -> bool:
