@@ -6,20 +6,19 @@ from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 from titletui.tui.echoes import NoEchoes
-from titletui.tui.fresh import Fresh
 
 R = TypeVar("R")
 
 
-class Dialog(Fresh, NoEchoes, ModalScreen[R]):
+class Dialog(NoEchoes, ModalScreen[R]):
     """A screen in front of another, which ends once."""
 
     def gone(self) -> bool:
-        """Whether it was closed while something was being waited for.
+        """Whether it was closed, or the app was, while something was being waited for.
 
         Its parts go one after the other, so whether one of them is there says little.
         """
-        return self not in self.app.screen_stack
+        return not self.app.is_running or self not in self.app.screen_stack
 
     def dismiss(self, result: R | None = None) -> AwaitComplete:
         """Ends the dialog, with whatever has been opened in front of it.
