@@ -27,12 +27,22 @@ def test_a_product_of_bytes_is_near_that_of_floats() -> None:
 
 
 @needs_bytes
-def test_a_row_is_the_same_bit_for_bit_whatever_is_beside_it() -> None:
-    by = ByteProduct(matrix(96, 64), None)
+@pytest.mark.parametrize("outputs", [96, 5000])
+def test_a_row_is_the_same_bit_for_bit_whatever_is_beside_it(outputs: int) -> None:
+    by = ByteProduct(matrix(outputs, 64), None)
     x = matrix(50, 64)
     x[7] *= 1000
     together = by(x)
     assert all(torch.equal(together[row : row + 1], by(x[row : row + 1])) for row in range(50))
+
+
+@needs_bytes
+def test_many_outputs_and_few_are_multiplied_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    weight, bias, x = matrix(96, 64), matrix(96), matrix(5, 64)
+    short = ByteProduct(weight, bias)(x)
+    monkeypatch.setattr(products, "_has_short_products", lambda: False)
+    # Both round to bytes; only a number halfway between two may go either way.
+    assert torch.allclose(ByteProduct(weight, bias)(x), short, atol=0.05)
 
 
 @needs_bytes
