@@ -63,8 +63,8 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def details(self) -> list[str]:
-        """How far it is, what it waits for, how it ended."""
-        lines: list[str] = []
+        """How it ended, how far it is, what it waits for: a small terminal shows the first."""
+        lines = [self.said] if self.said else []
         seen = self.progress
         if seen is not None and self.open:
             counted = [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
@@ -74,9 +74,7 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
             lines += [" · ".join(map(display, parts)) for parts in (far, counted) if parts]
             if seen.waiting and self.state.alive:
                 lines.append(display(seen.waiting))
-        if self.said:
-            lines.append(self.said)
-        elif self.note:
+        if self.note and not self.said:
             lines.append(self.note)
         if self.bad:
             lines.append(f"{self.bad} lines of its log cannot be read")
