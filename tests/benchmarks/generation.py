@@ -25,6 +25,9 @@ ENVIRONMENT = {
 }
 TOKENS = 18
 KNOBS = {"default knobs": (0.8, 0.95), "untruncated": (1.0, 1.0)}
+_GENERATE = "generate(num_return_sequences=N), fp32"
+_OURS = "our loop on our GPT-2, int8 (what is used)"
+_CONVERTED = "CTranslate2, int8"
 
 Peer = Callable[[int, float, float, int], int]
 
@@ -39,7 +42,7 @@ def main() -> None:
             os.environ | ENVIRONMENT,
         )
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", default=["starter", "distilgpt2 size"])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -69,6 +72,10 @@ def _compare(
     slowest = next(iter(medians.values()))
     for name, speed in medians.items():
         print(f"  {name:44} {speed:8.1f} titles/s  × {speed / slowest:6.1f}")
+    print(
+        f"  what is used: × {medians[_OURS] / medians[_GENERATE]:.2f} batched generate,"
+        f" × {medians[_OURS] / medians[_CONVERTED]:.2f} CTranslate2"
+    )
 
 
 def _first_title(folder: Path, temperature: float, top_p: float) -> None:
@@ -179,11 +186,11 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
     products.has_byte_products = has
     return {
         "one call of generate a title, fp32": one_by_one,
-        "generate(num_return_sequences=N), fp32": generate,
+        _GENERATE: generate,
         "our loop on transformers, fp32": ours(TransformersDecoder(model)),
         "our loop on our GPT-2, fp32": ours(with_floats),
-        "our loop on our GPT-2, int8 (what is used)": ours(with_bytes),
-        "CTranslate2, int8": converted_generator,
+        _OURS: ours(with_bytes),
+        _CONVERTED: converted_generator,
     }
 
 
