@@ -23,7 +23,6 @@ from titletui.tui.widgets.recipe_form import as_text
 _NAME = 18
 _WORDS = 20
 _NOTES = 20
-_A_ROW = 4
 
 
 class FiguresDialog(Dialog[None]):
@@ -39,12 +38,14 @@ class FiguresDialog(Dialog[None]):
 
     def __init__(self, shown: Shown) -> None:
         super().__init__()
-        self._name_of_run = shown.view.name
-        self._text = Content("\n").join(_rows(shown))
+        self._shown = shown
+        self._text = Content("")
 
     def compose(self) -> ComposeResult:
+        a_row = 4 if self.app.size.width >= 80 else 2
+        self._text = Content("\n").join(_rows(self._shown, a_row))
         with VerticalScroll(classes="dialog") as box:
-            box.border_title = Content(display(self._name_of_run)).markup
+            box.border_title = Content(display(self._shown.view.name)).markup
             box.border_subtitle = "c copy · escape close"
             yield Static(self._text)
 
@@ -57,11 +58,11 @@ class FiguresDialog(Dialog[None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _rows(shown: Shown) -> list[Content]:
+def _rows(shown: Shown, a_row: int) -> list[Content]:
     view = shown.view
     rows = [_row("state", how_far(view, shown.state))]
     rows += [_row(name or "speed", value) for name, value in figures(view, shown.state)]
-    rows += _heldout(view)
+    rows += _heldout(view, a_row)
     if view.plan is not None:
         plan = view.plan
         rows += [_head("Recipe"), _row("corpus", f"{plan.corpus} · {plan.papers:,} papers")]
@@ -76,13 +77,13 @@ def _rows(shown: Shown) -> list[Content]:
     return rows
 
 
-def _heldout(view: RunView) -> list[Content]:
+def _heldout(view: RunView, a_row: int) -> list[Content]:
     if not view.heldout_steps:
         return []
     pairs = list(zip(view.heldout_steps, view.heldout, strict=True))[-8:]
     best = view.best[0] if view.best else None
     marks = [f"{step}: {number(loss)}{' ●' if step == best else ''}" for step, loss in pairs]
-    parts = [marks[at : at + _A_ROW] for at in range(0, len(marks), _A_ROW)]
+    parts = [marks[at : at + a_row] for at in range(0, len(marks), a_row)]
     return [
         _row("" if row else "held-out by step", "  ".join(part)) for row, part in enumerate(parts)
     ]

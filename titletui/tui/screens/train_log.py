@@ -43,7 +43,7 @@ class LogDialog(Dialog[None]):
         job = self._job
         lines = await self.app.errands.ask(lambda _: _lines(job))
         self._text = "\n".join(lines)
-        shown = "\n".join(display(line) for line in lines) or "It has printed nothing."
+        shown = "\n".join(display(line) for line in lines)
         self.query_one("#log", Static).update(Content(shown))
         self.call_after_refresh(self.query_one(VerticalScroll).scroll_end, animate=False)
 
@@ -61,4 +61,4 @@ def _lines(job: JobFolder) -> list[str]:
     ended = job.exit
     if ended is not None:
         lines += [part for part in (ended.reason, ended.advice) if part]
-    return [*lines, "", *job.last_log_lines(_LINES)]
+    return [*lines, "", *(job.last_log_lines(_LINES) or ["It has printed nothing."])]
