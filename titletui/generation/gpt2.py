@@ -20,7 +20,7 @@ from titletui.generation.products import Product, product
 # A prompt up to this long is copied to every row; a longer one is shared, for memory's sake.
 _COPIED = 16
 # Up to so many tokens are attended to without a matrix product.
-_FEW = 12
+_FEW = 14
 _DOUBLE = 2 * math.sqrt(2 / math.pi)
 _PLAIN = {
     "scale_attn_by_inverse_layer_idx": False,

@@ -74,9 +74,9 @@ class ByteProduct:
         largest = x.abs().amax(dim=-1, keepdim=True)
         # Where all are 0 the division gives NaN, thus any byte; its product with 0 is 0 again.
         sums = self._sums(torch.mul(x, torch.div(self._steps, largest)))
-        return (
-            sums.mul_(largest) if self._bias is None else torch.addcmul(self._bias, sums, largest)
-        )
+        if self._bias is None:
+            return sums.mul_(largest)
+        return torch.addcmul(self._bias, sums, largest, out=sums)
 
 
 class _LongSums:
