@@ -47,7 +47,8 @@ class AbstractDialog(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "Titles for an abstract"
-            box.border_subtitle = "ctrl+g write · ctrl+o file · ctrl+l empty · escape cancel"
+            empty = "ctrl+l empty · " if self.app.size.width >= 70 else ""
+            box.border_subtitle = f"ctrl+g write · ctrl+o file · {empty}escape cancel"
             yield TextArea(_shown(self._text), soft_wrap=True, show_line_numbers=False)
             yield Static(id="counted", markup=False)
 
@@ -72,7 +73,7 @@ class AbstractDialog(Dialog[str | None]):
     async def action_open(self) -> None:
         """Asks for a file and reads it."""
         name = await self.app.push_screen_wait(
-            PromptDialog("Read the abstract from", placeholder="path of a text file")
+            PromptDialog("Read the abstract from", placeholder="path of a text file", verb="read")
         )
         if not name:
             return

@@ -53,8 +53,8 @@ class MoreDialog(Dialog[Chosen | None]):
         grid-gutter: 0 1;
         height: auto;
     }
-    MoreDialog #hint { color: $text-muted; height: 1; margin: 1 0 0 0; }
-    MoreDialog #hint.-refused { color: $error; height: auto; }
+    MoreDialog #hint { color: $text-muted; height: auto; min-height: 1; margin: 1 0 0 0; }
+    MoreDialog #hint.-refused { color: $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", id="more.cancel", tooltip="Change nothing"),

@@ -22,6 +22,7 @@ class PromptDialog(Dialog[str | None]):
         value: what stands there already.
         check: raises a TitletuiError, whose sentence is shown, while the line will not do.
         hint: shown under the input.
+        verb: what enter does with the line.
     """
 
     DEFAULT_CSS = """
@@ -38,6 +39,7 @@ class PromptDialog(Dialog[str | None]):
         *,
         placeholder: str = "",
         hint: str = "",
+        verb: str = "keep",
         check: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__()
@@ -45,12 +47,13 @@ class PromptDialog(Dialog[str | None]):
         self._value = value
         self._placeholder = placeholder
         self._hint = hint
+        self._verb = verb
         self._check = check
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = Content(display(self._title)).markup
-            box.border_subtitle = "enter keep · escape cancel"
+            box.border_subtitle = f"enter {self._verb} · escape cancel"
             yield Input(display(self._value), placeholder=display(self._placeholder))
             yield Static(Content(display(self._hint)), id="hint")
 

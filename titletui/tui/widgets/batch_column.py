@@ -168,6 +168,7 @@ class BatchColumn(Vertical):
         if batch.running:
             empty.say((batch.status or "writing…").capitalize(), "escape stops it")
         elif hidden:
-            empty.say(f"All {hidden} titles are hidden", "d shows what was seen before, h copies.")
+            all_ = f"All {hidden} titles are" if hidden > 1 else "The one title is"
+            empty.say(f"{all_} hidden", "d shows what was seen before, h copies.")
         else:
             empty.say(*self.EMPTY)

@@ -45,6 +45,7 @@ class EditLine(Input):
         super().__init__(self._before, select_on_focus=False)
         self.styles.offset = (region.x + _INDENT, region.y)
         self.styles.width = region.width - _INDENT
+        self.styles.height = region.height
 
     def on_mount(self) -> None:
         self.call_after_refresh(self.scroll_to, x=len(self._before), animate=False, force=True)
