@@ -5,6 +5,7 @@ that a settings screen shows. `fields` lists them, `with_value` sets one from te
 """
 
 import difflib
+import functools
 import math
 import tomllib
 import typing
@@ -110,9 +111,10 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     default: Any = None
 
 
-def fields() -> list[Field]:
+@functools.cache
+def fields() -> tuple[Field, ...]:
     """Every setting, in the order of the file."""
-    return _fields(Settings, "")
+    return tuple(_fields(Settings, ""))
 
 
 def value(settings: Settings, name: str) -> Any:

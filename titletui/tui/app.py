@@ -24,8 +24,9 @@ from titletui.tui import ending
 from titletui.tui.clipboard import osc52
 from titletui.tui.judging import Judge
 from titletui.tui.modes import MODES
-from titletui.tui.readiness import get_ready
+from titletui.tui.readiness import get_ready, settle
 from titletui.tui.rooms import Rooms
+from titletui.tui.stylesheet import ParsedOnce
 from titletui.tui.tasting import Tasting
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 from titletui.tui.turns import KeysInTurn
@@ -93,6 +94,7 @@ class TitletuiApp(KeysInTurn, Rooms):
             self.register_theme(theme)
         known = self.settings.theme in self.available_themes
         self.theme = self.settings.theme if known else DEFAULT_THEME
+        self.stylesheet = ParsedOnce(self.get_css_variables())
         self._unknown_theme = "" if known else self.settings.theme
         self.jobs_changed: Signal[tuple[JobNews, ...]] = Signal(self, "jobs_changed")
         self.model_changed: Signal[str] = Signal(self, "model_changed")
@@ -115,6 +117,7 @@ class TitletuiApp(KeysInTurn, Rooms):
         if self._driver is not None and not self.is_headless:
             # What fails in it fails again, and is told, where it is wanted.
             self.run_worker(get_ready(self), group="ready", exit_on_error=False)
+            self.call_after_refresh(settle)
             ending.on_signals(self._end, self._give_back)
             ending.on_hang_up(self._end, self._give_back)
 

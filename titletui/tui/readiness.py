@@ -5,16 +5,18 @@ its imports, its style sheet and its widgets, which together can be felt.
 """
 
 import asyncio
+import gc
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from titletui.tui.stores import StoreThread
 
 if TYPE_CHECKING:
     from titletui.tui.app import TitletuiApp
+    from titletui.tui.screens.mode import ModeScreen
 
-_QUIET = 0.4
+_QUIET = 0.3
 
 
 async def get_ready(app: "TitletuiApp") -> None:
@@ -25,6 +27,18 @@ async def get_ready(app: "TitletuiApp") -> None:
         await _quiet(app)
         # What `switch_mode` does before it switches.
         await app._init_mode(mode)
+        await cast("ModeScreen", app._screen_stacks[mode][0]).look_ahead()
+    settle()
+
+
+def settle() -> None:
+    """What is there by now stays: garbage is looked for among what comes after it alone.
+
+    To look through all that is loaded takes a tenth of a second, and would come in the middle of
+    whatever somebody is doing.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def _load(package: str) -> None:

@@ -100,6 +100,9 @@ class CorpusScreen(ModeScreen):
     async def on_screen_resume(self) -> None:
         await self._look()
 
+    async def look_ahead(self) -> None:
+        await self._look(always=True)
+
     def main_widget(self) -> Widget | None:
         return self.view.papers if self.view.search.has_focus else self.corpora
 
@@ -135,7 +138,8 @@ class CorpusScreen(ModeScreen):
             self._looking = False
         if self.gone:
             return
-        self.app.tell([notice] if notice else [])
+        if self.is_current:
+            self.app.tell([notice] if notice else [])
         self._summaries = {summary.name: summary for summary in summaries}
         lines = [CorpusLine(s.name, s.papers, jobs.get(s.name)) for s in summaries]
         lines += [
@@ -191,6 +195,8 @@ class CorpusScreen(ModeScreen):
         self._show_view()
 
     def _show_view(self) -> None:
+        if self.app.current_mode != "corpus":
+            return  # A corpus may take seconds to count: not before anybody wants to see it.
         name = self.chosen.name if self.chosen else ""
         self.view.show(name, self._summaries.get(name))
 
@@ -359,6 +365,7 @@ class CorpusScreen(ModeScreen):
             f"~/{line.name}.jsonl",
             hint=".jsonl keeps everything and can be imported again, .txt the titles; .gz packs it",
             check=_check_export,
+            verb="write",
         )
         typed = await self.app.push_screen_wait(dialog)
         if typed is None:

@@ -24,6 +24,7 @@ from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.field import Field, Verdict
 from titletui.tui.widgets.figures import size
+from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.path_input import PathInput
 
 _TYPING = 0.2
@@ -69,7 +70,7 @@ class ImportDialog(Dialog[Source | None]):
             yield Field(
                 "File", PathInput(id="path", placeholder="~/arxiv-metadata.json, titles.gz…")
             )
-            yield Field("Corpus", Input(id="corpus", compact=True, placeholder="after the file"))
+            yield Field("Corpus", LineInput(id="corpus", placeholder="after the file"))
             yield Verdict(_FORMS)
 
     def on_mount(self) -> None:

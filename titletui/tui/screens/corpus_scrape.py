@@ -22,6 +22,7 @@ from titletui.home import checked_name
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.field import Field, Verdict
+from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.row_list import RowList
 
 _TYPING = 0.15
@@ -36,7 +37,8 @@ class CategoryList(RowList[Category]):
     """Categories: code and name."""
 
     def lines(self, row: Category, width: int) -> list[Content]:
-        line = Content.assemble((f"{row.code:<20} ", "bold"), row.name)
+        codes = max(len(one.code) for one in self.rows)
+        line = Content.assemble((f"{row.code:<{codes}}  ", "bold"), row.name)
         group = f" · {row.group}"
         if line.cell_length + len(group) <= width:
             line = Content.assemble(line, (group, "$foreground 60%"))
@@ -74,23 +76,21 @@ class ScrapeDialog(Dialog[Query | None]):
             box.border_subtitle = "enter next · ctrl+r start · escape cancel"
             yield Field(
                 "Category",
-                Input(id="category", compact=True, placeholder="cs.CL, speech, machine learning…"),
+                LineInput(id="category", placeholder="cs.CL, speech, machine learning…"),
             )
             yield CategoryList(id="matches")
             begin = (datetime.now(UTC) - _YEAR).date().isoformat()
             yield Field(
                 "From",
-                Input(begin, id="start", compact=True, placeholder="the beginning"),
+                LineInput(begin, id="start", placeholder="the beginning"),
                 "until",
-                Input(id="until", compact=True, placeholder="today"),
+                LineInput(id="until", placeholder="today"),
             )
             yield Field(
                 "Filters",
-                Input(id="filters", compact=True, placeholder="title=speech author=Lee …"),
+                LineInput(id="filters", placeholder="title=speech author=Lee …"),
             )
-            yield Field(
-                "Corpus", Input(id="corpus", compact=True, placeholder="after the category")
-            )
+            yield Field("Corpus", LineInput(id="corpus", placeholder="after the category"))
             yield Verdict()
 
     def on_mount(self) -> None:

@@ -6,11 +6,12 @@ from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
 from titletui.tui.echoes import NoEchoes
+from titletui.tui.first_sight import FirstSight
 
 R = TypeVar("R")
 
 
-class Dialog(NoEchoes, ModalScreen[R]):
+class Dialog(NoEchoes, FirstSight, ModalScreen[R]):
     """A screen in front of another, which ends once."""
 
     def gone(self) -> bool:

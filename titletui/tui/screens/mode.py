@@ -10,13 +10,14 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from titletui.tui.echoes import NoEchoes
+from titletui.tui.first_sight import FirstSight
 from titletui.tui.own_app import app_type as app_type
 from titletui.tui.widgets.header import Header
 from titletui.tui.widgets.key_bar import KeyBar
 from titletui.tui.widgets.status_line import StatusLine
 
 
-class ModeScreen(NoEchoes, Screen[None]):
+class ModeScreen(NoEchoes, FirstSight, Screen[None]):
     """One of the four modes; a subclass yields its own part in `compose_body`.
 
     Attributes:
@@ -82,6 +83,9 @@ class ModeScreen(NoEchoes, Screen[None]):
         Its parts go one after the other, so whether one of them is there says little.
         """
         return not (self.app.is_running and self.query("#body"))
+
+    async def look_ahead(self) -> None:
+        """Called when nobody types, before the mode is first gone to: reads what it shows."""
 
     def show_item(self, name: str, action: str = "") -> None:
         """Brings `name` (a corpus, a run, a model) up, then does `action` if one is named.

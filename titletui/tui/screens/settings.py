@@ -6,8 +6,7 @@ from typing import ClassVar
 from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
-from textual.content import Content
+from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from titletui.errors import UsageError
@@ -17,7 +16,10 @@ from titletui.tui.bindings import misplaced
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.choice import Choice
+from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.recipe_form import as_text
+from titletui.tui.widgets.setting_row import SettingRow
+from titletui.tui.widgets.steady import Steady
 
 _LONGEST = 400
 
@@ -44,7 +46,7 @@ class SettingsDialog(Dialog[Settings | None]):
                 tooltip="Give this setting its default"),
     ]  # fmt: skip
     app = getters.app(app_type)
-    about = getters.query_one("#about", Static)
+    about = getters.query_one("#about", Steady)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -63,13 +65,10 @@ class SettingsDialog(Dialog[Settings | None]):
                 if where != table:
                     table = where
                     yield Static(where.capitalize(), classes="table")
-                with Horizontal(classes="setting"):
-                    yield Static(name.replace("_", " "), classes="setting-name")
-                    yield self._control(id_, field)
-                    yield Static(_range(field), classes="setting-range", id=f"range-{id_}")
+                yield SettingRow(name.replace("_", " "), self._control(id_, field), _range(field))
             for sentence in misplaced(self._settings.keys):
                 yield Static(f"⚠ {display(sentence)}", classes="doubt", markup=False)
-            yield Static(id="about", markup=False)
+            yield Steady(id="about", markup=False)
 
     def on_mount(self) -> None:
         self.query("Input, Choice").first().focus()
@@ -123,13 +122,8 @@ class SettingsDialog(Dialog[Settings | None]):
         if options:
             return Choice(options, as_text(now), id=id_)
         wide = "" if field.kind == "text" else "number"
-        return Input(
-            as_text(now),
-            placeholder="none",
-            id=id_,
-            classes=wide,
-            compact=True,
-            max_length=_LONGEST,
+        return LineInput(
+            as_text(now), placeholder="none", id=id_, classes=wide, max_length=_LONGEST
         )
 
     def _options(self, field: Field) -> list[str]:
@@ -154,9 +148,7 @@ class SettingsDialog(Dialog[Settings | None]):
         except UsageError as error:
             refused = True
             self.about.update(f"✕ {display(str(error))}")
-        hint = self.query_one(f"#range-{id_}", Static)
-        hint.set_class(refused, "-refused")
-        hint.update(Content(f"{'✕ must be ' if refused else ''}{_range(field)}"))
+        self.query_one(f"#{id_}").query_ancestor(SettingRow).refused = refused
         return not refused
 
 

@@ -101,6 +101,9 @@ class TrainScreen(ModeScreen):
     async def on_screen_resume(self) -> None:
         await self._look()
 
+    async def look_ahead(self) -> None:
+        await self._look(always=True)
+
     def main_widget(self) -> Widget | None:
         return self.runs
 

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.suggester import SuggestFromList
-from textual.widgets import Button, Collapsible, Input, Static
+from textual.widgets import Button, Collapsible, Input
 
 from titletui.errors import TitletuiError, UsageError
 from titletui.text import display
@@ -22,7 +22,9 @@ from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.field import Field, Verdict
+from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.recipe_form import RecipeForm, as_text
+from titletui.tui.widgets.steady import Steady
 
 _PAUSE = 0.4
 
@@ -71,17 +73,17 @@ class NewRunDialog(Dialog[str | None]):
                 yield Field("Corpus", Choice(known, self._corpus, id="corpus"))
                 base = self._from or recipe.base
                 hint = "starter, a run, a folder or a hub id"
-                yield Field("Base model", Input(base, id="base", compact=True, placeholder=hint))
+                yield Field("Base model", LineInput(base, id="base", placeholder=hint))
                 yield Field(
                     "Steps",
-                    Input(as_text(recipe.steps), id="steps", compact=True, placeholder="by epochs"),
+                    LineInput(as_text(recipe.steps), id="steps", placeholder="by epochs"),
                     "or epochs",
-                    Input(id="epochs", compact=True),
+                    LineInput(id="epochs"),
                 )
-                yield Field("Name", Input(id="name", compact=True, placeholder="after the corpus"))
+                yield Field("Name", LineInput(id="name", placeholder="after the corpus"))
                 yield Collapsible(title="All settings", collapsed=True)
             yield Verdict()
-            yield Static(id="estimate")
+            yield Steady(id="estimate")
             yield Button("Start", variant="primary", id="start", compact=True)
 
     async def on_mount(self) -> None:
@@ -198,7 +200,7 @@ class NewRunDialog(Dialog[str | None]):
                 self._show_forecast(forecast)
 
     def _show_forecast(self, forecast: Forecast | None) -> None:
-        for box in self.query("#estimate").results(Static):
+        for box in self.query("#estimate").results(Steady):
             width = max(20, box.content_size.width or 60)
             box.display = forecast is not None
             box.update(Content("\n").join(lines(forecast, width)) if forecast else "")

@@ -18,7 +18,9 @@ from titletui.tui.own_app import app_type
 from titletui.tui.paper_pages import PAGE, PaperPages
 from titletui.tui.stores import StoreThread
 from titletui.tui.widgets.insight_view import InsightView
+from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.paper_list import PaperList
+from titletui.tui.widgets.steady import Steady
 
 _TYPING = 0.12
 _COUNT_AGAIN = 10.0
@@ -48,7 +50,7 @@ class CorpusView(Vertical):
     app = getters.app(app_type)
     insight = getters.query_one(InsightView)
     search = getters.query_one("#search", Input)
-    found = getters.query_one("#found", Static)
+    found = getters.query_one("#found", Steady)
     papers = getters.query_one("#papers", PaperList)
 
     def __init__(self, slow_store: StoreThread[CorpusStore], *, id: str | None = None) -> None:  # noqa: A002
@@ -65,8 +67,8 @@ class CorpusView(Vertical):
         yield InsightView()
         with Horizontal(id="search-line"):
             yield Static("/", id="slash")
-            yield Input(placeholder="search the titles", id="search", compact=True)
-            yield Static(id="found")
+            yield LineInput(placeholder="search the titles", id="search")
+            yield Steady(id="found")
         yield PaperList(id="papers")
 
     def show(self, name: str, summary: CorpusSummary | None) -> None:

@@ -1,10 +1,11 @@
 """What a list says while there is nothing in it."""
 
 from textual.content import Content
-from textual.widgets import Static
+
+from titletui.tui.widgets.steady import Steady
 
 
-class EmptyState(Static):
+class EmptyState(Steady):
     """A line that says what is missing, and one that says what to press."""
 
     DEFAULT_CSS = """

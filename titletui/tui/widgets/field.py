@@ -7,6 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from titletui.text import display
+from titletui.tui.widgets.steady import Steady
 
 
 class Field(Horizontal):
@@ -38,7 +39,7 @@ class Field(Horizontal):
                 yield part
 
 
-class Verdict(Static):
+class Verdict(Steady):
     """What there is to say about what was filled in; gone while there is nothing."""
 
     DEFAULT_CSS = """

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 
 from textual.content import Content
-from textual.widgets import Static
 
 from titletui.corpus.insight import Insight, Lengths
 from titletui.corpus.store import CorpusSummary
 from titletui.text import display
 from titletui.tui.widgets.bars import bar, histogram
+from titletui.tui.widgets.steady import Steady
 
 CUT = 256
 _LETTERS_A_TOKEN = 5
@@ -18,7 +18,7 @@ _BAR = 6
 _WIDE = 70
 
 
-class InsightView(Static):
+class InsightView(Steady):
     """Name, source and dates of a corpus; lengths, years and frequent words of its papers."""
 
     DEFAULT_CSS = """

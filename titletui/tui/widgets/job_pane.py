@@ -1,13 +1,13 @@
 """What is being done to a corpus, under the list of corpora."""
 
 from textual.content import Content
-from textual.widgets import Static
 
 from titletui.jobs.folder import State
 from titletui.text import display
 from titletui.tui.corpus_jobs import CorpusJob
 from titletui.tui.job_watch import GLYPHS
 from titletui.tui.widgets.corpus_list import state_style
+from titletui.tui.widgets.steady import Steady
 
 
 class Deletion:
@@ -32,7 +32,7 @@ class Deletion:
         return f"{self.gone:,} of {self.papers:,} papers"
 
 
-class JobPane(Static):
+class JobPane(Steady):
     """A harvest or an import, or how far a deletion is; hidden while there is neither."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002

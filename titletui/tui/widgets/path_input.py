@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from textual.suggester import Suggester
-from textual.widgets import Input
 
 from titletui.text import display
+from titletui.tui.widgets.line_input import LineInput
 
 _LOOKED_AT = 2_000
 
@@ -22,11 +22,11 @@ class PathSuggester(Suggester):
         return await asyncio.to_thread(complete, value)
 
 
-class PathInput(Input):
+class PathInput(LineInput):
     """→ takes the completion that is shown."""
 
     def __init__(self, *, id: str | None = None, placeholder: str = "") -> None:  # noqa: A002
-        super().__init__(id=id, placeholder=placeholder, suggester=PathSuggester(), compact=True)
+        super().__init__(id=id, placeholder=placeholder, suggester=PathSuggester())
 
 
 def complete(typed: str) -> str | None:

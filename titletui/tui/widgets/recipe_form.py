@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 import msgspec
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Vertical
 from textual.css.query import NoMatches
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from titletui.errors import UsageError
 from titletui.training.presets import allowed, override
 from titletui.training.recipe import Recipe
 from titletui.tui.widgets.choice import Choice
+from titletui.tui.widgets.line_input import LineInput
+from titletui.tui.widgets.setting_row import SettingRow
 
 ELSEWHERE = ("preset", "base", "steps", "epochs")
 
@@ -26,11 +27,7 @@ class RecipeForm(Vertical):
     DEFAULT_CSS = """
     RecipeForm {
         height: auto;
-        & .setting { height: 1; }
-        & .setting-name { width: 20; color: $text-muted; }
-        & .setting Input, & .setting Choice { width: 22; }
-        & .setting-range { width: 1fr; padding: 0 1; color: $text-muted; }
-        & .setting-range.-wrong { color: $error; }
+        & SettingRow > * { width: 22; margin-left: 20; }
     }
     """
 
@@ -46,15 +43,13 @@ class RecipeForm(Vertical):
 
     def compose(self) -> ComposeResult:
         for name in setting_names():
-            with Horizontal(classes="setting"):
-                yield Static(name, classes="setting-name")
-                options = choices(name)
-                value = as_text(getattr(self._recipe, name))
-                if options:
-                    yield Choice(options, value, id=f"set-{name}")
-                else:
-                    yield Input(value, id=f"set-{name}", compact=True)
-                yield Static(_hint(name), classes="setting-range", id=f"range-{name}")
+            options, value = choices(name), as_text(getattr(self._recipe, name))
+            control: Choice | LineInput = (
+                Choice(options, value, id=f"set-{name}")
+                if options
+                else LineInput(value, id=f"set-{name}")
+            )
+            yield SettingRow(name, control, "" if options else allowed(name))
 
     def show(self, recipe: Recipe) -> None:
         """Puts the values of `recipe` into the form."""
@@ -92,14 +87,12 @@ class RecipeForm(Vertical):
         return str(self.query_one(f"#set-{name}").value)  # type: ignore[attr-defined]
 
     def _check(self, name: str) -> None:
-        hint = self.query_one(f"#range-{name}", Static)
         wrong = False
         try:
             override(Recipe(), {name: self._text(name)})
         except UsageError as error:
             wrong = str(error).startswith(f"{name}: must be")
-        hint.set_class(wrong, "-wrong")
-        hint.update(Content(f"✕ must be {allowed(name)}") if wrong else Content(_hint(name)))
+        self.query_one(f"#set-{name}").query_ancestor(SettingRow).refused = wrong
 
 
 def setting_names() -> list[str]:
@@ -124,7 +117,3 @@ def as_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
-
-
-def _hint(name: str) -> str:
-    return "" if choices(name) else allowed(name)

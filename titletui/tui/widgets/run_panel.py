@@ -4,7 +4,6 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from titletui.jobs.folder import State
 from titletui.text import display
@@ -13,6 +12,7 @@ from titletui.training.runs import RunView
 from titletui.tui.run_watch import Shown
 from titletui.tui.widgets.figures import figures, how_far, lines, number
 from titletui.tui.widgets.loss_chart import LossChart
+from titletui.tui.widgets.steady import Steady
 
 _TASKS = {
     "title": "titles",
@@ -49,9 +49,9 @@ class RunPanel(Vertical):
     """
 
     chart = getters.query_one(LossChart)
-    banner = getters.query_one("#banner", Static)
-    figures = getters.query_one("#figures", Static)
-    preview = getters.query_one("#preview", Static)
+    banner = getters.query_one("#banner", Steady)
+    figures = getters.query_one("#figures", Steady)
+    preview = getters.query_one("#preview", Steady)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -65,10 +65,10 @@ class RunPanel(Vertical):
             self.show(self._shown, self._other)
 
     def compose(self) -> ComposeResult:
-        yield Static(id="banner")
+        yield Steady(id="banner")
         yield LossChart()
-        yield Static(id="figures")
-        yield Static(id="preview")
+        yield Steady(id="figures")
+        yield Steady(id="preview")
 
     def show(self, shown: Shown, other: Shown | None = None) -> None:
         """Shows a run, and the curve of another one behind it."""
