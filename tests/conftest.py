@@ -5,6 +5,7 @@ records were lost, how many bad inputs were tried. A test counts by its marker `
 `record_property("records_lost", n)` and by `record_property("bad_inputs", n)`.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for marker in item.iter_markers("fault"):
             item.user_properties.append(("fault", str(marker.args[0])))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """Keeps what is measured of coverage: a worker that is slow to end is killed."""
+    if "coverage" in sys.modules:
+        from coverage import Coverage
+
+        measuring = Coverage.current()
+        if measuring is not None:
+            measuring.save()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

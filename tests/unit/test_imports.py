@@ -1,5 +1,6 @@
 """The walls of the house that static checks cannot see: what a room loads when it is imported."""
 
+import os
 import pkgutil
 import subprocess
 import sys
@@ -36,8 +37,10 @@ EVERY_MODULE = sorted(
 def loaded_by(code: str) -> set[str]:
     """The top-level modules that a fresh process holds after running `code`."""
     program = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    # What measures coverage loads a few of its own.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=env
     )
     return set(done.stdout.splitlines()[-1].split())
 
