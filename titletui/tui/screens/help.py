@@ -20,13 +20,16 @@ from titletui.tui.screens.dialog import Dialog
 from titletui.tui.screens.mode import ModeScreen
 
 _KEYS = 15
-_TEXT = 50
-_FRAME = 8
+_TEXT = 49
+_FRAME = 9
 
 
 class HelpDialog(Dialog[None]):
     """Help for `screen` and what has focus on it."""
 
+    DEFAULT_CSS = """
+    HelpDialog Static { padding-right: 1; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark,f1,enter", "dismiss", "close", id="help.close",
                 tooltip="Close the help"),

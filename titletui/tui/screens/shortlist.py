@@ -6,6 +6,7 @@ from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.events import Resize
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -139,13 +140,16 @@ class ShortlistScreen(CuratingScreen):
     def on_row_list_highlighted(self) -> None:
         self.show_about(self.titles.row)
 
+    def on_resize(self, _: Resize) -> None:
+        self.call_after_refresh(lambda: self.show_about(self.titles.row))
+
     def on_row_list_chosen(self) -> None:
         self.action_edit()
 
     def show_about(self, title: Favourite | None) -> None:
         """Shows what is known of the highlighted title."""
         about = self.query_one("#about", Static)
-        width = about.content_size.width or 78
+        width = about.content_size.width or self.app.size.width - 2
         _update(about, _about(title, width) if title else Content(""))
 
     # --- the title that the keys are about
@@ -247,10 +251,10 @@ def _about(title: Favourite, width: int) -> Content:
         asked.model,
         f"“{asked.prefix}”" if asked.prefix else "",
         f"t {asked.temperature:.2f}" if asked.temperature is not None else "",
-        f"top-p {asked.top_p:g}" if asked.top_p is not None else "",
-        f"seed {title.seed}" if title.seed is not None else "",
         f"ppl {title.perplexity:.0f}" if title.perplexity is not None else "",
-        f"starred {title.starred[:10]}",
+        title.starred[:10],
+        f"seed {title.seed}" if title.seed is not None else "",
+        f"top-p {asked.top_p:g}" if asked.top_p is not None else "",
     ]
     made = Content.styled(display(" · ".join(filter(None, facts))), "$foreground 60%")
     lines = [made.truncate(width, ellipsis=True)]
