@@ -1,5 +1,6 @@
 """The Generate screen: titles stream in, stars last, and every key does what its tooltip says."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
@@ -20,7 +21,10 @@ from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
+from titletui.tui.candidate_row import Row
 from titletui.tui.screens.generate import GenerateScreen
+from titletui.tui.widgets.batch_column import BatchColumn
+from titletui.tui.writing import Batch
 
 TITLES = ("Neural Aardvarks", "Neural Badgers", "Neural Civets")
 
@@ -370,6 +374,24 @@ async def test_hostile_candidates_are_shown_as_they_are(home: Home) -> None:
         lines = text_of(pilot).replace("\n", " ")
         assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in lines)
         assert pilot.app.is_running
+
+
+async def test_a_star_that_is_read_while_a_batch_comes_up_does_not_move_the_cursor(
+    home: Home,
+) -> None:
+    batch = Batch(BatchSettings())
+    batch.rows += [Row(text=f"Title {number}", index=number) for number in range(5)]
+    column = BatchColumn(batch)
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        screen = pilot.app.screen
+        assert isinstance(screen, GenerateScreen)
+        coming_up = asyncio.create_task(screen.set_columns([column]))
+        while not coming_up.done():
+            column.changed(3)
+            await asyncio.sleep(0)
+        await until_shown(pilot, *(row.text for row in batch.rows))
+        assert column.at == 0
 
 
 async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> None:

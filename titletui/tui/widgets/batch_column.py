@@ -53,12 +53,14 @@ class BatchColumn(Vertical):
         self._shown: list[int] = []
         self._changed: dict[int, None] = {}
         self._later: Timer | None = None
+        self._arranged = False
 
     def compose(self) -> ComposeResult:
         yield CandidateList()
         yield EmptyState(*self.EMPTY)
 
     def on_mount(self) -> None:
+        self._arranged = True
         self.rearrange()
 
     @property
@@ -87,8 +89,9 @@ class BatchColumn(Vertical):
 
     @property
     def _there(self) -> bool:
-        """Whether it is on the screen: a batch is kept to its end after its column has gone."""
-        return self.is_attached and bool(self.query(EmptyState))
+        """Whether it is on the screen with all its rows: not before it has been arranged, and not
+        after it has gone, when its batch is still kept to the end."""
+        return self._arranged and self.is_attached and bool(self.query(EmptyState))
 
     def changed(self, place: int | None) -> None:
         """Shows what became known of the row at `place`; None: only the status changed.
