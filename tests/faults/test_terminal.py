@@ -256,6 +256,8 @@ def test_a_poor_terminal_gets_the_app_or_a_clear_sentence(
     with Terminal(environment=environment) as terminal:
         terminal.until(lambda: "Prefix" in terminal.text or terminal.process.poll() is not None)
         if terminal.process.poll() is None:
+            terminal.until("◂ 0.80 ▸")
+            assert "\\u" not in terminal.text
             terminal.press(QUIT)
             assert terminal.ended() == 0
         else:

@@ -168,9 +168,9 @@ async def test_a_file_is_looked_into_and_imported(home: Home, tmp_path: Path) ->
         await pilot.press("ctrl+r")
         await until_shown(pilot, "Name a file to import")
         dialog.path.value = str(tmp_path / "nothing.txt")
-        await until_shown(pilot, "✕")
+        await until_gone(pilot, "✕")  # It may be half typed.
         await pilot.press("ctrl+r")
-        await pilot.pause(0.2)
+        await until_shown(pilot, "✕")
         assert pilot.app.screen is dialog
         dialog.query_one("#path", PathInput).value = str(path)
         await until_shown(pilot, "titles ·", "Title number 0 [/b]", "a new corpus")

@@ -22,7 +22,9 @@ from titletui.settings import Settings, load_settings, save_settings
 from titletui.text import display
 from titletui.tui import ending
 from titletui.tui.clipboard import osc52
+from titletui.tui.encoding import speak_utf8
 from titletui.tui.judging import Judge
+from titletui.tui.line import SparingApp
 from titletui.tui.modes import MODES
 from titletui.tui.readiness import get_ready, settle
 from titletui.tui.rooms import Rooms
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 _GLYPHS: dict[SeverityLevel, str] = {"information": "", "warning": "⚠ ", "error": "✕ "}
 
 _DOUBTS = 3
+_SWITCH = 0.001
 
 
 def _commands() -> "type[Provider]":
@@ -49,7 +52,7 @@ def _commands() -> "type[Provider]":
     return Commands
 
 
-class TitletuiApp(KeysInTurn, Rooms):
+class TitletuiApp(KeysInTurn, SparingApp, Rooms):
     """titletui.
 
     Attributes:
@@ -153,6 +156,7 @@ class TitletuiApp(KeysInTurn, Rooms):
 
     def action_repaint(self) -> None:
         """Paints everything anew, over what another program left on the terminal."""
+        self.forget_painted()
         self.screen.refresh()
 
     # --- saying things
@@ -332,6 +336,10 @@ def run_app() -> int:
             "This terminal says that it can only print (TERM=dumb): set TERM to what it is, "
             "xterm-256color say, or use the commands that `titletui --help` lists."
         )
+    if not served:
+        speak_utf8()
+    # A thread that counts or compares must not keep a key waiting.
+    sys.setswitchinterval(_SWITCH)
     app = TitletuiApp()
     code = app.run(mouse=app.settings.mouse)
     for line in () if served else app.goodbye:

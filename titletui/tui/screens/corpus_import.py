@@ -113,7 +113,8 @@ class ImportDialog(Dialog[Source | None]):
             source = self.source
             seen = await self.app.errands.ask(lambda _: look_into(Path(source.path)))
         except TitletuiError as error:
-            self._refuse(str(error))
+            if not self.gone():
+                self.verdict.say(str(error))  # It is still being typed; `action_start` refuses it.
             return
         if self.gone():
             return

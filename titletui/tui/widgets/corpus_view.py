@@ -23,8 +23,8 @@ from titletui.tui.widgets.paper_list import PaperList
 from titletui.tui.widgets.steady import Steady
 
 _TYPING = 0.12
-_COUNT_AGAIN = 10.0
-_QUICK = 20_000
+_COUNT_AGAIN = 1.0
+_COUNT_SHARE = 0.05
 _NEAR_END = 20
 
 
@@ -94,8 +94,7 @@ class CorpusView(Vertical):
                 self._load(name, self._asked)
         if summary is not None and self._stale and time.monotonic() > self._count_next:
             self._stale = False
-            pause = _COUNT_AGAIN if summary.papers > _QUICK else 1.0
-            self._count_next = time.monotonic() + pause
+            self._count_next = time.monotonic() + _COUNT_AGAIN
             self._count(summary)
 
     @property
@@ -182,6 +181,8 @@ class CorpusView(Vertical):
 
     @work(exclusive=True, group="count")
     async def _count(self, summary: CorpusSummary) -> None:
+        """Counts what is in a corpus; while one grows, in a small part of the time."""
+        began = time.monotonic()
         try:
             insight = await self._slow_store.ask(lambda store: describe(store, summary.name))
         except TitletuiError as error:
@@ -189,6 +190,8 @@ class CorpusView(Vertical):
                 self.insight.show_error(str(error))
             return
         if summary.name == self.shown and not self._gone:
+            took = time.monotonic() - began
+            self._count_next = time.monotonic() + max(_COUNT_AGAIN, took / _COUNT_SHARE)
             self.insight.show_insight(insight)
 
 

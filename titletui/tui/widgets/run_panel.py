@@ -44,8 +44,8 @@ class RunPanel(Vertical):
         &.-broken > #banner.-said { display: block; background: $error 20%; }
         & > #figures { height: auto; max-height: 3; padding: 0 0 0 1; }
         & > #preview { height: auto; max-height: 5; padding: 0 0 0 1; }
+        &.-silent > #preview { display: none; }
     }
-    .-low RunPanel > #preview { display: none; }
     """
 
     chart = getters.query_one(LossChart)
@@ -125,6 +125,8 @@ class RunPanel(Vertical):
 
     def _show_preview(self, shown: Shown, most: int) -> None:
         view = shown.view
+        wrote = any(preview.titles for preview in view.previews[-1:])
+        self.set_class(not wrote and not (shown.log and not view.previews), "-silent")
         if shown.log and not view.previews:
             self.preview.update(Content.styled("\n".join(shown.log[-most:]), "$foreground 60%"))
             return
@@ -139,7 +141,7 @@ class RunPanel(Vertical):
             mark = f"{preview.step:>6}  " if number_ == 0 else " " * 8
             text = Content(display(title)).truncate(width, ellipsis=True)
             rows.append(Content.assemble((mark, "$foreground 60%"), text))
-        if self._back:
+        if self._back and rows:
             rows[0] = Content.assemble(rows[0], ("  ‹ earlier", "$foreground 60%"))
         self.preview.update(Content("\n").join(rows))
 

@@ -41,6 +41,6 @@ class SettingRow(Horizontal):
         hint = f"✕ must be {self._allowed}" if self.refused else self._allowed
         room = self.size.width - start
         said = Content(display(hint)).truncate(room, ellipsis=True) if room > 3 else Content("")
-        style = "$error" if self.refused else "$text-muted"
-        name = Content.styled(f"{display(self._label):<{start}}", "$text-muted")
+        style = "$error" if self.refused else "$foreground 60%"
+        name = Content.styled(f"{display(self._label):<{start}}", "$foreground 60%")
         return Content.assemble(name, said.stylize(style))
