@@ -125,6 +125,7 @@ def test_a_new_model_learns_both_tasks_and_is_kept_as_half_floats(home: Home) ->
     )
     assert run_to_end(job) == 0
     assert read_card(job.model).tasks == ("title", "abstract-to-title")
+    assert read_card(job.model).pointer
     config = json.loads((job.model / "config.json").read_text())
     assert config["dtype"] == "float16"
     assert config["tie_word_embeddings"]

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,12 +16,13 @@ from titletui.generation.gpt2 import Gpt2Decoder, fits
 from titletui.generation.messages import Generate
 from titletui.generation.opening import open_title
 from titletui.generation.products import has_byte_products, replace_products
-from titletui.generation.sampler import Decoder, Written, write_titles
+from titletui.generation.sampler import Decoder, Favour, Written, write_titles
 from titletui.home import Home
 from titletui.jobs.folder import list_jobs
 from titletui.training.base_models import LoadedModel, ModelInfo, find_model, load_model
 from titletui.training.device import threads
-from titletui.training.prompts import make_prompt, misfit, task_for
+from titletui.training.pointer import FEATURES, Pointer
+from titletui.training.prompts import Prompt, make_prompt, misfit, task_for
 from titletui.training.safety import check_libraries, check_model
 from titletui.training.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
 
@@ -85,11 +87,19 @@ class Engine(msgspec.Struct, frozen=True):
             knobs,
             request.count,
             one_line=task != "abstract",
+            favour=self._favour(prompt),
             cancelled=cancelled,
         ):
             # Some tokenizers begin every text with a space.
             text = (opening.shown + written.text).lstrip()
             yield msgspec.structs.replace(written, text=text)
+
+    def _favour(self, prompt: Prompt) -> Favour | None:
+        """How the words of the prompt's abstract are favoured, if the model has learned how."""
+        if not prompt.body or len(self.info.pointer) != len(FEATURES):
+            return None
+        pointer = Pointer(self.vocabulary, prompt.body)
+        return partial(pointer.favour, weights=torch.tensor(self.info.pointer))
 
 
 def open_engine(home: Home, name: str, say: Say) -> Engine:

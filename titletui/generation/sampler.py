@@ -6,7 +6,7 @@ leave, and new ones take their place.
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -21,6 +21,8 @@ _FIRST = 16
 _FIRST_STEPS = 8
 _MOST = 128
 _CACHED_TOKENS = 65_536
+
+Favour = Callable[[torch.Tensor, Sequence[Sequence[int]]], torch.Tensor]
 
 
 class Decoder(Protocol):
@@ -95,22 +97,25 @@ def write_titles(
     count: int,
     *,
     one_line: bool = True,
+    favour: Favour | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Written]:
     """Writes `count` titles, each handed out when it ends; stops early when `cancelled()`.
 
     Args:
         one_line: a line end ends the title.
+        favour: what the model's scores [rows, tokens] become, given the tokens of each row's title.
     """
     ends = vocabulary.line_ends if one_line else []
     copies = count if knobs.temperature == 0 else 1
     with torch.inference_mode():
-        begun = _beginnings(decoder, vocabulary, opening, ends)
+        begun = _beginnings(decoder, vocabulary, opening, ends, favour)
         rows = torch.arange(count // copies)
         first = draws(knobs.seed, rows, torch.zeros_like(rows))
         chosen = choose(begun.scores.expand(len(rows), -1), knobs, first)
     waiting = _titles(begun, chosen, vocabulary)
-    for title in _write(decoder, vocabulary, opening.length, knobs, waiting, ends, cancelled):
+    writing = _write(decoder, vocabulary, opening.length, knobs, waiting, ends, favour, cancelled)
+    for title in writing:
         for copy in range(copies):
             yield msgspec.structs.replace(title, row=title.row + copy)
 
@@ -122,6 +127,7 @@ def _write(
     knobs: Knobs,
     waiting: "deque[_Title]",
     line_ends: list[int],
+    favour: Favour | None,
     cancelled: Callable[[], bool],
 ) -> Iterator[Written]:
     """Writes on until none waits and none is on its way."""
@@ -155,6 +161,8 @@ def _write(
             if barred:
                 scores[:, never] = _NEVER
             scores[:, len(vocabulary.pieces) :] = _NEVER
+            if favour is not None:
+                scores = favour(scores.cpu(), [title.written for title in alive])
             rows = torch.tensor([title.row for title in alive])
             steps = torch.tensor([len(title.written) for title in alive])
             tokens, gained = choose_scored(scores, knobs, draws(knobs.seed, rows, steps))
@@ -218,7 +226,11 @@ class _Title:
 
 
 def _beginnings(
-    decoder: Decoder, vocabulary: Vocabulary, opening: Opening, ends: list[int]
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+    opening: Opening,
+    ends: list[int],
+    favour: Favour | None,
 ) -> _Beginnings:
     """Every way to write the ending of the prompt and go on from it, with its likelihood.
 
@@ -228,6 +240,8 @@ def _beginnings(
     prompt = list(opening.tokens)
     kept = len(prompt) - opening.ending
     after = torch.log_softmax(decoder.read(prompt, opening.ending + 1).float().cpu(), dim=-1)
+    if favour is not None and not opening.ending:
+        after = favour(after, [()]).log_softmax(dim=-1)
     ending = prompt[kept:]
     rest = vocabulary.bytes_of(ending)
     places, tokens, spelled, scores = [], [], [], []

@@ -27,6 +27,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         tasks: what it can do, the main one first.
         base: for an adapter, the folder or hub id that it belongs on.
+        pointer: weights of an abstract's words, see `pointer.fit`; none where it has no use for
+            them.
     """
 
     tasks: tuple[Task, ...] = ()
@@ -36,6 +38,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     recipe: Recipe | None = None
     parent: str = ""
     base: str = ""
+    pointer: tuple[float, ...] = ()
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +51,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
         path: its folder; None for a model of the hub that is not downloaded.
         adapter: it is a LoRA adapter on the model `base`.
         trained_tokens: the longest sequence that it was trained on; 0 where that is not known.
+        pointer: see `Card`.
     """
 
     name: str
@@ -59,6 +63,7 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     adapter: bool = False
     base: str = ""
     trained_tokens: int = 0
+    pointer: tuple[float, ...] = ()
 
 
 class LoadedModel(msgspec.Struct, frozen=True):
@@ -336,6 +341,7 @@ def _describe(name: str, kind: ModelKind, path: Path) -> ModelInfo:
         adapter=adapter,
         base=base,
         trained_tokens=card.recipe.max_tokens if card.recipe else 0,
+        pointer=card.pointer,
     )
 
 

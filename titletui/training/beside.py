@@ -124,18 +124,21 @@ def finished(run: "Run", reason: str = "") -> Exit:
         early = run.recipe.early_stop and run.watch.best not in (None, run.step)
         best = _best_checkpoint(run) if early else None
         folder = run.job.folder
+        run.module.eval()
+        pointer = finish.fit_pointer(run.model, run.tokenizer, run.plan, folder.papers, run.limit)
         try:
-            finish.write_finished(folder, run.plan, run.model, run.tokenizer, run.step, best)
+            finish.write_finished(
+                folder, run.plan, run.model, run.tokenizer, run.step, best, pointer
+            )
         except OSError as error:
             kept = "the last checkpoint is kept" if saved else "no checkpoint of it is left"
             raise TitletuiError(
                 f"The finished model could not be written ({error.strerror or error}; {kept}); "
                 "free some space, then resume."
             ) from error
-        run.module.eval()
         with run.accelerator.autocast():
             figures = finish.figures(
-                run.model, run.tokenizer, run.recipe, run.data, run.step, run.limit
+                run.model, run.tokenizer, run.recipe, run.data, run.step, run.limit, pointer
             )
         run.job.emit(figures)
     run.accelerator.wait_for_everyone()

@@ -143,10 +143,10 @@ def frozen_lines(path: Path, sha256: str) -> Iterator[bytes]:
 
 def chosen(paper: Paper, share: float, purpose: str) -> bool:
     """Whether a paper is in a share of all, always the same ones for the same purpose."""
-    return _place(paper, purpose) < share
+    return place(paper, purpose) < share
 
 
-def _place(paper: Paper, purpose: str) -> float:
+def place(paper: Paper, purpose: str) -> float:
     """Where a paper stands among all when they are shuffled by a hash, 0 to 1."""
     digest = hashlib.sha256(f"{purpose}:{paper.id}".encode()).digest()
     return int.from_bytes(digest[:7], "big") / 2**56
@@ -170,9 +170,9 @@ def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -
     while block := list(itertools.islice(stream, BLOCK)):
         for paper, rows in zip(block, maker.rows(block), strict=True):
             left_out += not rows
-            place = _place(paper, "heldout")
-            if place < recipe.heldout:
-                kept.append((place, paper, rows))
+            where = place(paper, "heldout")
+            if where < recipe.heldout:
+                kept.append((where, paper, rows))
             else:
                 train.add(rows)
                 learned.append(maker.target(paper))

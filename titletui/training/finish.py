@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import heapq
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -16,20 +17,30 @@ from titletui.corpus.paper import Paper
 from titletui.home import find_home
 from titletui.jobs.events import Evaluated
 from titletui.jobs.folder import JobFolder
-from titletui.training.base_models import CARD, Card, find_model, load_model
+from titletui.training.base_models import CARD, Card, find_model, load_model, read_card
 from titletui.training.checkpoint import Checkpoint, sync_all
-from titletui.training.examples import TrainingSet
+from titletui.training.examples import TrainingSet, chosen, place, read_papers
 from titletui.training.overfit import normalised
 from titletui.training.plan import Plan
+from titletui.training.pointer import fit
 from titletui.training.preview import greedy_titles, sample_titles
-from titletui.training.recipe import Recipe
+from titletui.training.recipe import Recipe, Task
 
 _WORDS = 20
+_FITTED = 200
 # What a checkpoint holds beside its model.
 _STATE = ("optimizer.safetensors", "random.safetensors", "state.json", "MANIFEST.json")
 
 
-def save_model(path: Path, model: Any, tokenizer: Any, plan: Plan, run: str, step: int) -> None:
+def save_model(
+    path: Path,
+    model: Any,
+    tokenizer: Any,
+    plan: Plan,
+    run: str,
+    step: int,
+    pointer: tuple[float, ...] = (),
+) -> None:
     """Writes a model in the Hugging Face layout (an adapter alone for LoRA), with its card."""
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
@@ -43,17 +54,25 @@ def save_model(path: Path, model: Any, tokenizer: Any, plan: Plan, run: str, ste
         recipe=plan.recipe,
         parent=plan.parent,
         base=standing_on if plan.recipe.method == "lora" else "",
+        pointer=pointer,
     )
     (path / CARD).write_bytes(msgspec.json.encode(card))
 
 
 def write_finished(
-    job: JobFolder, plan: Plan, model: Any, tokenizer: Any, step: int, best: Checkpoint | None
+    job: JobFolder,
+    plan: Plan,
+    model: Any,
+    tokenizer: Any,
+    step: int,
+    best: Checkpoint | None,
+    pointer: tuple[float, ...] = (),
 ) -> None:
     """Puts the finished model into the run's `model/`, whole or not at all.
 
     Args:
         best: the checkpoint whose model is to be the finished one; None takes `model`.
+        pointer: see `fit_pointer`.
 
     Raises:
         OSError: there was no room.
@@ -68,16 +87,48 @@ def write_finished(
     if best is not None and plan.recipe.method == "lora":
         # The adapter as it lies there; a base model in memory a second time would be too much.
         shutil.copytree(best.path, part, ignore=shutil.ignore_patterns(*_STATE), dirs_exist_ok=True)
+        card = msgspec.structs.replace(read_card(part), pointer=pointer)
+        (part / CARD).write_bytes(msgspec.json.encode(card))
     else:
-        save_model(part, _in_kind(model, plan.recipe), tokenizer, plan, job.name, step)
+        save_model(part, _in_kind(model, plan.recipe), tokenizer, plan, job.name, step, pointer)
     sync_all(part)
     shutil.rmtree(job.model, ignore_errors=True)
     part.rename(job.model)
     sync_folder(job.path)
 
 
+def fit_pointer(
+    model: Any, tokenizer: Any, plan: Plan, papers: Path, limit: int
+) -> tuple[float, ...]:
+    """The weights of an abstract's words (`pointer.fit`), where the run has read abstracts.
+
+    Args:
+        papers: the frozen papers of the run.
+        limit: tokens that the model can take.
+
+    Raises:
+        TitletuiError: the papers are not those that the run began with.
+    """
+    task = _task_with_abstract(plan.recipe)
+    if task is None:
+        return ()
+    learned = (
+        paper
+        for paper in read_papers(papers, plan.sha256)
+        if paper.abstract and not chosen(paper, plan.recipe.heldout, "heldout")
+    )
+    few = heapq.nsmallest(_FITTED, learned, key=lambda paper: place(paper, "pointer"))
+    return fit(model, tokenizer, task, few, limit)
+
+
 def figures(
-    model: Any, tokenizer: Any, recipe: Recipe, data: TrainingSet, step: int, limit: int
+    model: Any,
+    tokenizer: Any,
+    recipe: Recipe,
+    data: TrainingSet,
+    step: int,
+    limit: int,
+    pointer: tuple[float, ...] = (),
 ) -> Evaluated:
     """What there is to say about the finished model.
 
@@ -92,13 +143,19 @@ def figures(
         found["copies"] = data.titles.copies(titles)
     known = [paper.abstract if recipe.task == "abstract" else paper.title for paper in data.pairs]
     words = {"samples": frequent_words(titles, _WORDS), "corpus": frequent_words(known, _WORDS)}
-    task = next((t for t in recipe.tasks if t in ("abstract-to-title", "instruction")), None)
+    task = _task_with_abstract(recipe)
     pairs = [paper for paper in data.pairs if paper.abstract][: recipe.final_titles]
     if task and pairs:
         with contextlib.suppress(ModuleNotFoundError):
-            written = greedy_titles(model, tokenizer, task, pairs, recipe.preview_tokens, limit)
+            written = greedy_titles(
+                model, tokenizer, task, pairs, recipe.preview_tokens, limit, pointer
+            )
             found |= rouge(written, pairs)
     return Evaluated(step=step, figures=found, words=words)
+
+
+def _task_with_abstract(recipe: Recipe) -> Task | None:
+    return next((t for t in recipe.tasks if t in ("abstract-to-title", "instruction")), None)
 
 
 def rouge(written: list[str], pairs: list[Paper]) -> dict[str, float]:

@@ -1,13 +1,16 @@
 """A few titles while a run trains, sampled beside it without touching its random state."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 
 from titletui.corpus.paper import Paper
+from titletui.training.pointer import Pointer
 from titletui.training.prompts import end_token, make_prompt, prompt_room, prompt_tokens
 from titletui.training.recipe import Recipe, Task
+from titletui.training.vocabulary import vocabulary_of
 
 TOP_P = 0.95
 _ROWS = 32
@@ -37,14 +40,23 @@ def sample_titles(
 
 @torch.no_grad()
 def greedy_titles(
-    model: Any, tokenizer: Any, task: Task, papers: list[Paper], most: int, limit: int
+    model: Any,
+    tokenizer: Any,
+    task: Task,
+    papers: list[Paper],
+    most: int,
+    limit: int,
+    pointer: tuple[float, ...] = (),
 ) -> list[str]:
     """The likeliest title of each paper's abstract, token by token.
 
     Args:
         most: tokens of a title.
         limit: tokens that the model can take.
+        pointer: the weights of the abstract's words, see `pointer.fit`.
     """
+    weights = torch.tensor(pointer)
+    vocabulary = vocabulary_of(tokenizer)
     prompts = []
     for paper in papers:
         prompt = make_prompt(task, abstract=paper.abstract, tokenizer=tokenizer)
@@ -53,16 +65,30 @@ def greedy_titles(
     titles = [""] * len(prompts)
     for first in range(0, len(order), _ROWS):
         part = order[first : first + _ROWS]
-        written = _greedy(model, tokenizer, [prompts[index] for index in part], most, limit)
+        favours = [
+            partial(Pointer(vocabulary, papers[index].abstract).favour, weights=weights)
+            for index in (part if pointer else ())
+        ]
+        beginnings = [prompts[index] for index in part]
+        written = _greedy(model, tokenizer, beginnings, most, limit, favours)
         for index, title in zip(part, written, strict=True):
             titles[index] = title
     return titles
 
 
 def _greedy(
-    model: Any, tokenizer: Any, prompts: list[list[int]], most: int, limit: int
+    model: Any,
+    tokenizer: Any,
+    prompts: list[list[int]],
+    most: int,
+    limit: int,
+    favours: Sequence[Callable[..., torch.Tensor]],
 ) -> list[str]:
-    """Prompts of unlike length side by side, padded at the left."""
+    """Prompts of unlike length side by side, padded at the left.
+
+    Args:
+        favours: what becomes of each row's scores with the tokens written so far, or nothing.
+    """
     end = end_token(tokenizer)
     target = model.get_input_embeddings().weight.device
     longest = max(map(len, prompts))
@@ -82,7 +108,10 @@ def _greedy(
             logits_to_keep=1,
         )
         cache = output.past_key_values
-        token = output.logits[:, -1].float().argmax(dim=-1).cpu()
+        scores = output.logits[:, -1].float().cpu()
+        for row, favour in enumerate(favours):
+            scores[row] = favour(scores[row : row + 1], [written[row].tolist()])[0]
+        token = scores.argmax(dim=-1)
         token[ended] = end
         written = torch.cat([written, token[:, None]], dim=1)
         ended |= token == end

@@ -65,6 +65,23 @@ class Vocabulary:
         ]
 
     @cached_property
+    def kinds(self) -> list[str]:
+        """token → what it spells but for capitals."""
+        return [piece.decode(errors="replace").casefold() for piece in self.pieces]
+
+    def of_kind(self, kind: str) -> list[int]:
+        """All tokens that spell `kind` but for capitals."""
+        return self._by_kind.get(kind, [])
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for token, kind in enumerate(self.kinds):
+            if kind:
+                found.setdefault(kind, []).append(token)
+        return found
+
+    @cached_property
     def silent(self) -> list[int]:
         """Tokens that add nothing to a text (markers, gaps), the end among them."""
         return [token for token, piece in enumerate(self.pieces) if not piece]
