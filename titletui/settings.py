@@ -21,7 +21,7 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.ranges import in_words
 
 MODES = ("corpus", "train", "generate", "shortlist")
-CANDIDATE_SORTS = ("arrival", "perplexity", "novelty", "length", "taste")
+CANDIDATE_SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
 SHORTLIST_SORTS = ("added", "order", "title", "model", "perplexity", "novelty")
 
 Kind = Literal["yes or no", "whole number", "number", "choice", "text", "table"]

@@ -13,6 +13,7 @@ from tests.models import TITLES, tiny_gpt2
 from tests.processes import until
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
+from titletui.generation.agreement import agreement
 from titletui.home import Home
 
 
@@ -120,3 +121,16 @@ def test_ctrl_c_ends_it_with_130_and_leaves_no_server(model: Path) -> None:
     assert process.wait(20) == 130
     process.stdout.close()
     until(lambda: not any(Path(f"/proc/{server}").exists() for server in servers), 10)
+
+
+def test_the_title_that_says_what_most_say_can_come_first(home: Home, tmp_path: Path) -> None:
+    abstract = tmp_path / "abstract.txt"
+    abstract.write_text("We track underwater gliders under ice with a Kalman filter.")
+    asked = ["--abstract", str(abstract), "-n", "5", "--seed", "2"]
+    plain = generate(*asked)
+    done = generate(*asked, "--sort", "agreement")
+    assert done.returncode == 0, done.stderr
+    titles = done.stdout.splitlines()
+    assert sorted(titles) == sorted(plain.stdout.splitlines())
+    shares = agreement(titles)
+    assert shares == sorted(shares, reverse=True)

@@ -36,6 +36,12 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--seed", help="the same seed gives the same titles")
     parser.add_argument("--against", metavar="CORPUS", help="compare with this corpus, not all")
     parser.add_argument("--new-only", action="store_true", help="go on until so many are new")
+    parser.add_argument(
+        "--sort",
+        choices=("arrival", "agreement"),
+        default="arrival",
+        help="agreement: at the end, the title first that says what most say (for --abstract)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=_generate)
 
@@ -106,6 +112,7 @@ def _abstract(file: str | None) -> str:
 
 async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     """Prints titles until there are as many as were asked for; returns the exit code."""
+    from titletui.generation.agreement import agreement
     from titletui.generation.client import GenerationClient
     from titletui.home import find_home
 
@@ -113,6 +120,7 @@ async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     if arguments.against and not home.corpus_db.exists():
         raise UsageError(f"There is no corpus named {arguments.against!r:.80}; there is none yet.")
     new = 0
+    waiting: list[tuple[Candidate, Verdict]] = []
     async with GenerationClient(home) as client:
         # It starts while the corpora are opened here.
         await client.start()
@@ -123,7 +131,13 @@ async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
                 new += verdict.kind == "new"
                 if arguments.new_only and verdict.kind != "new":
                     continue
-                _print(arguments, candidate, verdict)
+                if arguments.sort == "agreement":
+                    waiting.append((candidate, verdict))
+                else:
+                    _print(arguments, candidate, verdict)
+    shares = agreement([candidate.text for candidate, _ in waiting])
+    for place in sorted(range(len(waiting)), key=lambda place: -shares[place]):
+        _print(arguments, *waiting[place])
     if arguments.new_only and new < request.count:
         raise TitletuiError(
             f"Only {new} titles are new after many tries; "

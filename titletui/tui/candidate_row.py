@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from titletui.generation.agreement import agreement
 from titletui.shortlist.records import Candidate, NewCandidate, Novelty
 
 Star = Literal["", "saving", "saved"]
@@ -68,7 +69,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-SORTS = ("arrival", "perplexity", "novelty", "length", "taste")
+SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
 
 
 def arranged(rows: list[Row], sort: str, *, hide_copies: bool, hide_repeats: bool) -> list[Row]:
@@ -83,6 +84,10 @@ def arranged(rows: list[Row], sort: str, *, hide_copies: bool, hide_repeats: boo
         )
     ]
     match sort:
+        case "agreement":
+            shares = agreement([row.text for row in kept])
+            order = sorted(range(len(kept)), key=lambda place: -shares[place])
+            return [kept[place] for place in order]
         case "perplexity":
             return sorted(kept, key=lambda r: r.perplexity if r.perplexity is not None else 1e9)
         case "novelty":

@@ -10,6 +10,7 @@ from tests.benchmarks.starter.papers import is_heldout, kept_share, read_papers
 from tests.benchmarks.starter.writing import open_model, write
 from titletui.corpus.paper import Paper
 from titletui.errors import UsageError
+from titletui.generation.agreement import agreement
 from titletui.generation.engine import Engine
 from titletui.generation.messages import Generate
 from titletui.generation.opening import open_title
@@ -19,6 +20,7 @@ from titletui.training.finish import first_sentence, rouge
 from titletui.training.prompts import make_prompt
 
 FEWEST = 500
+DRAWN = 16
 FIELDS = ("cs", "eess", "stat")
 KINDS = ("rouge1", "rouge2", "rougeL")
 SHOWN = 5
@@ -44,6 +46,11 @@ def show(model: ModelInfo, options: argparse.Namespace) -> None:
             write(engine, 1, abstract=p.abstract, temperature=temperature, seed=options.seed)[0]
             for p in pairs
         ]
+    ways[f"{DRAWN} by agreement"] = [
+        max(zip(agreement(drawn), drawn, strict=True))[1]
+        for p in pairs
+        for drawn in [write(engine, DRAWN, abstract=p.abstract, temperature=0.6, seed=options.seed)]
+    ]
     print(f"{len(pairs)} held-out pairs of {', '.join(FIELDS)}; ROUGE F-measures, stemmed")
     print(f"{'':18}{'ROUGE-1':>9}{'ROUGE-2':>9}{'ROUGE-L':>9}{'words':>8}{'of abstract':>13}")
     for name, titles in ways.items():
@@ -53,7 +60,7 @@ def show(model: ModelInfo, options: argparse.Namespace) -> None:
     read = [msgspec.structs.replace(p, abstract=as_read(engine, p.abstract)) for p in pairs]
     print(f"after abstract   {score(loaded, read, 'abstract-to-title')}\n")
     for place in range(0, len(pairs), len(pairs) // SHOWN):
-        for name in ("title itself", "greedy", f"temperature {options.low}"):
+        for name in ("title itself", "greedy", f"{DRAWN} by agreement"):
             print(f"  {name:16} {ways[name][place]}")
         print()
 
