@@ -12,6 +12,7 @@
 | strings | papers | what looks private or offensive among 2,000 titles |
 | speed | | seconds to load, and of `titletui generate -n 10` from a cold start |
 | finetune | corpus | best held-out loss after minutes, from the model and from random weights |
+| trials | papers, named | runs that each change one thing of the recipe, from random weights |
 
 `--papers` is what the model was trained on, a file that titletui imports or a corpus.db; `--pairs`
 has abstracts; `--corpus` is a corner to fine-tune on. `OMP_NUM_THREADS` sets the threads.
@@ -23,7 +24,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.starter import abstracts, copies, finetune, heldout, samples, speed, strings
+from tests.benchmarks.starter import (
+    abstracts,
+    copies,
+    finetune,
+    heldout,
+    samples,
+    speed,
+    strings,
+    trials,
+)
 from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.training.base_models import ModelInfo, find_model
@@ -37,6 +47,7 @@ SECTIONS: dict[str, tuple[Section, str]] = {
     "strings": (strings.show, "papers"),
     "speed": (speed.show, ""),
     "finetune": (finetune.show, "corpus"),
+    "trials": (trials.show, "papers"),
 }
 
 
@@ -61,6 +72,7 @@ def main() -> int:
     parser.add_argument("--rate", default="5e-4", help="learning rate from the model")
     parser.add_argument("--new-rate", default="1.5e-3", help="learning rate from random weights")
     parser.add_argument("--together", action="store_true", help="both fine-tunes side by side")
+    parser.add_argument("--titles", type=int, default=30_000, help="titles that a trial reads")
     options = parser.parse_args()
     if unknown := [name for name in options.sections if name not in SECTIONS]:
         parser.error(f"no section {unknown[0]!r}; there are: {', '.join(SECTIONS)}")
@@ -73,7 +85,7 @@ def main() -> int:
             nowhere = Path(scratch)
             model = find_model(Home(nowhere, nowhere, nowhere, nowhere), options.model)
         print(f"{model.path}: {model.parameters / 1e6:.2f} M parameters, {', '.join(model.tasks)}")
-        for name in options.sections or given:
+        for name in options.sections or [name for name in given if name != "trials"]:
             print(f"\n## {name}\n", flush=True)
             SECTIONS[name][0](model, options)
     except TitletuiError as error:
