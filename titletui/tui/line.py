@@ -1,0 +1,248 @@
+"""What goes down the line to the terminal: as little as will do, and no more than it takes.
+
+Over a slow line every frame that waits makes the answer to a key wait as well. So frames are not
+queued: while the terminal has not taken the last one, what changes is remembered and painted once,
+as it then is. And what stands on the screen already is not sent again.
+"""
+
+import re
+import time
+from typing import IO, Any
+
+from rich.console import Console
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Event, Key, MouseDown, Paste, Resize
+from textual.geometry import Region
+from textual.screen import Screen
+from textual.timer import Timer
+
+_LOOK = 0.05
+# A write that takes this long has waited for the terminal.
+_WAITED = 0.05
+# Bytes that the kernel holds for a pseudo-terminal when it makes writers wait.
+_HELD = 8192
+_LONGEST = 3.0
+_STALE = 30.0
+# What is painted so soon after a key is its answer.
+_ANSWER = 0.5
+_MOVE = re.compile(r"\x1b\[(\d+);(\d+)H")
+_STYLE = re.compile(r"\x1b\[([\d;]*)m")
+
+# Row → the column and the text of what was sent for it last, as the terminal counts them.
+Painted = dict[str, tuple[str, str]]
+
+
+class Line:
+    """The file that frames are written to, which knows how much of them is still on the way."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._given = 0
+        self._taken = 0
+        self._rate = 0.0
+        self._held = 0.0
+        self._last = self._measured = time.monotonic()
+
+    def give(self, text: str) -> None:
+        """Notes what is about to be written."""
+        self._given += len(text)
+
+    def write(self, text: str) -> None:
+        """Writes it, for as long as that takes; called in the thread of the driver."""
+        began = time.monotonic()
+        self._file.write(text)
+        self._file.flush()
+        now = time.monotonic()
+        if now - began > _WAITED:
+            self._rate, self._measured = len(text) / (now - began), now
+            self._held = _HELD
+        else:
+            self._held = self._still_held(now) + len(text)
+        self._last = now
+        self._taken += len(text)
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+    def fileno(self) -> int:
+        """The terminal's file descriptor."""
+        return self._file.fileno()
+
+    def busy(self, *, urgent: bool) -> bool:
+        """Whether a frame would have to wait.
+
+        Args:
+            urgent: it answers a key, so what the kernel may still hold does not matter.
+        """
+        if self._given > self._taken:
+            return True
+        now = time.monotonic()
+        if urgent or not self._rate or now - self._measured > _STALE:
+            return False
+        return now - self._last < _LONGEST and self._still_held(now) > self._rate * _LOOK
+
+    def _still_held(self, now: float) -> float:
+        return max(0.0, self._held - self._rate * (now - self._last)) if self._rate else 0.0
+
+
+class LineDriver(LinuxDriver):
+    """Textual's driver, writing to a `Line`."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        assert self._file is not None
+        self.line = Line(self._file)
+        self._file = self.line  # type: ignore[assignment]
+
+    def start_application_mode(self) -> None:
+        """Takes the terminal, at first or again: nothing of ours stands on it."""
+        if isinstance(self._app, SparingApp):
+            self._app.forget_painted()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def write(self, data: str) -> None:
+        """Hands it to the thread that writes."""
+        self.line.give(data)
+        super().write(data)
+
+
+class SparingApp(App[int]):
+    """An app that paints what the terminal can take."""
+
+    def __init__(self) -> None:
+        self._painted: Painted = {}
+        self._withheld: set[Region] = set()
+        self._later: Timer | None = None
+        self._key = 0.0
+        super().__init__()
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver for this terminal, or for what the app is served by."""
+        found = super().get_driver_class()
+        return LineDriver if found is LinuxDriver else found
+
+    def forget_painted(self) -> None:
+        """Something else may have written to the terminal: the next frames are sent whole."""
+        self._painted.clear()
+
+    async def on_event(self, event: Event) -> None:
+        """Notes keys, which are answered first; a terminal of another size shows what it likes."""
+        if isinstance(event, Key | Paste | MouseDown):
+            self._key = time.monotonic()
+        elif isinstance(event, Resize):
+            self.forget_painted()
+        await super().on_event(event)
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        regions = _regions(renderable)
+        if not isinstance(self._driver, LineDriver) or self._batch_count or not regions:
+            super()._display(screen, renderable)
+        elif self._line_busy(self._driver.line):
+            self._withheld.update(regions)
+            if self._later is None:
+                self._later = self.set_interval(_LOOK, self._paint_withheld)
+        else:
+            super()._display(screen, _Short(renderable, self._painted))  # type: ignore[arg-type]
+
+    def _line_busy(self, line: Line) -> bool:
+        return line.busy(urgent=time.monotonic() - self._key < _ANSWER)
+
+    def _paint_withheld(self) -> None:
+        if isinstance(self._driver, LineDriver) and self._line_busy(self._driver.line):
+            return
+        if self._later is not None:
+            self._later.stop()
+            self._later = None
+        regions, self._withheld = self._withheld, set()
+        if self.screen_stack:
+            self.screen.refresh(*regions)
+
+
+class _Short(CompositorUpdate):
+    """An update without what stands on the screen already.
+
+    Args:
+        painted: kept up to date.
+    """
+
+    def __init__(self, update: CompositorUpdate, painted: Painted) -> None:
+        self._update = update
+        self._painted = painted
+
+    def render_segments(self, console: Console) -> str:
+        """The bytes for the terminal."""
+        return shortened(self._update.render_segments(console), self._painted)
+
+
+def shortened(frame: str, painted: Painted) -> str:
+    """The pieces of `frame` that do not stand there already, in as few bytes as will do.
+
+    Args:
+        frame: pieces of styled text, each after the place where it belongs and within its row.
+    """
+    before, *parts = _MOVE.split(frame)
+    sent = [before]
+    for row, column, text in zip(*(iter(parts),) * 3, strict=True):
+        piece = text.rstrip("\r\n")
+        if painted.get(row) != (column, piece):
+            painted[row] = (column, piece)
+            sent += [f"\x1b[{row};{column}H", without_repeats(piece)]
+    return "".join(sent)
+
+
+def without_repeats(text: str) -> str:
+    """The same text in the same styles, each colour said when it changes and not before."""
+    said: dict[str, str] = {}
+    meant: dict[str, str] = {}
+    out: list[str] = []
+    at = 0
+    for found in _STYLE.finditer(text):
+        if found.start() > at:
+            out += [_change(said, meant), text[at : found.start()]]
+            said = meant
+        at = found.end()
+        meant = _styled(meant, found[1])
+    out += [_change(said, meant), text[at:]]
+    return "".join(out)
+
+
+def _styled(style: dict[str, str], codes: str) -> dict[str, str]:
+    """`style` after an SGR sequence: what it is about → the codes for it."""
+    after = dict(style)
+    parts = codes.split(";")
+    while parts:
+        many = 1
+        if parts[0] in ("38", "48"):
+            many = 5 if parts[1:2] == ["2"] else 3
+        code, parts = parts[:many], parts[many:]
+        first = int(code[0] or 0)
+        if first == 0:
+            after = {}
+        elif 30 <= first <= 38 or 90 <= first <= 97:
+            after["text"] = ";".join(code)
+        elif 40 <= first <= 48 or 100 <= first <= 107:
+            after["ground"] = ";".join(code)
+        else:
+            after[code[0]] = code[0]
+    return after
+
+
+def _change(said: dict[str, str], meant: dict[str, str]) -> str:
+    if said == meant:
+        return ""
+    if not said.keys() <= meant.keys():
+        return f"\x1b[{';'.join(['0', *meant.values()]) if meant else '0'}m"
+    changed = [codes for what, codes in meant.items() if said.get(what) != codes]
+    return f"\x1b[{';'.join(changed)}m"
+
+
+def _regions(renderable: Any) -> set[Region]:
+    """What an update paints; empty where that cannot be told."""
+    if isinstance(renderable, LayoutUpdate):
+        return {renderable.region}
+    if isinstance(renderable, ChopsUpdate):
+        return {Region(start, y, end - start, 1) for y, start, end in renderable.spans}
+    return set()
