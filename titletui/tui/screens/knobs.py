@@ -30,7 +30,7 @@ class KnobsScreen(BatchesScreen):
         Binding("less_than_sign", "fewer", "fewer titles", show=False,
                 id="generate.count_down", tooltip="Fewer titles at once"),
         Binding("s", "sort", "sort", show=False, id="generate.sort",
-                tooltip="Sort by arrival, perplexity, novelty, length or taste"),
+                tooltip="Sort by arrival, agreement, perplexity, novelty, length or taste"),
         Binding("h", "hide('hide_copies')", "hide copies", show=False, id="generate.copies",
                 tooltip="Hide or show copies of papers"),
         Binding("d", "hide('hide_repeats')", "hide seen", show=False, id="generate.repeats",
