@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+_COUNTABLE = 10**12
+
 
 def in_words(kind: Any) -> str:
     """`a whole number from 1 to 1000`, `full or lora`, `text`, of a type as msgspec describes it.
@@ -27,6 +29,8 @@ def in_words(kind: Any) -> str:
             word = "a whole number" if isinstance(kind, info.IntType) else "a number"
             low = f"from {kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}"
             high = f"to {kind.le}" if kind.le is not None else f"below {kind.lt}"
+            if kind.le is not None and kind.le > _COUNTABLE:
+                return f"{word} {low} up"
             return f"{word} {low} {high}"
         case info.DictType():
             return "a table of text"

@@ -5,6 +5,8 @@ from functools import partial
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.run_folders import run_folder
+from tests.tui.corpora import fill, paper
 from tests.tui.seen import opened, text_of, until, until_gone, until_shown
 from titletui.home import Home
 from titletui.shortlist.records import BatchSettings
@@ -71,3 +73,12 @@ async def test_columns_side_by_side_come_one_at_a_time_where_there_is_no_room(ho
         await until_gone(pilot, "Title of column 1")
         await pilot.resize_terminal(120, 30)
         await until_shown(pilot, "Title of column 1", "Title of column 2")
+
+
+async def test_in_a_few_rows_both_halves_of_a_screen_have_some(home: Home) -> None:
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(9)])
+    run_folder(home, "eess-as-1", [3.0, 2.5, 2.0], every=1)
+    async with opened(home, "corpus").run_test(size=(30, 9)) as pilot:
+        await until_shown(pilot, "▸ a", "Speech 8", "Speech 6")
+        await pilot.press("2")
+        await until_shown(pilot, "eess-as-1", "╌╌╌")
