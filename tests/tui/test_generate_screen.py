@@ -204,6 +204,7 @@ async def test_a_batch_from_before_the_first_corpus_is_compared_when_it_is_shown
 ) -> None:
     with CorpusStore(home.corpus_db) as store:
         store.create("otters")
+        store.create("otters")
         store.add("otters", [Paper(id="2401.00001", title="Old Otters!")])
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "batch 2 of 2")
@@ -295,21 +296,40 @@ async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(hom
         await pilot.press("m")
         await until_shown(pilot, "Top-p", "Hide seen")
         field = pilot.app.screen.query_one
-        for name, wrong in (("top_p", "2"), ("seed", "x"), ("against", "nope"), ("count", "0"),
-                            ("temperature", "hot"), ("sort", "up"), ("hide_copies", "perhaps"),
-                            ("year", "soon")):  # fmt: skip
+        for name, wrong in (("top_p", "2"), ("seed", "x"), ("count", "0"),
+                            ("temperature", "hot"), ("year", "soon")):  # fmt: skip
             right = field(f"#{name}", Input).value
             field(f"#{name}", Input).value = wrong
             await pilot.press("enter")
             await until_shown(pilot, "✕", wrong)
             assert field(f"#{name}", Input).has_focus
             field(f"#{name}", Input).value = right
-        for name, value in (("top_p", "0.5"), ("seed", "7"), ("year", "2027"), ("sort", "length")):
+        for name, value in (("top_p", "0.5"), ("seed", "7"), ("year", "2027")):
             field(f"#{name}", Input).value = value
-        await pilot.press("enter")
+        field("#sort").focus()
+        await pilot.press("l", "down", "right", "enter")
         await until_shown(pilot, "year 2027 · top-p 0.5 · seed 7 · sorted by length")
+        assert screen_of(pilot).chosen.hide_copies
         asked = screen_of(pilot).request()
         assert (asked.top_p, asked.seed, asked.year) == (0.5, 7, 2027)
+
+
+async def test_the_corpus_to_compare_with_is_chosen_from_those_there_are(home: Home) -> None:
+    with CorpusStore(home.corpus_db) as store:
+        store.create("otters")
+        store.add("otters", [Paper(id="2401.00001", title="A Survey of Otters")])
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await pilot.press("m")
+        await until_shown(pilot, "all papers", "1/2")
+        pilot.app.screen.query_one("#against").focus()
+        await pilot.press("right", "enter")
+        await until_shown(pilot, "against otters")
+        assert screen_of(pilot).chosen.against == "otters"
+        await pilot.press("m")
+        await until_shown(pilot, "otters", "2/2")
+        pilot.app.screen.query_one("#against").focus()
+        await pilot.press("left", "enter")
+        await until(pilot, lambda: screen_of(pilot).chosen.against is None)
 
 
 async def test_an_abstract_is_typed_or_read_from_a_file(home: Home, tmp_path: Path) -> None:

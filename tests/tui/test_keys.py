@@ -67,7 +67,7 @@ ELSEWHERE = {
     "test_generate_screen.test_a_model_is_chosen_from_the_list_or_typed":
         "generate.model generate.versus",
     "test_generate_screen.test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand":
-        "generate.more",
+        "generate.more more.keep",
     "test_generate_screen.test_more_like_this_takes_the_beginning_of_the_title": "generate.like",
     "test_settings_screen.test_a_theme_shows_at_once_and_stays_only_if_it_is_kept":
         "settings.keep settings.cancel",

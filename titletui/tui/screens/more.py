@@ -16,6 +16,7 @@ from titletui.text import display
 from titletui.tui.candidate_row import SORTS
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
+from titletui.tui.widgets.choice import Choice
 
 FIELDS = (
     ("top_p", "Top-p", "the likeliest tokens that together make up this share, up to 1"),
@@ -25,13 +26,14 @@ FIELDS = (
     ("year", "Year", "for models that take one; empty for none"),
     ("temperature", "Temperature", "0 takes the likeliest token each time, up to 5"),
     ("count", "Count", "titles at once, 1 to 1000"),
-    ("against", "Against", "the corpus to compare with; empty means all papers"),
-    ("sort", "Sort", ", ".join(SORTS)),
-    ("hide_copies", "Hide copies", "yes or no: titles that stand in a corpus"),
-    ("hide_repeats", "Hide seen", "yes or no: titles that you have been shown before"),
+    ("against", "Against", "the corpus to compare with"),
+    ("sort", "Sort", "what comes first"),
+    ("hide_copies", "Hide copies", "titles that stand in a corpus"),
+    ("hide_repeats", "Hide seen", "titles that you have been shown before"),
 )
-_OPTIONAL = ("seed", "against", "year")
-_YES, _NO = ("yes", "y", "true", "1", "on"), ("no", "n", "false", "0", "off", "")
+_OPTIONAL = ("seed", "year")
+_YES_NO = ("no", "yes")
+ALL_PAPERS = "all papers"
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -57,6 +59,7 @@ class MoreDialog(Dialog[Chosen | None]):
     MoreDialog #hint.-refused { color: $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "keep", "keep", show=False, id="more.keep", tooltip="Keep them"),
         Binding("escape", "dismiss(None)", "cancel", id="more.cancel", tooltip="Change nothing"),
         Binding("down", "app.focus_next", "next", show=False, id="more.next", tooltip="Next"),
         Binding("up", "app.focus_previous", "before", show=False, id="more.up", tooltip="Before"),
@@ -68,32 +71,46 @@ class MoreDialog(Dialog[Chosen | None]):
         super().__init__()
         self._knobs = knobs
         self._year = year
-        self._corpora: list[str] | None = None
         self._said = ""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog", can_focus=False) as box:
             box.border_title = "More"
-            box.border_subtitle = "enter keep · ↑↓ move · escape cancel"
+            box.border_subtitle = "enter keep · ↑↓ move · ←→ choose · escape cancel"
             with Grid():
                 for name, label, _ in FIELDS:
                     yield Label(label)
-                    yield Input(self._text(name), id=name, max_length=100)
+                    yield self._field(name)
             yield Static(id="hint", markup=False)
 
     def on_mount(self) -> None:
-        self.query(Input).first().focus()
+        self.query_one("#top_p").focus()
         self._find_corpora()
+
+    def _field(self, name: str) -> Input | Choice:
+        text = self._text(name)
+        if name == "against":
+            return Choice([ALL_PAPERS], text, id=name)
+        if name == "sort":
+            return Choice(SORTS, text, id=name)
+        if name.startswith("hide"):
+            return Choice(_YES_NO, text, id=name)
+        return Input(text, id=name, max_length=100)
 
     @work
     async def _find_corpora(self) -> None:
-        """Learns which corpora there are; where they cannot be read, any name will do."""
+        """Offers the corpora; where they cannot be read, the one that was chosen stays."""
         with contextlib.suppress(TitletuiError):
             corpora = await self.app.corpora.ask(lambda store: store.corpora())
-            self._corpora = [one.name for one in corpora]
+            against = self.query_one("#against", Choice)
+            against.offer([ALL_PAPERS, *(one.name for one in corpora)])
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        self.action_keep()
+
+    def action_keep(self) -> None:
+        """Ends with what stands in the fields."""
         try:
             self.dismiss(Chosen(self._chosen(), self._chosen_year()))
         except UsageError as error:
@@ -116,6 +133,8 @@ class MoreDialog(Dialog[Chosen | None]):
 
     def _text(self, name: str) -> str:
         value = self._year if name == "year" else getattr(self._knobs, name)
+        if name == "against":
+            return str(value or ALL_PAPERS)
         if isinstance(value, bool):
             return "yes" if value else "no"
         return (
@@ -127,11 +146,13 @@ class MoreDialog(Dialog[Chosen | None]):
         )
 
     def _value(self, name: str) -> object:
-        text = self.query_one(f"#{name}", Input).value.strip()
+        field = self.query_one(f"#{name}")
+        assert isinstance(field, Input | Choice)
+        text = field.value.strip()
+        if name == "against":
+            return None if text == ALL_PAPERS else text
         if name.startswith("hide"):
-            if text.lower() not in _YES + _NO:
-                raise self._refused(name, f"{text!r} is neither yes nor no.")
-            return text.lower() in _YES
+            return text == "yes"
         return None if name in _OPTIONAL and not text else text
 
     def _chosen(self) -> GenerateSettings:
@@ -145,15 +166,6 @@ class MoreDialog(Dialog[Chosen | None]):
             if name == "year":
                 continue
             value = self._value(name)
-            if name == "sort" and value not in SORTS:
-                raise self._refused(name, f"{label}: {value!r} is none of {hint}.")
-            known = self._corpora
-            if name == "against" and value is not None and known is not None and value not in known:
-                raise self._refused(
-                    name,
-                    f"{label}: there is no corpus {value!r}; there are: "
-                    f"{', '.join(known[:6]) or 'none yet'}.",
-                )
             table = {**msgspec.to_builtins(knobs), name: value}
             try:
                 knobs = msgspec.convert(table, GenerateSettings, strict=False)

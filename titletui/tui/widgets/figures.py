@@ -41,7 +41,8 @@ def figures(view: RunView, state: State) -> list[Figure]:
             found.append(("memory", size(last.memory)))
     for figure, measured in finished.items():
         if math.isfinite(measured) and figure != "copies":
-            found.append((figure.replace("_", " "), f"{measured:.3g}"))
+            share = figure == "unique"
+            found.append((figure.replace("_", " "), f"{measured:{'.0%' if share else '.3g'}}"))
     if view.device and state.alive:
         found.append(("on", view.device))
     if view.bad_lines:
