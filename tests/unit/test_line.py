@@ -8,7 +8,7 @@ import time
 
 import pyte
 
-from titletui.tui.line import Line, Painted, shortened, without_repeats
+from titletui.tui.line import Line, Painted, shortened
 
 STYLES = (
     "\x1b[1;38;2;122;162;247;48;2;38;41;54m",
@@ -17,6 +17,7 @@ STYLES = (
     "\x1b[7m",
     "\x1b[3;38;5;12m",
     "\x1b[91;44m",
+    "\x1b[39;49m",
     "",
 )
 
@@ -29,7 +30,9 @@ def frame(draw: random.Random) -> str:
         text = [
             f"{style}{word}\x1b[0m" if style else word
             for style, word in zip(
-                draw.choices(STYLES, k=4), draw.choices(("ab", "  ", "x─y", "z"), k=4), strict=True
+                draw.choices(STYLES, k=4),
+                draw.choices(("ab", "    ", "x─y", "z", "音"), k=4),
+                strict=True,
             )
         ]
         pieces.append(f"\x1b[{row};{column}H{''.join(text)}")
@@ -58,16 +61,24 @@ def test_the_picture_is_the_same_in_fewer_bytes() -> None:
 
 def test_what_stands_there_is_not_sent_again() -> None:
     painted: Painted = {}
-    row = "\x1b[2;1H\x1b[31mred\x1b[0m"
-    assert "red" in shortened(row, painted)
+    row = "\x1b[2;1H\x1b[31mred otters\x1b[0m"
+    assert "red otters" in shortened(row, painted)
     assert shortened(row, painted) == ""
     assert "o" in shortened("\x1b[2;2Ho", painted)
-    assert "red" in shortened(row, painted), "a part of it was painted over"
+    assert shortened(row, painted) == "\x1b[2;2H\x1b[31me\x1b[0m", "all else stands there"
+    assert shortened(row.replace("otters", "badger"), painted).count("ed") == 0
+
+
+def test_characters_of_other_widths_are_always_sent() -> None:
+    painted: Painted = {}
+    for wide in ("\u97f3\u58f0", "e\u0301", "\U0001f9a6"):
+        row = f"\x1b[2;1H{wide} otters"
+        assert shortened(row, painted) == shortened(row, painted) == row
 
 
 def test_a_colour_that_stays_is_said_once() -> None:
-    said = without_repeats("\x1b[31;44ma\x1b[0m\x1b[31;44mb\x1b[0m\x1b[32;44mc\x1b[0md")
-    assert said == "\x1b[31;44mab\x1b[32mc\x1b[0md"
+    said = shortened("\x1b[1;1H\x1b[31;44ma\x1b[0m\x1b[31;44mb\x1b[0m\x1b[32;44mc\x1b[0md", {})
+    assert said == "\x1b[1;1H\x1b[31;44mab\x1b[32mc\x1b[0md"
 
 
 def test_a_line_is_busy_until_the_terminal_has_taken_what_it_was_given() -> None:

@@ -7,8 +7,13 @@ as it then is. And what stands on the screen already is not sent again.
 
 import re
 import time
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import groupby, repeat
+from operator import itemgetter
 from typing import IO, Any
 
+from rich.cells import get_character_cell_size
 from rich.console import Console
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import App
@@ -26,13 +31,17 @@ _WAITED = 0.05
 _HELD = 8192
 _LONGEST = 3.0
 _STALE = 30.0
+# Cells between two that change which are sent along, since moving the cursor costs as much.
+_ALONG = 6
 # What is painted so soon after a key is its answer.
 _ANSWER = 0.5
 _MOVE = re.compile(r"\x1b\[(\d+);(\d+)H")
 _STYLE = re.compile(r"\x1b\[([\d;]*)m")
 
-# Row → the column and the text of what was sent for it last, as the terminal counts them.
-Painted = dict[str, tuple[str, str]]
+# What a cell shows: its style as SGR codes, and a character.
+Cell = tuple[str, str]
+# Row, as the terminal counts → its cells from the left; None where it is not known what they show.
+Painted = dict[int, list[Cell | None]]
 
 
 class Line:
@@ -178,7 +187,7 @@ class _Short(CompositorUpdate):
 
 
 def shortened(frame: str, painted: Painted) -> str:
-    """The pieces of `frame` that do not stand there already, in as few bytes as will do.
+    """The cells of `frame` that do not stand there already, in as few bytes as will do.
 
     Args:
         frame: pieces of styled text, each after the place where it belongs and within its row.
@@ -187,32 +196,70 @@ def shortened(frame: str, painted: Painted) -> str:
     sent = [before]
     for row, column, text in zip(*(iter(parts),) * 3, strict=True):
         piece = text.rstrip("\r\n")
-        if painted.get(row) != (column, piece):
-            painted[row] = (column, piece)
-            sent += [f"\x1b[{row};{column}H", without_repeats(piece)]
+        start = int(column) - 1
+        cells = _cells(piece)
+        if cells is None:
+            painted.pop(int(row), None)
+            sent += [f"\x1b[{row};{column}H", piece]
+            continue
+        shown = painted.setdefault(int(row), [])
+        shown += [None] * (start + len(cells) - len(shown))
+        for first, end in _changed(shown[start : start + len(cells)], cells):
+            sent += [f"\x1b[{row};{start + first + 1}H", _said(cells[first:end])]
+        shown[start : start + len(cells)] = cells
+        if not cells:
+            sent.append(f"\x1b[{row};{column}H")
     return "".join(sent)
 
 
-def without_repeats(text: str) -> str:
-    """The same text in the same styles, each colour said when it changes and not before."""
-    said: dict[str, str] = {}
-    meant: dict[str, str] = {}
-    out: list[str] = []
+def _cells(piece: str) -> list[Cell] | None:
+    """What each cell of a piece shows; None where a character takes more than one, or none."""
+    cells: list[Cell] = []
+    codes = ""
     at = 0
-    for found in _STYLE.finditer(text):
-        if found.start() > at:
-            out += [_change(said, meant), text[at : found.start()]]
-            said = meant
-        at = found.end()
-        meant = _styled(meant, found[1])
-    out += [_change(said, meant), text[at:]]
-    return "".join(out)
+    for found in [*_STYLE.finditer(piece), None]:
+        text = piece[at : found.start() if found else len(piece)]
+        if not text.isascii() and any(get_character_cell_size(one) != 1 for one in set(text)):
+            return None
+        cells += zip(repeat(codes), text)
+        if found:
+            at, codes = found.end(), _restyled(codes, found[1])
+    return cells
 
 
-def _styled(style: dict[str, str], codes: str) -> dict[str, str]:
-    """`style` after an SGR sequence: what it is about → the codes for it."""
-    after = dict(style)
-    parts = codes.split(";")
+def _changed(before: list[Cell | None], after: list[Cell]) -> Iterator[tuple[int, int]]:
+    """Runs of cells that are not as before, those that are near each other in one."""
+    places = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+    while places:
+        end = next(
+            (n for n in range(1, len(places)) if places[n] - places[n - 1] > _ALONG), len(places)
+        )
+        yield places[0], places[end - 1] + 1
+        places = places[end:]
+
+
+def _said(cells: list[Cell]) -> str:
+    """Cells as bytes, each colour said when it changes and not before."""
+    out: list[str] = []
+    said: dict[str, str] = {}
+    for codes, run in groupby(cells, key=itemgetter(0)):
+        meant = _styled(codes)
+        out += [_change(said, meant), *(character for _, character in run)]
+        said = meant
+    return "".join([*out, "\x1b[0m" if said else ""])
+
+
+@lru_cache(4096)
+def _restyled(style: str, codes: str) -> str:
+    """The codes of a style after those of an SGR sequence."""
+    return ";".join(_styled(f"{style};{codes or '0'}" if style else codes or "0").values())
+
+
+@lru_cache(4096)
+def _styled(codes: str) -> dict[str, str]:
+    """What SGR codes are about → those that are about it; not to be changed."""
+    style: dict[str, str] = {}
+    parts = codes.split(";") if codes else []
     while parts:
         many = 1
         if parts[0] in ("38", "48"):
@@ -220,14 +267,14 @@ def _styled(style: dict[str, str], codes: str) -> dict[str, str]:
         code, parts = parts[:many], parts[many:]
         first = int(code[0] or 0)
         if first == 0:
-            after = {}
-        elif 30 <= first <= 38 or 90 <= first <= 97:
-            after["text"] = ";".join(code)
-        elif 40 <= first <= 48 or 100 <= first <= 107:
-            after["ground"] = ";".join(code)
+            style = {}
+        elif 30 <= first <= 39 or 90 <= first <= 97:
+            style["text"] = ";".join(code)
+        elif 40 <= first <= 49 or 100 <= first <= 107:
+            style["ground"] = ";".join(code)
         else:
-            after[code[0]] = code[0]
-    return after
+            style[code[0]] = code[0]
+    return style
 
 
 def _change(said: dict[str, str], meant: dict[str, str]) -> str:
