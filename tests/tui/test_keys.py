@@ -72,6 +72,9 @@ ELSEWHERE = {
     "test_settings_screen.test_a_theme_shows_at_once_and_stays_only_if_it_is_kept":
         "settings.keep settings.cancel",
     "test_shortlist_screen.test_an_edit_stands_in_place_and_keeps_the_original": "edit.drop",
+    "test_shortlist_screen."
+    "test_escape_in_the_list_shows_all_and_so_does_removing_the_last_that_matches":
+        "shortlist.unfilter",
     "test_shortlist_screen.test_it_exports_in_the_form_that_the_ending_says":
         "shortlist.export export.format",
     "test_shortlist_screen.test_the_list_is_filtered_and_sorted":

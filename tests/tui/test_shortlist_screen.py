@@ -140,6 +140,24 @@ async def test_the_list_is_filtered_and_sorted(home: Home, library: Library) -> 
         assert app_of(pilot).clipboard == "\n".join(TITLES)
 
 
+async def test_escape_in_the_list_shows_all_and_so_does_removing_the_last_that_matches(
+    home: Home, library: Library
+) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(shown(pilot)) == len(TITLES))
+        word = shown(pilot)[0].split()[0]
+        await pilot.press("slash", *word, "enter")
+        await until(pilot, lambda: 0 < len(shown(pilot)) < len(TITLES))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(shown(pilot)) == len(TITLES))
+        await pilot.press("slash", *word, "enter")
+        await until(pilot, lambda: len(shown(pilot)) == 1)
+        await pilot.press("x")
+        await until(pilot, lambda: len(shown(pilot)) == len(TITLES) - 1)
+        await pilot.press("u")
+        await until(pilot, lambda: len(shown(pilot)) == len(TITLES))
+
+
 async def test_j_k_g_and_the_mouse_move_through_the_list(home: Home, library: Library) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "Civet Music")

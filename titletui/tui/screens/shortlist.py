@@ -47,6 +47,8 @@ class ShortlistScreen(CuratingScreen):
                 tooltip="Write the titles shown to a file: md, txt, csv or jsonl"),
         Binding("slash", "filter", "filter", id="shortlist.filter",
                 tooltip="Show titles with these words; #word is a tag"),
+        Binding("escape", "unfilter", "show all", show=False, id="shortlist.unfilter",
+                tooltip="Show all titles again"),
         Binding("s", "sort", "sort", show=False, id="shortlist.sort",
                 tooltip="Sort by time, by hand, by title, model, perplexity or novelty"),
         Binding("J,shift+down", "move(1)", "move down", show=False, id="shortlist.down",
@@ -201,6 +203,9 @@ class ShortlistScreen(CuratingScreen):
     @work(group="library")
     async def _remove(self, title: Favourite) -> None:
         await self.change(lambda library: library.unstar(title.id))
+        if not self.titles.rows and self._total:
+            # The keys, u above all, belong to the list, not to a filter that nothing passes.
+            self.action_unfilter()
         self.app.say("Removed; u brings it back.")
 
     def action_move(self, places: int) -> None:
