@@ -414,6 +414,18 @@ async def test_a_star_that_is_read_while_a_batch_comes_up_does_not_move_the_curs
         assert column.at == 0
 
 
+async def test_a_batch_that_comes_before_the_list_has_the_keys_takes_them(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        screen = pilot.app.screen
+        assert isinstance(screen, GenerateScreen)
+        screen.set_focus(None)
+        batch = Batch(BatchSettings())
+        batch.rows.append(Row(text="Title", index=0))
+        await screen.set_columns([BatchColumn(batch)])
+        await until(pilot, lambda: pilot.app.focused is screen.column.candidates)
+
+
 async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> None:
     with Library.open(home) as library:
         for number in range(6):

@@ -75,8 +75,9 @@ class BatchesScreen(CuratingScreen):
         return next((one for one in self.columns if one.has_focus_within), self.columns[0])
 
     async def set_columns(self, columns: list[BatchColumn], *, focus: bool = False) -> None:
-        """Shows these; the focus stays in the list if it was there."""
-        focus = focus or isinstance(self.focused, CandidateList)
+        """Shows these; the focus stays in the list if it was there, or on its way there."""
+        nowhere = self.focused is None and not self.app.settings.welcome
+        focus = focus or nowhere or isinstance(self.focused, CandidateList)
         with self.app.batch_update():
             self.columns = columns
             await self.holder.remove_children()
