@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.harvests import missing, point_to
-from tests.oai_server import papers, serving
+from tests.oai_server import Reply, papers, serving, spread
 from tests.processes import until
+from tests.terminal import Terminal
 from titletui.cli import main
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
@@ -143,6 +144,21 @@ def test_ctrl_c_stops_a_scrape_cleanly_and_the_same_command_goes_on(
         assert json.loads(done.stdout)["papers"] == 500
         assert "resumptionToken" in server.asked[asked].query
         assert not missing(home, server.records)
+
+
+def test_in_a_terminal_a_scrape_shows_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, home: Home
+) -> None:
+    with serving(spread(200, 10)) as server:
+        point_to(server, monkeypatch)
+        server.fault = lambda asked, _: Reply(hang=60) if len(server.asked) == 3 else None
+        with Terminal([sys.executable, "-m", "titletui", "scrape", "cs.CL"]) as terminal:
+            terminal.until("100 papers")
+            assert "cs.CL" in terminal.text
+            assert "━" in terminal.text, "a bar"
+            terminal.press("\x03")
+            assert terminal.ended() == 130
+    assert JobFolder(home.jobs / "harvest" / "cs.CL").state is State.STOPPED
 
 
 def test_a_corpus_that_is_being_filled_is_not_deleted(

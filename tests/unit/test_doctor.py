@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from titletui.cli import main
 from titletui.doctor import Check, examine, integrity
 from titletui.home import Home
 from titletui.jobs.logind import kills_user_processes
@@ -71,6 +72,27 @@ def test_the_command_prints_one_object_a_line() -> None:
     }
     assert done.returncode == int(any(c.get("verdict") == "error" for c in checks))
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_says_in_lines_what_is_wrong_and_what_to_do(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor"]) == 0
+    healthy = capsys.readouterr().out
+    assert "databases\n" in healthy
+    assert "✓ library" in healthy
+    home.library_db.write_bytes(b"this is no database, it is a sentence " * 50)
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    (at,) = (place for place, line in enumerate(lines) if line.startswith("  ✗ library"))
+    assert lines[at + 1].startswith("    "), "the advice"
+
+
+def test_the_models_are_listed_in_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    (starter,) = capsys.readouterr().out.splitlines()
+    assert starter.split()[:2] == ["starter", "starter"]
+    assert starter.endswith(" M")
 
 
 def test_settings_that_cannot_be_followed_are_told(home: Home) -> None:
