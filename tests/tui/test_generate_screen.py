@@ -199,6 +199,14 @@ async def test_the_newest_batch_is_there_and_all_others_can_be_walked_to(
         await until_shown(pilot, "batch 2 of 2")
 
 
+async def test_a_batch_says_what_it_was_written_for(home: Home) -> None:
+    with Library(home.library_db) as library:
+        asked = BatchSettings(model="m", abstract="We study otters.", year=2024)
+        library.add_candidates(library.start_batch(asked), [NewCandidate(text="Otters", index=0)])
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "m · abstract of 3 words · year 2024")
+
+
 async def test_a_batch_from_before_the_first_corpus_is_compared_when_it_is_shown(
     home: Home, library: Library
 ) -> None:

@@ -157,6 +157,8 @@ class BatchColumn(Vertical):
         asked = batch.settings
         if not self._label and batch.rows:
             parts += [asked.model, f"“{asked.prefix}”" if asked.prefix else ""]
+            parts += [f"abstract of {len(asked.abstract.split())} words" if asked.abstract else ""]
+            parts += [f"year {asked.year}" if asked.year is not None else ""]
             parts += [f"t {asked.temperature:.2f}" if asked.temperature is not None else ""]
         if batch.running and batch.rows:
             parts.append(batch.status or f"writing {len(batch.rows)}/{asked.count}")
