@@ -123,7 +123,7 @@ class ShortlistScreen(CuratingScreen):
         empty = self.query_one(EmptyState)
         empty.display = not shown
         if matching and not shown and total:
-            empty.say(f"No title matches {display(matching)}", "escape in the filter shows all.")
+            empty.say(f"No title matches {display(matching)}", "escape shows all.")
         self._say(len(shown))
         self.show_about(self.titles.row)
 
