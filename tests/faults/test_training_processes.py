@@ -19,6 +19,7 @@ from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.jobs import launch
 from titletui.jobs.folder import JobFolder, State, find_job
+from titletui.training.plan import Plan
 from titletui.training.presets import override
 from titletui.training.recipe import Recipe
 from titletui.training.runs import resume_run, start_run
@@ -145,6 +146,19 @@ def test_the_command_line_trains_shows_stops_resumes_renames_and_deletes(home: H
     assert titletui("rename", "toy-1", "other").returncode == 0
     assert titletui("delete", "other").returncode == 0
     assert titletui("runs", "--json").stdout == ""
+
+
+def test_a_command_trains_a_finished_run_further(home: Home) -> None:
+    run_to_end(toy_run(home, "first", steps="5"))
+    command = [sys.executable, "-m", "titletui", "continue", "first", "--run", "second"]
+    done = subprocess.run(
+        [*command, "--steps", "7", "--json"], capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.returncode == 0, done.stderr
+    second = find_job(home.jobs, "run", "second")
+    assert second.work(Plan).parent == "first"
+    assert second.work(Plan).corpus == "toy"
+    assert (view(second).step, second.state) == (7, State.DONE)
 
 
 def test_ctrl_c_stops_the_run_with_a_checkpoint(home: Home) -> None:

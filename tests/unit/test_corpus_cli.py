@@ -161,6 +161,32 @@ def test_in_a_terminal_a_scrape_shows_how_far_it_is(
     assert JobFolder(home.jobs / "harvest" / "cs.CL").state is State.STOPPED
 
 
+def test_a_corpus_is_deleted_in_a_terminal_once_a_person_says_yes(
+    tmp_path: Path, home: Home
+) -> None:
+    main(["import", str(titles_file(tmp_path)), "--name", "one"])
+    command = [sys.executable, "-m", "titletui", "corpora", "one", "--delete"]
+    for answer, code, left in (("n", 1, ["one"]), ("y", 0, [])):
+        with Terminal(command) as terminal:
+            terminal.until("Delete the corpus one with 50 papers?")
+            terminal.press(f"{answer}\r")
+            assert terminal.ended() == code
+        with CorpusStore(home.corpus_db) as store:
+            assert [summary.name for summary in store.corpora()] == left
+
+
+def test_a_corpus_goes_through_a_pipe(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    main(["import", str(titles_file(tmp_path)), "--name", "one"])
+    capfdbinary.readouterr()
+    assert main(["export", "one", "-"]) == 0
+    lines = capfdbinary.readouterr().out.splitlines()
+    assert {json.loads(line)["title"] for line in lines} == {
+        f"Title {n} with R[0,1] and [/b]" for n in range(50)
+    }
+
+
 def test_a_corpus_that_is_being_filled_is_not_deleted(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
