@@ -102,6 +102,11 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     @property
+    def unread(self) -> int:
+        """Bytes that wait to be read."""
+        return int.from_bytes(fcntl.ioctl(self._master, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+    @property
     def modes(self) -> list[object]:
         """The terminal's modes."""
         return termios.tcgetattr(self._slave)

@@ -70,3 +70,10 @@ def test_two_instances_see_each_others_stars(home: Home) -> None:
         second.press("x")
         second.until("Nothing starred yet")
         first.until(lambda: not starred(first))
+
+
+def test_what_is_typed_while_the_app_opens_is_not_lost(home: Home) -> None:
+    with Terminal() as terminal:
+        terminal.until(lambda: terminal.painted)
+        terminal.press("Neural")
+        terminal.until("Neural")

@@ -270,7 +270,7 @@ async def test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it(
 async def test_candidates_are_sorted_and_hidden(home: Home, library: Library) -> None:
     async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, *TITLES)
-        await pilot.press("s")
+        await pilot.press("s", "s")
         await until_shown(pilot, "sorted by perplexity")
         await until(pilot, lambda: shown(pilot) == list(reversed(TITLES)))
         await pilot.press("s", "s")
@@ -448,7 +448,7 @@ async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> N
     async with opened(home).run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "batch 6 of 6")
         assert shown(pilot)[0].startswith("Quantum")
-        await pilot.press("s", "s", "s", "s")
+        await pilot.press("s", "s", "s", "s", "s")
         await until(pilot, lambda: "Ranked by your taste" in text_of(pilot), tries=1200)
         await until(pilot, lambda: all(t.startswith("Speech") for t in shown(pilot)[:4]))
         await until_shown(pilot, "sorted by taste")

@@ -19,8 +19,8 @@ from titletui.home import private_folder
 
 DEADLINE = 0.7
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
-_DRAIN = 0.15
-_WRITE = 0.05
+_DRAIN = 0.25
+_WRITE = 0.5
 # Mouse, focus, paste, keyboard protocol and resizes as they were; then the screen and the cursor.
 _AS_BEFORE = (
     b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l"
@@ -41,7 +41,7 @@ class GiveBack:
             self._modes = termios.tcgetattr(self._descriptor)
 
     def __call__(self) -> None:
-        """Gives it back; takes a fifth of a second at most, whether or not anybody reads."""
+        """Gives it back; takes less than a second, whether or not anybody reads."""
         if self._modes is None:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()

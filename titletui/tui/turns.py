@@ -27,10 +27,16 @@ class KeysInTurn(App[int]):
     def __init__(self) -> None:
         super().__init__()
         self._turn = 0
-        self._taken = False
+        # Until the first screen stands and has given the focus away.
+        self._taken = True
         self._expected = 0
         self._kept_back: deque[events.Key | events.Paste] = deque()
         self._patience: Timer | None = None
+
+    def on_ready(self) -> None:
+        """Takes what was typed while the app opened."""
+        if not self.screen.call_after_refresh(self._next, self._turn):
+            self._next(self._turn)
 
     @property
     def keys_taken(self) -> int:
