@@ -1,5 +1,6 @@
 """A newcomer's first minute: a prefix, titles, a star, and everything still there afterwards."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -72,8 +73,24 @@ def test_two_instances_see_each_others_stars(home: Home) -> None:
         first.until(lambda: not starred(first))
 
 
+SLOW = """
+import asyncio
+from titletui.tui import app
+from titletui.tui.screens.generate import GenerateScreen
+
+mount = GenerateScreen.on_mount
+
+async def late(screen):
+    await asyncio.sleep(1)
+    await mount(screen)
+
+GenerateScreen.on_mount = late
+raise SystemExit(app.run_app())
+"""
+
+
 def test_what_is_typed_while_the_app_opens_is_not_lost(home: Home) -> None:
-    with Terminal() as terminal:
+    with Terminal([sys.executable, "-c", SLOW]) as terminal:
         terminal.until(lambda: terminal.painted)
-        terminal.press("Neural")
-        terminal.until("Neural")
+        terminal.press("Zebrafish")
+        terminal.until("Zebrafish", 20)
