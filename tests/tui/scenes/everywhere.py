@@ -3,7 +3,7 @@
 from textual.pilot import Pilot
 
 from tests.tui.scenes.generate import one_batch
-from tests.tui.scenes.scene import Scene, put
+from tests.tui.scenes.scene import Scene, focused, put, unfocused
 from tests.tui.seen import app_of
 from titletui.errors import TitletuiError
 
@@ -27,12 +27,12 @@ async def _say(pilot: Pilot[int]) -> None:
 _BATCH = ("batch 1 of 1", "ppl")
 SCENES: tuple[Scene, ...] = (
     *(
-        Scene(f"help-{mode}", mode, (empty,), ("question_mark", ("escape close",)))
-        for mode, empty in (
-            ("corpus", "No corpus yet"),
-            ("train", "No run yet"),
-            ("generate", "No titles yet"),
-            ("shortlist", "Nothing starred yet"),
+        Scene(f"help-{mode}", mode, (empty,), (settled, "question_mark", ("escape close",)))
+        for mode, empty, settled in (
+            ("corpus", "No corpus yet", focused),
+            ("train", "No run yet", focused),
+            ("generate", "No titles yet", focused),
+            ("shortlist", "Nothing starred yet", unfocused),
         )
     ),
     Scene(

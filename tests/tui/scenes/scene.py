@@ -106,13 +106,23 @@ class Scene:
         await at_rest(pilot)
 
 
+async def focused(pilot: Pilot[int]) -> None:
+    """Waits until something takes the keys."""
+    await until(pilot, lambda: pilot.app.focused is not None)
+
+
+async def unfocused(pilot: Pilot[int]) -> None:
+    """Waits until nothing does."""
+    await until(pilot, lambda: pilot.app.focused is None)
+
+
 async def at_rest(pilot: Pilot[int]) -> None:
-    """Waits until four looks in a row show the same screen."""
+    """Waits until eight looks in a row show the same screen."""
     seen: list[str] = []
 
     def still() -> bool:
         seen.append(text_of(pilot))
-        return len(seen) >= 4 and len({*seen[-4:]}) == 1
+        return len(seen) >= 8 and len({*seen[-8:]}) == 1
 
     await until(pilot, still)
 

@@ -112,19 +112,25 @@ async def _unfold(pilot: Pilot[int]) -> None:
 
 _RUNS = ("✓ eess-as-1", "⚠ overfit", "cs-cl-2")
 _NONE = ("No run yet",)
+_COMPARED = ("v", ("stays in the chart",), "j", ("━━ cs-cl-2",))
 _NEW = ("n", ("New run", "2,911 examples", "6 min"))
 SCENES: tuple[Scene, ...] = (
     Scene("train-empty", "train", _NONE),
     Scene("train", "train", _RUNS, fill=_two_runs),
     Scene("train-linear", "train", _RUNS, ("y",), fill=_two_runs),
-    Scene("train-compared", "train", _RUNS, ("v j", ("stays in the chart",)), fill=_two_runs),
+    Scene("train-compared", "train", _RUNS, _COMPARED, fill=_two_runs),
     Scene(
         "train-running",
         "train",
         ("● eess-as-2", "212/500", "ETA 6 min", "step 212 loss"),
         fill=_running,
     ),
-    Scene("train-rising", "train", ("the held-out loss rises", "space stops it"), fill=_rising),
+    Scene(
+        "train-rising",
+        "train",
+        ("step 400 loss", "the held-out loss rises", "space stops it"),
+        fill=_rising,
+    ),
     Scene(
         "train-waiting",
         "train",

@@ -28,6 +28,8 @@ from titletui.tui.widgets.steady import Steady
 
 _PAUSE = 0.4
 
+_NO_CORPUS = "There is no corpus to train on yet; scrape or import one first (1)."
+
 
 class NewRunDialog(Dialog[str | None]):
     """Preset, corpus, base model, length, and all settings in a fold.
@@ -103,7 +105,7 @@ class NewRunDialog(Dialog[str | None]):
         likely = (self._corpus, self.app.settings.corpus, latest)
         self.corpus.offer(names, next((name for name in likely if name in names), ""))
         if not names:
-            self._say("There is no corpus to train on yet; scrape or import one first (1).")
+            self._say(_NO_CORPUS)
         self._suggest_models()
         self._check_soon()
 
@@ -213,7 +215,7 @@ class NewRunDialog(Dialog[str | None]):
 
         recipe = self.recipe()
         if not self.corpus.value:
-            raise UsageError("There is no corpus to train on yet; scrape or import one first.")
+            raise UsageError(_NO_CORPUS)
         if not recipe.base:
             raise UsageError(f"The preset {recipe.preset} needs a base model: a folder or hub id.")
         if recipe.base != "new":
