@@ -112,7 +112,7 @@ def _abstract(file: str | None) -> str:
 
 async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     """Prints titles until there are as many as were asked for; returns the exit code."""
-    from titletui.generation.agreement import agreement
+    from titletui.generation.agreement import by_agreement
     from titletui.generation.client import GenerationClient
     from titletui.home import find_home
 
@@ -135,8 +135,7 @@ async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
                     waiting.append((candidate, verdict))
                 else:
                     _print(arguments, candidate, verdict)
-    shares = agreement([candidate.text for candidate, _ in waiting])
-    for place in sorted(range(len(waiting)), key=lambda place: -shares[place]):
+    for place in by_agreement([candidate.text for candidate, _ in waiting]):
         _print(arguments, *waiting[place])
     if arguments.new_only and new < request.count:
         raise TitletuiError(

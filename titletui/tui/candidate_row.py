@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from titletui.generation.agreement import agreement
+from titletui.generation.agreement import by_agreement
 from titletui.shortlist.records import Candidate, NewCandidate, Novelty
 
 Star = Literal["", "saving", "saved"]
@@ -85,9 +85,7 @@ def arranged(rows: list[Row], sort: str, *, hide_copies: bool, hide_repeats: boo
     ]
     match sort:
         case "agreement":
-            shares = agreement([row.text for row in kept])
-            order = sorted(range(len(kept)), key=lambda place: -shares[place])
-            return [kept[place] for place in order]
+            return [kept[place] for place in by_agreement([row.text for row in kept])]
         case "perplexity":
             return sorted(kept, key=lambda r: r.perplexity if r.perplexity is not None else 1e9)
         case "novelty":

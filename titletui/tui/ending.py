@@ -32,13 +32,16 @@ class GiveBack:
     """The terminal as it was before the app had it, to be given back when the app cannot.
 
     To be made before the app starts.
+
+    Attributes:
+        descriptor: of the terminal.
     """
 
     def __init__(self) -> None:
-        self._descriptor = sys.__stdin__.fileno() if sys.__stdin__ else 0
+        self.descriptor = sys.__stdin__.fileno() if sys.__stdin__ else 0
         self._modes: list[Any] | None = None
         with contextlib.suppress(termios.error, ValueError):
-            self._modes = termios.tcgetattr(self._descriptor)
+            self._modes = termios.tcgetattr(self.descriptor)
 
     def __call__(self) -> None:
         """Gives it back; takes less than a second, whether or not anybody reads."""
@@ -49,11 +52,11 @@ class GiveBack:
         # A process in the background would be stopped for touching the terminal.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         with contextlib.suppress(termios.error, OSError):
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._modes)
+            termios.tcsetattr(self.descriptor, termios.TCSANOW, self._modes)
             self._drop_what_waits()
             # Nobody may be reading even now, and then this waits for ever.
             last = threading.Thread(
-                target=os.write, args=(self._descriptor, _AS_BEFORE), daemon=True
+                target=os.write, args=(self.descriptor, _AS_BEFORE), daemon=True
             )
             last.start()
             last.join(_WRITE)
@@ -66,7 +69,7 @@ class GiveBack:
                 os.dup2(nowhere, painted)
         until = time.monotonic() + _DRAIN
         while time.monotonic() < until:
-            termios.tcflush(self._descriptor, termios.TCOFLUSH)
+            termios.tcflush(self.descriptor, termios.TCOFLUSH)
             time.sleep(0.002)
 
 
@@ -94,7 +97,7 @@ def on_hang_up(ended: Callable[[int], None], give_back: GiveBack) -> None:
     """
     loop = asyncio.get_running_loop()
     poll = select.poll()
-    poll.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
+    poll.register(give_back.descriptor, 0)
 
     def wait() -> None:
         while not any(events & _GONE for _, events in poll.poll()):
