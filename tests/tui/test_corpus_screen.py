@@ -54,9 +54,14 @@ async def test_searching_happens_while_one_types_and_escape_undoes_it(home: Home
         await until_shown(pilot, "1 found", "Music Tagging")
         await until_gone(pilot, "Speech 29")
         await pilot.press(*"zzz")
-        await until_shown(pilot, "none found")
-        await pilot.press("escape", "escape")
+        await until_shown(pilot, "none found", "No title has musizzz", "escape takes")
+        await pilot.press("enter")
+        assert screen_of(pilot).view.search.has_focus
+        await pilot.press("escape")
         await until_shown(pilot, "Speech 29")
+        await until_gone(pilot, "No title has")
+        await pilot.press("escape")
+        assert screen_of(pilot).view.papers.has_focus
         await pilot.press("escape")
         assert screen_of(pilot).corpora.has_focus
 
@@ -151,6 +156,17 @@ async def test_how_far_a_deletion_is_shows_until_it_is_done(
         go_on.set()
         await until_gone(pilot, "deleting")
     assert names(home) == ["b"]
+
+
+async def test_a_deletion_that_was_cut_off_goes_on_when_the_app_opens(home: Home) -> None:
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(40)])
+    with CorpusStore.open(home) as store:
+        store.hide("a")
+        assert store.hidden() == 40
+    async with opened(home, "corpus").run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "No corpus yet")
+        with CorpusStore.open(home) as store:
+            await until(pilot, lambda: not store.hidden())
 
 
 async def test_the_corpus_that_was_highlighted_is_so_again_and_is_offered_to_train_on(

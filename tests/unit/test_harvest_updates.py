@@ -222,6 +222,19 @@ def test_another_harvest_into_the_same_corpus_is_refused_while_one_runs(
         until(lambda: folder.state is State.DONE)
 
 
+def test_an_update_of_a_corpus_whose_first_scrape_never_began_scrapes_all_of_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(papers(60), page=50) as server:
+        point_to(server, monkeypatch)
+        with CorpusStore(home.corpus_db) as store:
+            store.create("language", category="cs.CL", source="arXiv")
+        folder = start_update(home, "language")
+        until(lambda: folder.state is State.DONE)
+        with CorpusStore(home.corpus_db) as store:
+            assert store.summary("language").papers == 60
+
+
 def test_a_corpus_from_a_file_cannot_be_updated_from_arxiv(home: Home) -> None:
     with CorpusStore(home.corpus_db) as store:
         store.create("mine", source="mine.txt")

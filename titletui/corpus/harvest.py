@@ -59,14 +59,16 @@ def last_query(store: CorpusStore, corpus: str) -> Query | None:
 
 
 def start_update(home: Home, corpus: str) -> JobFolder:
-    """Starts pulling what is new since a corpus was harvested.
+    """Starts pulling what is new since a corpus was harvested; all, if nothing was noted of that.
 
     Raises:
         UsageError: there is no such corpus, or it was not harvested.
     """
     with CorpusStore.open(home) as store:
-        store.summary(corpus)
+        summary = store.summary(corpus)
         query = last_query(store, corpus)
+    if query is None and summary.source == "arXiv":
+        query = Query(corpus=corpus, category=find_category(summary.category).code)
     if query is None:
         raise UsageError(f"{corpus} came from a file; import it again, or scrape a category.")
     return begin(home, "harvest", corpus, query)

@@ -218,6 +218,13 @@ class CorpusStore:
                 (f"\x00{number}", number),
             )
 
+    def hidden(self) -> int:
+        """How many papers are in corpora that were hidden and not yet purged."""
+        left: int = self.rows(
+            "SELECT count(*) FROM members WHERE corpus IN (SELECT number FROM corpora WHERE hidden)"
+        )[0][0]
+        return left
+
     def purge(self, told: Callable[[int], None] = lambda _: None) -> None:
         """Removes the corpora that were hidden, and the papers that are in no other.
 

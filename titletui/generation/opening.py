@@ -77,7 +77,8 @@ def open_title(
     read = min(room, prompt_room(trained)) if trained else room
     body, cut = _fitting(vocabulary, prompt.body, max(0, read - least - len(title)))
     if cut:
-        notes.append("The abstract is longer than the model can read; its end is left out.")
+        what = "those that the model was trained on" if read < room else "the model can read"
+        notes.append(f"The abstract is longer than {what}; its end is left out.")
     tokens = (head + body + tail + title)[-room:]
     return Opening(
         tokens=tuple(tokens),

@@ -17,6 +17,7 @@ from titletui.text import display
 from titletui.tui.own_app import app_type
 from titletui.tui.paper_pages import PAGE, PaperPages
 from titletui.tui.stores import StoreThread
+from titletui.tui.widgets.empty_state import EmptyState
 from titletui.tui.widgets.insight_view import InsightView
 from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.paper_list import PaperList
@@ -44,6 +45,9 @@ class CorpusView(Vertical):
         & #slash { width: 2; color: $text-muted; }
         & #search { width: 1fr; }
         & #found { width: auto; color: $text-muted; }
+        & #none { display: none; }
+        &.-none #papers { display: none; }
+        &.-none #none { display: block; }
     }
     """
 
@@ -52,6 +56,7 @@ class CorpusView(Vertical):
     search = getters.query_one("#search", Input)
     found = getters.query_one("#found", Steady)
     papers = getters.query_one("#papers", PaperList)
+    none = getters.query_one("#none", EmptyState)
 
     def __init__(self, slow_store: StoreThread[CorpusStore], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -70,6 +75,7 @@ class CorpusView(Vertical):
             yield LineInput(placeholder="search the titles", id="search")
             yield Steady(id="found")
         yield PaperList(id="papers")
+        yield EmptyState("", "", id="none")
 
     def show(self, name: str, summary: CorpusSummary | None) -> None:
         """Shows the corpus `name`; `summary` is None while it holds nothing.
@@ -82,6 +88,7 @@ class CorpusView(Vertical):
             with self.prevent(Input.Changed):
                 self.search.clear()
             self.papers.show([])
+            self.remove_class("-none")
             self.found.update("")
             self.insight.show_nothing(name)
         before, self._summary = self._summary, summary
@@ -104,7 +111,7 @@ class CorpusView(Vertical):
 
     def leave_search(self) -> bool:
         """Out of the search line, then the search undone; whether there was anything to leave."""
-        if self.search.has_focus:
+        if self.search.has_focus and self.papers.display:
             self.papers.focus()
         elif self.search.value:
             self.search.clear()
@@ -136,7 +143,8 @@ class CorpusView(Vertical):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.papers.focus()
+        if self.papers.display:
+            self.papers.focus()
 
     @work(exclusive=True, group="typing")
     async def _search_soon(self, text: str) -> None:
@@ -161,6 +169,8 @@ class CorpusView(Vertical):
         self._pages.begin(page)
         self.papers.show(self._pages.rows, len(page.rows) - 1 if at == END else 0)
         self.found.update(_found(self._pages) if search else "")
+        self.none.say(f"No title has {display(search)}", "escape takes the search back")
+        self.set_class(bool(search) and not page.rows, "-none")
 
     @work(exclusive=True, group="papers")
     async def _load_more(self, name: str, search: str, *, down: bool) -> None:
