@@ -90,6 +90,7 @@ def test_a_line_is_busy_until_the_terminal_has_taken_what_it_was_given() -> None
         os.write(writing, b" " * room)
         late = "x" * 2_000
         line.give(late)
+        assert not line.busy(urgent=True), "the thread that writes has only just been told"
         writer = threading.Thread(target=line.write, args=[late])
         writer.start()
         time.sleep(0.6)

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 _GLYPHS: dict[SeverityLevel, str] = {"information": "", "warning": "⚠ ", "error": "✕ "}
 
+# Seconds without a frame while a mode is switched to: one that stands, one that does not.
+_BRIEF = 0.01
+_LONG = 0.05
 _DOUBTS = 3
 _SWITCH = 0.001
 
@@ -107,6 +110,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         self.taste = Tasting(self)
         self._jobs: dict[tuple[str, str], JobNews] = {}
         self._told: list[str] = []
+        self._delay = _LONG
         self._said: tuple[str, str, float] = ("", "", 0.0)
         self._kept = msgspec.json.encode(self.settings)
         self.set_keymap(self.settings.keys)
@@ -139,10 +143,15 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         if mode != self.current_mode:
+            self._delay = _BRIEF if mode in self._screen_stacks else _LONG
             await self.switch_mode(mode)
             self.settings.mode = mode
         if name or action:
             cast("ModeScreen", self.screen).show_item(name, action)
+
+    def delay_update(self, delay: float = _LONG) -> None:
+        """As Textual has it, but what stands already need not be waited for as long."""
+        super().delay_update(min(delay, self._delay))
 
     def _fit_terminal(self) -> None:
         """Takes the terminal's size if it is another one.

@@ -27,6 +27,8 @@ from textual.timer import Timer
 _LOOK = 0.05
 # A write that takes this long has waited for the terminal.
 _WAITED = 0.05
+# The thread that writes is given this long to get to it.
+_MOMENT = 0.01
 # Bytes that the kernel holds for a pseudo-terminal when it makes writers wait.
 _HELD = 8192
 _LONGEST = 3.0
@@ -53,10 +55,12 @@ class Line:
         self._taken = 0
         self._rate = 0.0
         self._held = 0.0
-        self._last = self._measured = time.monotonic()
+        self._last = self._measured = self._since = time.monotonic()
 
     def give(self, text: str) -> None:
         """Notes what is about to be written."""
+        if self._given == self._taken:
+            self._since = time.monotonic()
         self._given += len(text)
 
     def write(self, text: str) -> None:
@@ -86,9 +90,9 @@ class Line:
         Args:
             urgent: it answers a key, so what the kernel may still hold does not matter.
         """
-        if self._given > self._taken:
-            return True
         now = time.monotonic()
+        if self._given > self._taken:
+            return now - self._since > _MOMENT
         if urgent or not self._rate or now - self._measured > _STALE:
             return False
         return now - self._last < _LONGEST and self._still_held(now) > self._rate * _LOOK

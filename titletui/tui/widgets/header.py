@@ -27,8 +27,20 @@ class Header(Static):
     }
     """
 
+    _short: bool | None = None
+
+    def on_mount(self) -> None:
+        self._fit(self.app.size.width)
+
     def on_resize(self) -> None:
-        self.update(self._line(short=self.size.width < ROOMY))
+        self._fit(self.size.width)
+
+    def _fit(self, width: int) -> None:
+        """Draws it for so many columns; it is not painted again for what stands there already."""
+        short = width < ROOMY
+        if short is not self._short:
+            self._short = short
+            self.update(self._line(short=short))
 
     def _line(self, *, short: bool) -> Content:
         here = type(self.screen).__name__.removesuffix("Screen").lower()
