@@ -18,7 +18,7 @@ from titletui.corpus.words import STOP_WORDS
 
 SAMPLE = 100_000
 WORDS_KEPT = 100
-TOKENIZED = 1_000
+TOKENIZED = 400
 _TOKENIZER = Path(__file__).parent.parent / "starter" / "tokenizer.json"
 _SAMPLE = """
     SELECT m.key, p.title, a.text FROM members m JOIN papers p ON p.key = m.key
@@ -81,7 +81,7 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
         measured: papers whose lengths and words were counted.
         years: papers by year of submission, for those that have one.
         words: the most frequent words of titles, without stop words.
-        title_tokens, abstract_tokens: lengths in tokens of the starter model, of a thousand papers.
+        title_tokens, abstract_tokens: lengths in tokens of the starter model, of some hundred papers.
     """
 
     papers: int

@@ -25,7 +25,7 @@ from titletui.tui.widgets.steady import Steady
 
 _TYPING = 0.12
 _COUNT_AGAIN = 1.0
-_COUNT_SHARE = 0.05
+_COUNT_SHARE = 0.03
 _NEAR_END = 20
 
 
