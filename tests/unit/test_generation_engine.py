@@ -17,6 +17,7 @@ from titletui.generation.gpt2 import Gpt2Decoder
 from titletui.generation.sampler import Written
 from titletui.home import Home
 from titletui.training.base_models import load_model, starter_folder
+from titletui.training.recipe import Task
 
 ABSTRACT = "We study speech in noisy rooms. It is hard. "
 
@@ -85,6 +86,15 @@ def test_a_person_is_told_where_a_model_has_not_learned_what_is_asked(
     assert "abstract" in written(engine, folder, abstract=ABSTRACT)[1]
     assert "year" in written(engine, folder, year=2027)[1]
     assert seen == ["", ""]
+    unasked: dict[Task, str] = {
+        "abstract-to-title": "from abstracts",
+        "instruction": "from abstracts",
+        "year-to-title": "of a year",
+    }
+    for task, missing in unasked.items():
+        folder = tiny_gpt2(tmp_path / task, tasks=[task])
+        _, note = written(opened(home, folder), folder)
+        assert f"titles {missing}; without one it guesses" in note
 
 
 def test_a_year_is_given_to_a_model_that_knows_years(

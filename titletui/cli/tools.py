@@ -35,12 +35,14 @@ def _models(arguments: argparse.Namespace) -> int:
                     "name": model.name,
                     "kind": model.kind,
                     "task": model.task,
+                    "tasks": model.tasks,
                     "parameters": model.parameters,
                 }
             )
         else:
             size = f"{model.parameters / 1e6:,.0f} M" if model.parameters else ""
-            print_line(f"{model.name:<32} {model.kind:<8} {model.task:<18} {size:>9}")
+            tasks = ", ".join(model.tasks)
+            print_line(f"{model.name:<32} {model.kind:<8} {tasks:<26} {size:>7}")
     return 0
 
 

@@ -81,7 +81,7 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
         measured: papers whose lengths and words were counted.
         years: papers by year of submission, for those that have one.
         words: the most frequent words of titles, without stop words.
-        title_tokens, abstract_tokens: lengths in tokens of the starter model, of some hundred papers.
+        title_tokens, abstract_tokens: lengths in tokens of the starter, of some hundred papers.
     """
 
     papers: int

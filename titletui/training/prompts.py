@@ -123,6 +123,10 @@ def misfit(tasks: Sequence[Task], *, abstract: str = "", year: int | None = None
         return "This model has not learned about years; the year is unused."
     if task == "abstract":
         return "This model writes abstracts."
+    if tasks and task in ("abstract-to-title", "instruction") and not abstract.strip():
+        return "This model has learned to write titles from abstracts; without one it guesses."
+    if tasks and task == "year-to-title" and year is None:
+        return "This model has learned to write titles of a year; without one it guesses."
     return ""
 
 

@@ -25,8 +25,9 @@ class ModelList(RowList[ModelInfo]):
     """Name, what it writes, how big it is, where it is from."""
 
     def lines(self, row: ModelInfo, width: int) -> list[Content]:
+        tasks = ", ".join(row.tasks) or "?"
         facts = Content.styled(
-            f"{row.task or '?':<18}{_size(row.parameters):>6}  {row.kind:<7}", "$foreground 60%"
+            f"{tasks:<26}{_size(row.parameters):>6}  {row.kind:<7}", "$foreground 60%"
         )
         room = max(8, width - facts.cell_length - 1)
         name = Content(display(row.name)).truncate(room, ellipsis=True)
