@@ -158,6 +158,18 @@ async def test_how_far_a_deletion_is_shows_until_it_is_done(
     assert names(home) == ["b"]
 
 
+async def test_the_first_corpus_takes_the_keys(home: Home) -> None:
+    async with opened(home, "corpus").run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "No corpus yet")
+        await until(pilot, lambda: pilot.app.focused is None)
+        fill(home, "a", [paper(1, "Speech")])
+        fill(home, "b", [paper(2, "Music")])
+        await until_shown(pilot, "Speech", "b ")
+        await until(pilot, lambda: screen_of(pilot).corpora.has_focus)
+        await pilot.press("j")
+        await until_shown(pilot, "Music")
+
+
 async def test_a_deletion_that_was_cut_off_goes_on_when_the_app_opens(home: Home) -> None:
     fill(home, "a", [paper(n, f"Speech {n}") for n in range(40)])
     with CorpusStore.open(home) as store:

@@ -56,6 +56,21 @@ async def test_an_empty_shortlist_says_what_to_press(home: Home) -> None:
         assert len(pilot.app.screen_stack) == 1
 
 
+async def test_the_keys_belong_to_the_list_once_it_is_not_empty_any_more(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Nothing starred yet")
+        await until(pilot, lambda: pilot.app.focused is None)
+        await pilot.press("3")
+        with Library.open(home) as library:
+            library.star(TITLES[0])
+            library.star(TITLES[1])
+        await pilot.press("4")
+        await until_shown(pilot, *TITLES[:2])
+        await until(pilot, lambda: screen_of(pilot).titles.has_focus)
+        await pilot.press("j")
+        assert screen_of(pilot).titles.highlighted == 1
+
+
 async def test_it_shows_what_made_a_title_and_the_paper_that_is_nearest(
     home: Home, library: Library
 ) -> None:

@@ -29,8 +29,8 @@ SCENES: tuple[Scene, ...] = (
     *(
         Scene(f"help-{mode}", mode, (empty,), (settled, "question_mark", ("escape close",)))
         for mode, empty, settled in (
-            ("corpus", "No corpus yet", focused),
-            ("train", "No run yet", focused),
+            ("corpus", "No corpus yet", unfocused),
+            ("train", "No run yet", unfocused),
             ("generate", "No titles yet", focused),
             ("shortlist", "Nothing starred yet", unfocused),
         )

@@ -57,7 +57,6 @@ class CorporaScreen(ModeScreen):
 
     def on_mount(self) -> None:
         self.set_interval(_LOOK, self.look)
-        self.corpora.focus()
         self.call_later(self.look)
         self._finish_deletions()
 

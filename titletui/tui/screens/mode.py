@@ -50,6 +50,8 @@ class ModeScreen(NoEchoes, FirstSight, Screen[None]):
     ]
     app = getters.app(app_type)
 
+    _empty: bool | None = None
+
     def compose(self) -> ComposeResult:
         yield Header()
         yield StatusLine()
@@ -67,9 +69,19 @@ class ModeScreen(NoEchoes, FirstSight, Screen[None]):
 
     def show_empty(self, empty: bool) -> None:
         """Shows the state in which there is nothing yet, or leaves it."""
-        if self.has_class("-empty") is not empty:
+        if self._empty is not empty:
+            self._empty = empty
             self.set_class(empty, "-empty")
             self.refresh_bindings()
+            self.call_after_refresh(self._move_focus, empty)
+
+    def _move_focus(self, empty: bool) -> None:
+        """A list that is hidden does not keep the keys; one that is shown takes them."""
+        target = self.main_widget()
+        if empty and self.focused is target:
+            self.set_focus(None)
+        elif not empty and self.focused is None and target is not None:
+            target.focus()
 
     @property
     def typing(self) -> bool:

@@ -80,7 +80,6 @@ class ShortlistScreen(CuratingScreen):
     def on_mount(self) -> None:
         self.filter_input.display = False
         self.query_one(EmptyState).display = False
-        self.titles.focus()
         self.watch_library()
         self.show_titles()
 

@@ -95,7 +95,6 @@ class TrainScreen(ModeScreen):
         root = self.app.home.jobs
         self._watch = StoreThread("runs", lambda: RunWatch(root))
         self.set_interval(_LOOK, self._look)
-        self.runs.focus()
         self.call_later(self._look)
 
     async def on_screen_resume(self) -> None:
