@@ -108,7 +108,7 @@ def test_an_empty_shortlist_says_what_to_do(home: Home, capsys: pytest.CaptureFi
 def test_the_taste_model_says_what_it_lacks(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     run("--add", "A Title")
     capsys.readouterr()
-    assert run("--taste") == 0
+    assert run("--taste", "--json") == 0
     said = capsys.readouterr()
     assert json.loads(said.out) == {"stars": 0, "passed": 0, "auc": None}
     assert "It takes 20 starred candidates" in said.err

@@ -48,6 +48,7 @@ def test_it_learns_what_is_liked_and_ranks_new_titles(home: Home) -> None:
         # One in five of the liked kind is starred, so that no model can reach more than 0.78.
         assert taste.learned.auc > 0.65
         assert taste.learned.stars == 25
+        assert f"has {taste.learned.auc:.0%} right" in taste.learned.said
         draw = random.Random(9)
         fresh = [NewCandidate(text=title(draw, words)) for words in (SPEECH, QUANTUM) * 10]
         likings = taste.likings(fresh)

@@ -65,20 +65,23 @@ def _run(arguments: argparse.Namespace) -> int:
             what = "undone" if arguments.undo else "done again"
             say(f"{what}: {done}" if done else f"There is nothing to be {what}.")
         elif arguments.taste:
-            _learn(library)
+            _learn(library, json=arguments.json)
         else:
             _list(library, arguments)
     return 0
 
 
-def _learn(library: "Library") -> None:
-    from titletui.cli.output import print_json, say
+def _learn(library: "Library", *, json: bool) -> None:
+    from titletui.cli.output import print_json, print_line, say
     from titletui.home import find_home
     from titletui.shortlist.taste import ENOUGH, learn
 
     taste = learn(find_home(), library)
     _, stars, passed = library.count_choices()
-    print_json({"stars": stars, "passed": passed, "auc": taste.learned.auc if taste else None})
+    if json:
+        print_json({"stars": stars, "passed": passed, "auc": taste.learned.auc if taste else None})
+    elif taste is not None:
+        print_line(f"Your taste, {taste.learned.said}")
     if taste is None:
         say(f"It takes {ENOUGH} starred candidates, and {ENOUGH} passed over, to learn from.")
 

@@ -54,6 +54,14 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     auc: float | None = None
     choices: tuple[int, int] = (0, 0)
 
+    @property
+    def said(self) -> str:
+        """How well it does, for people."""
+        learned = f"learned from {self.stars} stars and {self.passed} titles passed over"
+        if self.auc is None:
+            return f"{learned}; it takes some more batches to tell how well."
+        return f"{learned}. Of choices that it had not seen it has {self.auc:.0%} right."
+
 
 class Taste:
     """Applies what was learned."""

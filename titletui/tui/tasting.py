@@ -34,11 +34,7 @@ class Tasting:
         self._taste = await self._thread.ask(lambda _: learn())
         if self._taste is None:
             return ""
-        learned = self._taste.learned
-        said = f"Ranked by your taste, learned from {learned.stars} stars."
-        if learned.auc is not None:
-            said += f" On choices it had not seen it is right {learned.auc:.0%} of the time."
-        return said
+        return f"Ranked by your taste, {self._taste.learned.said}"
 
     async def likings(self, candidates: list[NewCandidate]) -> list[float]:
         """One for each candidate, 0…1; none at all while nothing was learned."""

@@ -50,7 +50,7 @@ class ModeScreen(NoEchoes, FirstSight, Screen[None]):
     ]
     app = getters.app(app_type)
 
-    _empty: bool | None = None
+    _was_empty: bool | None = None
 
     def compose(self) -> ComposeResult:
         yield Header()
@@ -69,13 +69,13 @@ class ModeScreen(NoEchoes, FirstSight, Screen[None]):
 
     def show_empty(self, empty: bool) -> None:
         """Shows the state in which there is nothing yet, or leaves it."""
-        if self._empty is not empty:
-            self._empty = empty
+        if self._was_empty is not empty:
+            self._was_empty = empty
             self.set_class(empty, "-empty")
             self.refresh_bindings()
-            self.call_after_refresh(self._move_focus, empty)
+            self.call_after_refresh(self._hand_keys, empty)
 
-    def _move_focus(self, empty: bool) -> None:
+    def _hand_keys(self, empty: bool) -> None:
         """A list that is hidden does not keep the keys; one that is shown takes them."""
         target = self.main_widget()
         if empty and self.focused is target:
