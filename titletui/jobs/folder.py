@@ -349,15 +349,26 @@ def find_job(root: Path, kind: Kind, name: str) -> JobFolder:
 
 
 def list_jobs(root: Path, *kinds: Kind) -> list[JobFolder]:
-    """All jobs of these kinds (of all, if none is named), the newest first."""
+    """All jobs of these kinds (of all, if none is named), the newest first.
+
+    Raises:
+        TitletuiError: a folder of jobs cannot be read.
+    """
     jobs: list[JobFolder] = []
     for kind in kinds or ("harvest", "import", "run"):
-        with contextlib.suppress(FileNotFoundError), os.scandir(root / kind) as entries:
-            jobs += [
-                JobFolder(Path(entry.path))
-                for entry in entries
-                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
-            ]
+        try:
+            with os.scandir(root / kind) as entries:
+                jobs += [
+                    JobFolder(Path(entry.path))
+                    for entry in entries
+                    if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+                ]
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise TitletuiError(
+                f"{root / kind} cannot be read ({error.strerror}); it should be a folder of yours."
+            ) from error
     return sorted(jobs, key=_created, reverse=True)
 
 

@@ -87,8 +87,8 @@ def list_models(home: Home) -> list[ModelInfo]:
     for job in list_jobs(home.jobs, "run"):
         folder = run_model(job)
         if folder is not None:
-            found.append(_describe(job.name, "run", folder))
-    found += [_describe(name, "hub", path) for name, path in cached_models()]
+            found.append(_listed(job.name, "run", folder))
+    found += [_listed(name, "hub", path) for name, path in cached_models()]
     return found
 
 
@@ -319,6 +319,14 @@ def _of_run(job: JobFolder, mark: str) -> Path:
             f"The run {job.name} has no checkpoint {mark!r}; there are: {_few(steps)}."
         )
     return job.checkpoints / f"step-{int(mark):06d}"
+
+
+def _listed(name: str, kind: ModelKind, path: Path) -> ModelInfo:
+    """As `_describe`; what is wrong with a damaged model is said when it is asked for."""
+    try:
+        return _describe(name, kind, path)
+    except TitletuiError:
+        return ModelInfo(name=name, kind=kind, path=path)
 
 
 def _describe(name: str, kind: ModelKind, path: Path) -> ModelInfo:

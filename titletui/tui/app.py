@@ -215,7 +215,11 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
     # --- jobs
 
     async def _look_at_jobs(self) -> None:
-        news = await self.job_watch.ask(lambda watch: watch.look())
+        try:
+            news = await self.job_watch.ask(lambda watch: watch.look())
+        except TitletuiError:
+            # The screens that show jobs say why they cannot be read.
+            return
         for job in news:
             before = self._jobs.get((job.kind, job.name))
             self._jobs[job.kind, job.name] = job

@@ -23,6 +23,7 @@ from titletui.tui.widgets.run_panel import RunPanel
 
 _LOOK = 0.5
 _WINDOWS = (1.0, 0.5, 0.1)
+_NO_RUN = ("No run yet", "n fine-tunes a model on the titles of a corpus")
 
 T = TypeVar("T")
 
@@ -87,9 +88,7 @@ class TrainScreen(ModeScreen):
                 yield Static("Runs", classes="heading")
                 yield RunList(id="runs")
             yield RunPanel(id="run")
-        yield EmptyState(
-            "No run yet", "n fine-tunes a model on the titles of a corpus", id="nothing"
-        )
+        yield EmptyState(*_NO_RUN, id="nothing")
 
     def on_mount(self) -> None:
         root = self.app.home.jobs
@@ -127,20 +126,20 @@ class TrainScreen(ModeScreen):
         if self._looking or self._watch is None or not (always or self.is_current):
             return
         self._looking = True
+        wrong = ""
         try:
             names = {name for name in (self._wanted, self.runs.pinned) if name}
             if self.chosen:
                 names.add(self.chosen.name)
             lines, shown = await self._watch.ask(lambda watch: watch.look(names))
         except TitletuiError as error:
-            lines, shown = [], {}
-            if not self.gone:
-                self.nothing.say("The runs cannot be read", display(str(error)))
+            lines, shown, wrong = [], {}, display(str(error))
         finally:
             self._looking = False
         if self.gone:
             return
         self._shown = shown
+        self.nothing.say(*(("The runs cannot be read", wrong) if wrong else _NO_RUN))
         self.show_empty(not lines)
         self._show_list(lines)
         self._show_run()

@@ -113,7 +113,11 @@ class NewRunDialog(Dialog[str | None]):
     async def _suggest_models(self) -> None:
         from titletui.training.base_models import list_models
 
-        models = await self.app.errands.ask(list_models)
+        try:
+            models = await self.app.errands.ask(list_models)
+        except TitletuiError as error:
+            self._say(str(error))
+            return
         if self.gone():
             return
         self.base.suggester = SuggestFromList([model.name for model in models])
