@@ -80,8 +80,10 @@ class AbstractDialog(Dialog[str | None]):
         path = Path(name).expanduser()
         try:
             self.area.text = _shown(await self.app.errands.ask(lambda _: _read(path)))
-        except (OSError, ValueError) as error:
-            self.app.say(f"{path} cannot be read ({error}).", "error")
+        except OSError as error:
+            self.app.say(f"{path} cannot be read ({error.strerror}).", "error")
+        except ValueError:
+            self.app.say(f"{path} is no text in UTF-8; name a text file.", "error")
 
 
 def _read(path: Path) -> str:
