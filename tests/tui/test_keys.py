@@ -37,6 +37,7 @@ STARS = [f"Title {number:02d}" for number in range(30)]
 LOW = (80, 14)
 # Where the keys are pressed that are not pressed in this file.
 ELSEWHERE = {
+    "test_train_new.test_a_run_learns_from_the_starred_titles": "shortlist.train",
     "test_app.test_each_mode_has_its_keys": "corpus train generate shortlist",
     "test_app.test_function_keys_switch_from_within_an_input_and_escape_leaves_it": "leave",
     "test_corpus_jobs.test_a_category_is_found_by_its_name_and_scraped":

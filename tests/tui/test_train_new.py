@@ -1,5 +1,6 @@
 """A new run: filled by its preset, refused where it is impossible, started where it is not."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -10,15 +11,19 @@ from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input
 
 from tests.processes import processes_of
+from tests.processes import until as wait_until
 from tests.training_runs import QUICK, toy_base, toy_corpus
 from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_gone, until_shown
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.folder import State, list_jobs
+from titletui.settings import Settings
+from titletui.shortlist.store import Library
 from titletui.training.plan import Plan
 from titletui.training.presets import preset, presets
 from titletui.training.recipe import Recipe
+from titletui.tui.app import TitletuiApp
 from titletui.tui.screens.train_new import NewRunDialog
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.recipe_form import ELSEWHERE, RecipeForm, as_text, choices, setting_names
@@ -214,6 +219,46 @@ async def test_a_run_that_cannot_fit_is_refused_with_what_would(
         await until(pilot, lambda: text_of(pilot).count("It needs about 99.0 GB") == 2)
         assert pilot.app.screen is dialog
     assert not list_jobs(home.jobs, "run")
+
+
+async def test_a_run_learns_from_the_starred_titles(home: Home) -> None:
+    toy_corpus(home).close()
+    folder = home.jobs / "run" / "first"
+    folder.mkdir(parents=True)
+    settings = Settings(mode="shortlist", welcome=False)
+    settings.generate.model = "first@20"
+    with Library.open(home) as library:
+        for number in range(9):
+            library.star(f"A starred title number {number}")
+        async with TitletuiApp(home, settings).run_test(
+            size=(110, 40), notifications=True
+        ) as pilot:
+            await until_shown(pilot, "A starred title number 8")
+            await pilot.press("T")
+            await until_shown(pilot, "star 1 more")
+            library.star("A starred title number 9")
+            await until_shown(pilot, "★ 10")
+            await pilot.press("T")
+            await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
+            dialog = pilot.app.screen
+            assert isinstance(dialog, NewRunDialog)
+            await until(pilot, lambda: dialog.corpus.value == "★ shortlist")
+            assert dialog.corpus.options == ["toy", "★ shortlist"]
+            await until(pilot, lambda: dialog.preset.value == "starred-titles")
+            assert dialog.base.value == "first@20"
+            assert dialog.epochs.value == "10"
+            dialog.corpus.value = "toy"
+            await until(pilot, lambda: dialog.preset.value == "starter-titles")
+            dialog.corpus.value = "★ shortlist"
+            await until(pilot, lambda: dialog.preset.value == "starred-titles")
+            dialog.base.value = str(toy_base(home))
+            dialog.epochs.value = "1"
+            await pilot.press("ctrl+r")
+            await until(pilot, lambda: pilot.app.screen is not dialog)
+            await until_shown(pilot, "shortlist-1")
+    (job,) = [job for job in list_jobs(home.jobs, "run") if job.name != "first"]
+    await asyncio.to_thread(wait_until, lambda: job.state is State.DONE)
+    assert (job.work(Plan).papers, job.work(Plan).corpus) == (10, "★ shortlist")
 
 
 async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> None:

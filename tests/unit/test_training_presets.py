@@ -1,5 +1,6 @@
 """The presets at toy size, and how a person changes a recipe."""
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +10,13 @@ import pytest
 from tests.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.training_runs import QUICK, toy_corpus, toy_run, view, weights
 from tests.training_worker import run_to_end
+from titletui.cli import main
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
-from titletui.jobs.folder import State
+from titletui.jobs.folder import State, list_jobs
+from titletui.shortlist.store import Library
 from titletui.training.base_models import find_model, load_model, read_card
+from titletui.training.plan import Plan
 from titletui.training.presets import allowed, override, preset, presets
 from titletui.training.recipe import Recipe
 from titletui.training.runs import continue_run, prepare_run
@@ -24,6 +28,7 @@ ARCHITECTURES: dict[str, Callable[[Path], Path]] = {
     "distilgpt2-abstracts": tiny_gpt2,
     "llama-lora-instruct": lambda folder: tiny_llama(folder, chat=True),
     "year-titles": tiny_gpt2,
+    "starred-titles": tiny_gpt2,
 }
 
 
@@ -155,6 +160,41 @@ def test_a_finished_run_is_continued_on_another_corpus(home: Home) -> None:
     assert run_to_end(job) == 0
     card = read_card(job.model)
     assert (card.parent, card.corpus, card.step) == ("first", "other", 4)
+
+
+def test_a_run_is_continued_on_the_shortlist(
+    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    first = toy_run(home, "first", steps="5")
+    assert run_to_end(first) == 0
+    stars = [f"A starred title number {n}" for n in range(12)]
+    with Library.open(home) as library:
+        for title in stars[:9]:
+            library.star(title)
+        assert main(["continue", "first", "--shortlist"]) == 1
+        assert "9 titles; a run needs at least 10" in capsys.readouterr().err
+        for title in stars[9:]:
+            library.star(title)
+    assert main(["continue", "first", "--shortlist", "--estimate", "--json"]) == 0
+    forecast = json.loads(capsys.readouterr().out)
+    assert forecast["examples"] + forecast["heldout"] == 12
+    few = ("epochs=2", "preview_titles=2", "preview_tokens=4", "final_titles=2")
+    small = [part for change in few for part in ("--set", change)]
+    assert main(["continue", "first", "--shortlist", *small]) == 0
+    (job,) = [job for job in list_jobs(home.jobs, "run") if job.name != "first"]
+    assert job.name == "shortlist-1"
+    plan = job.work(Plan)
+    assert (plan.papers, plan.parent, plan.recipe.preset) == (12, "first", "starred-titles")
+    with gzip.open(job.papers, "rt") as file:
+        assert {json.loads(line)["title"] for line in file} == set(stars)
+    assert find_model(home, "shortlist-1").path is not None
+    again = ["continue", "shortlist-1", "--set", "epochs=1", "--estimate", "--json"]
+    assert main(again) == 0, "on what it learned from before"
+    assert main(["train", "toy", "--shortlist"]) == 2
+    assert "not from both" in capsys.readouterr().err
+    assert main(["train"]) == 2
+    assert "Name the corpus to learn from, or --shortlist" in capsys.readouterr().err
 
 
 def test_early_stop_makes_the_best_checkpoint_the_model(home: Home) -> None:

@@ -9,7 +9,8 @@ from titletui.cli.output import print_json, print_line, say
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds this room's commands to the parser."""
     train = commands.add_parser("train", help="fine-tune a model on a corpus")
-    train.add_argument("corpus", metavar="CORPUS")
+    train.add_argument("corpus", metavar="CORPUS", nargs="?")
+    _from_stars(train)
     train.add_argument("--preset", default=None, help="a named recipe (default: starter-titles)")
     train.add_argument(
         "--run", dest="run_name", metavar="NAME", help="the run's name (default: after the corpus)"
@@ -20,6 +21,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     go_on = commands.add_parser("continue", help="train a finished run's model on as a new run")
     go_on.add_argument("parent", metavar="RUN", help="RUN, RUN@STEP or RUN@best")
     go_on.add_argument("--corpus", help="another corpus (default: the same)")
+    _from_stars(go_on)
     go_on.add_argument("--run", dest="run_name", metavar="NAME", help="the new run's name")
     _recipe_options(go_on)
     go_on.set_defaults(run=_continue, preset=None)
@@ -46,6 +48,12 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     rename.add_argument("name", metavar="RUN")
     rename.add_argument("new", metavar="NEW")
     rename.set_defaults(run=_rename)
+
+
+def _from_stars(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--shortlist", action="store_true", help="learn from the starred titles, not from a corpus"
+    )
 
 
 def _recipe_options(command: argparse.ArgumentParser) -> None:
@@ -88,10 +96,11 @@ def _train(arguments: argparse.Namespace) -> int:
     from titletui.corpus.store import CorpusStore
     from titletui.home import checked_name, find_home
     from titletui.jobs.folder import JobFolder
-    from titletui.training.presets import DEFAULT, override, preset
+    from titletui.training.presets import DEFAULT, STARRED, override, preset
     from titletui.training.runs import resume_run, start_run
 
     home = find_home()
+    corpus, papers = _lessons(arguments, arguments.corpus)
     existing = None
     if arguments.run_name and not arguments.estimate:
         existing = JobFolder(home.jobs / "run" / checked_name(arguments.run_name, "run name"))
@@ -102,18 +111,20 @@ def _train(arguments: argparse.Namespace) -> int:
             resume_run(home, existing.name)
             say(f"{existing.name} goes on.")
         return _follow(existing, arguments)
-    recipe = override(preset(arguments.preset or DEFAULT), _changes(arguments))
+    usual = DEFAULT if papers is None else STARRED
+    recipe = override(preset(arguments.preset or usual), _changes(arguments))
     if arguments.estimate:
-        return _estimate(arguments.corpus, recipe, arguments)
+        return _estimate(corpus, recipe, papers, arguments)
     with CorpusStore.open(home) as store:
         job = start_run(
             home,
             store,
-            arguments.corpus,
+            corpus,
             recipe,
             name=arguments.run_name,
             processes=arguments.processes,
             slurm=arguments.slurm,
+            papers=papers,
         )
     say(f"The run {job.name} has started.")
     return _follow(job, arguments)
@@ -125,15 +136,19 @@ def _continue(arguments: argparse.Namespace) -> int:
     from titletui.training.runs import continue_run, continued
 
     home = find_home()
+    own, _ = continued(home, arguments.parent, {})
+    corpus, papers = _lessons(arguments, arguments.corpus or ("" if arguments.shortlist else own))
     if arguments.estimate:
-        own, recipe = continued(home, arguments.parent, _changes(arguments))
-        return _estimate(arguments.corpus or own, recipe, arguments)
+        starred = papers is not None
+        _, recipe = continued(home, arguments.parent, _changes(arguments), starred=starred)
+        return _estimate(corpus, recipe, papers, arguments)
     with CorpusStore.open(home) as store:
         job = continue_run(
             home,
             store,
             arguments.parent,
-            corpus=arguments.corpus,
+            corpus=corpus,
+            papers=papers,
             changes=_changes(arguments),
             name=arguments.run_name,
             processes=arguments.processes,
@@ -143,16 +158,38 @@ def _continue(arguments: argparse.Namespace) -> int:
     return _follow(job, arguments)
 
 
-def _estimate(corpus: str, recipe: Any, arguments: argparse.Namespace) -> int:
+def _lessons(arguments: argparse.Namespace, corpus: str | None) -> tuple[str, Any]:
+    """What to learn from: a corpus, and None; or the shortlist, and its titles.
+
+    Raises:
+        UsageError: both are named, or neither is.
+    """
+    from titletui.errors import UsageError
+    from titletui.home import find_home
+    from titletui.shortlist.papers import SHORTLIST, as_papers
+    from titletui.shortlist.store import Library
+
+    if corpus and not arguments.shortlist and corpus != SHORTLIST:
+        return corpus, None
+    if corpus and corpus != SHORTLIST:
+        raise UsageError(f"Learn from the corpus {corpus} or from the --shortlist, not from both.")
+    if not corpus and not arguments.shortlist:
+        raise UsageError("Name the corpus to learn from, or --shortlist.")
+    with Library.open(find_home()) as library:
+        return SHORTLIST, as_papers(library.favourites())
+
+
+def _estimate(corpus: str, recipe: Any, papers: Any, arguments: argparse.Namespace) -> int:
     """Says what a run would be; returns 1 where it cannot be."""
     from titletui.cli.run_report import estimate
     from titletui.corpus.store import CorpusStore
     from titletui.home import find_home
-    from titletui.training.forecast import ask
+    from titletui.training.forecast import Question, ask
 
-    with CorpusStore.open(find_home()) as store:
-        store.summary(corpus)
-    forecast = ask(corpus, recipe)
+    if papers is None:
+        with CorpusStore.open(find_home()) as store:
+            store.summary(corpus)
+    forecast = ask(Question(corpus, recipe, papers))
     if arguments.json:
         print_json(forecast)
     else:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
 from titletui.jobs.launch import worker_environment
 from titletui.training import room
@@ -35,10 +36,11 @@ _GLANCE = 0.5
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A run that is thought of."""
+    """A run that is thought of; `papers` are as for `start_run`."""
 
     corpus: str
     recipe: Recipe
+    papers: tuple[Paper, ...] | None = None
 
 
 class Forecast(msgspec.Struct, kw_only=True):
@@ -73,14 +75,14 @@ class Forecast(msgspec.Struct, kw_only=True):
     problem: str = ""
 
 
-def ask(corpus: str, recipe: Recipe) -> Forecast:
+def ask(question: Question) -> Forecast:
     """All that there is to know of a run, from a process of its own; takes half a minute at most.
 
     Raises:
         TitletuiError: that process failed.
     """
-    question = msgspec.json.encode(Question(corpus, recipe))
-    done = subprocess.run(command(), input=question, capture_output=True, env=environment())
+    asked = msgspec.json.encode(question)
+    done = subprocess.run(command(), input=asked, capture_output=True, env=environment())
     answers = done.stdout.splitlines()
     if not answers:
         last = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason"])[-1]
@@ -137,10 +139,14 @@ def _answer(question: Question) -> Iterator[Forecast]:
     from titletui.training.examples import build
 
     home, recipe = find_home(), question.recipe
-    with CorpusStore(home.corpus_db, read_only=True) as store:
-        total = store.summary(question.corpus).papers
-        stream = store.papers(question.corpus, abstracts=recipe.wants_abstracts)
-        papers = list(itertools.islice(stream, SAMPLE))
+    if question.papers is not None:
+        papers = list(question.papers)
+        total = len(papers)
+    else:
+        with CorpusStore(home.corpus_db, read_only=True) as store:
+            total = store.summary(question.corpus).papers
+            stream = store.papers(question.corpus, abstracts=recipe.wants_abstracts)
+            papers = list(itertools.islice(stream, SAMPLE))
     info = None if recipe.base == "new" else find_model(home, recipe.base)
     if info is not None and info.path is None:
         raise TitletuiError(

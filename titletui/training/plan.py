@@ -4,6 +4,9 @@ import msgspec
 
 from titletui.training.recipe import Recipe
 
+FEWEST_PAPERS = 10
+"""A run needs so many."""
+
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One run.

@@ -13,6 +13,7 @@ from titletui.ranges import in_words
 from titletui.training.recipe import Recipe
 
 DEFAULT = "starter-titles"
+STARRED = "starred-titles"
 
 
 def presets() -> dict[str, Recipe]:
@@ -86,6 +87,17 @@ def presets() -> dict[str, Recipe]:
             lora_dropout=0.05,
         ),
         Recipe(preset="year-titles", task="year-to-title"),
+        Recipe(
+            preset=STARRED,
+            epochs=10.0,
+            learning_rate=3e-4,
+            warmup_steps=0,
+            batch_tokens=256,
+            heldout=0.1,
+            sample_every=10,
+            save_every=20,
+            eval_every=10,
+        ),
     )
     return {recipe.preset: recipe for recipe in recipes}
 

@@ -7,7 +7,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -22,15 +22,14 @@ from titletui.jobs import launch
 from titletui.jobs.folder import JobFolder, State, create_job, find_job, list_jobs
 from titletui.training import gpu, safety
 from titletui.training.base_models import find_model
-from titletui.training.plan import Plan
-from titletui.training.presets import checked, override
+from titletui.training.plan import FEWEST_PAPERS, Plan
+from titletui.training.presets import STARRED, checked, override, preset
 from titletui.training.recipe import Recipe
 from titletui.training.room import check_room, the_gpu
 from titletui.training.run_view import RunView as RunView
 from titletui.training.slurm import check_slurm, submit
 from titletui.training.workers import run_command, run_variables
 
-FEWEST_PAPERS = 10
 _SHAPING = ("torch", "transformers", "tokenizers", "accelerate", "peft")
 
 
@@ -44,6 +43,7 @@ def start_run(
     processes: int = 1,
     slurm: bool = False,
     parent: str = "",
+    papers: Sequence[Paper] | None = None,
 ) -> JobFolder:
     """Freezes the papers, makes the run's folder and starts it, detached.
 
@@ -52,6 +52,7 @@ def start_run(
         processes: side by side on this machine, sharing each batch.
         slurm: submit it to Slurm.
         parent: the run that it goes on from, for the record.
+        papers: to learn from these; `corpus` is then only what they are called.
 
     Raises:
         UsageError: the corpus, the base model or the recipe is not as it must be.
@@ -66,6 +67,7 @@ def start_run(
         processes=processes,
         slurm=slurm,
         parent=parent,
+        papers=papers,
     )
     _launch(job)
     return job
@@ -81,6 +83,7 @@ def prepare_run(
     processes: int = 1,
     slurm: bool = False,
     parent: str = "",
+    papers: Sequence[Paper] | None = None,
 ) -> JobFolder:
     """As `start_run`, without starting it."""
     checked(recipe)
@@ -90,22 +93,21 @@ def prepare_run(
         raise UsageError(
             f"The preset {recipe.preset} needs a base model: give a folder or a hub id as base."
         )
-    summary = store.summary(corpus)
+    count = store.summary(corpus).papers if papers is None else len(papers)
     if recipe.base != "new":
         _check_base(home, recipe)
     if slurm:
         check_slurm()
     else:
         check_room(home, recipe, processes)
-    if summary.papers < FEWEST_PAPERS:
-        raise TitletuiError(
-            f"The corpus {corpus} has {summary.papers} papers; a run needs at least "
-            f"{FEWEST_PAPERS}."
-        )
+    if count < FEWEST_PAPERS:
+        what = f"The corpus {corpus} has {count} papers" if papers is None else f"{count} titles"
+        raise TitletuiError(f"{what}; a run needs at least {FEWEST_PAPERS}.")
     private_folder(home.jobs)
     part = home.jobs / f".papers-{os.getpid()}-{secrets.token_hex(4)}.gz"
     try:
-        count, digest = _freeze(store, corpus, recipe, part)
+        kept = store.papers(corpus) if papers is None else papers
+        count, digest = _freeze(kept, recipe, part)
         plan = Plan(
             recipe=recipe,
             corpus=corpus,
@@ -173,6 +175,7 @@ def continue_run(
     parent: str,
     *,
     corpus: str | None = None,
+    papers: Sequence[Paper] | None = None,
     changes: Mapping[str, str] | None = None,
     name: str | None = None,
     processes: int = 1,
@@ -183,13 +186,14 @@ def continue_run(
 
     Args:
         parent: `RUN`, `RUN@STEP` or `RUN@best`.
+        papers: as `start_run`.
         changes: fields of the parent's recipe to change, as text.
         start: False only makes its folder.
 
     Raises:
         UsageError, TitletuiError: as `start_run`, or the parent has no model yet.
     """
-    own, recipe = continued(home, parent, changes or {})
+    own, recipe = continued(home, parent, changes or {}, starred=papers is not None)
     make = start_run if start else prepare_run
     return make(
         home,
@@ -200,17 +204,27 @@ def continue_run(
         processes=processes,
         slurm=slurm,
         parent=parent,
+        papers=papers,
     )
 
 
-def continued(home: Home, parent: str, changes: Mapping[str, str]) -> tuple[str, Recipe]:
+def continued(
+    home: Home, parent: str, changes: Mapping[str, str], *, starred: bool = False
+) -> tuple[str, Recipe]:
     """The corpus of the run that `continue_run` begins with, and the recipe of the new one.
+
+    Args:
+        starred: it is to learn from starred titles: few, so that what was right for a corpus is
+            not right for them. Of the parent's recipe the task is kept.
 
     Raises:
         UsageError: there is no such run, or a change is impossible.
     """
     plan = find_job(home.jobs, "run", parent.partition("@")[0]).work(Plan)
-    return plan.corpus, override(msgspec.structs.replace(plan.recipe, base=parent), changes)
+    recipe = plan.recipe
+    if starred and recipe.preset != STARRED:
+        recipe = msgspec.structs.replace(preset(STARRED), task=recipe.task)
+    return plan.corpus, override(msgspec.structs.replace(recipe, base=parent), changes)
 
 
 def rename_run(home: Home, name: str, new: str) -> JobFolder:
@@ -241,14 +255,14 @@ def free_name(home: Home, corpus: str) -> str:
     return f"{stem}-{number}"
 
 
-def _freeze(store: CorpusStore, corpus: str, recipe: Recipe, path: Path) -> tuple[int, str]:
+def _freeze(papers: Iterable[Paper], recipe: Recipe, path: Path) -> tuple[int, str]:
     """Copies what the task needs of the papers to `path`; returns their number and the sha256."""
     digest = hashlib.sha256()
     encoder = msgspec.json.Encoder()
     count = 0
     with gzip.GzipFile(path, "wb", compresslevel=3, mtime=0) as file:
         path.chmod(0o600)
-        for paper in store.papers(corpus):
+        for paper in papers:
             kept = Paper(
                 id=paper.id,
                 title=paper.title,

@@ -12,8 +12,10 @@ from textual.widgets import Input, Static
 
 from titletui.errors import TitletuiError
 from titletui.shortlist.listing import SORTS, Sort
+from titletui.shortlist.papers import SHORTLIST
 from titletui.shortlist.records import Favourite
 from titletui.text import display
+from titletui.training.plan import FEWEST_PAPERS
 from titletui.tui.screens.curating import CuratingScreen, Pick
 from titletui.tui.widgets.empty_state import EmptyState
 from titletui.tui.widgets.favourite_list import FavouriteList
@@ -59,6 +61,8 @@ class ShortlistScreen(CuratingScreen):
                 tooltip="Copy all titles shown, one a line"),
         Binding("l", "like_this", "more like this", show=False, id="shortlist.like",
                 tooltip="Write titles that begin like this one"),
+        Binding("T", "train", "train on these", show=False, id="shortlist.train",
+                tooltip="Train the model further on all starred titles"),
     ]  # fmt: skip
 
     titles = getters.query_one(FavouriteList)
@@ -228,6 +232,14 @@ class ShortlistScreen(CuratingScreen):
         """Goes to Generate with the beginning of this title as prefix."""
         if self.titles.row is not None:
             await self.app.open_mode("generate", self.titles.row.text, "like")
+
+    async def action_train(self) -> None:
+        """Opens a new run on the starred titles."""
+        missing = FEWEST_PAPERS - self._total
+        if missing > 0:
+            self.app.say(f"A run needs at least {FEWEST_PAPERS} titles; star {missing} more.")
+        else:
+            await self.app.open_mode("train", SHORTLIST, "new_run_on")
 
     @work(group="library")
     async def action_export(self) -> None:

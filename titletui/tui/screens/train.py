@@ -13,6 +13,7 @@ from textual.widgets import Static
 from titletui.errors import TitletuiError
 from titletui.jobs import launch
 from titletui.jobs.folder import JobFolder, State
+from titletui.shortlist.papers import SHORTLIST
 from titletui.text import display
 from titletui.tui.run_watch import RunLine, RunWatch, Shown
 from titletui.tui.screens.mode import ModeScreen
@@ -106,9 +107,14 @@ class TrainScreen(ModeScreen):
         return self.runs
 
     def show_item(self, name: str, action: str = "") -> None:
-        """Highlights the run `name`, or does `action`; `new_run_on` takes a corpus."""
+        """Highlights the run `name`, or does `action`; `new_run_on` takes a corpus.
+
+        A run on the shortlist goes on from the run whose titles are being written.
+        """
         if action == "new_run_on":
-            self._new_run(corpus=name)
+            model = self.app.settings.generate.model if name == SHORTLIST else ""
+            known = model and (self.app.home.jobs / "run" / model.partition("@")[0]).is_dir()
+            self._new_run(corpus=name, parent=model if known else "")
             return
         self._wanted = name or self._wanted
         self.call_later(self._look, always=True)

@@ -12,10 +12,13 @@ from textual.content import Content
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Collapsible, Input
 
+from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError, UsageError
+from titletui.shortlist.papers import SHORTLIST, as_papers
 from titletui.text import display
 from titletui.training.forecast import Forecast, Question
-from titletui.training.presets import DEFAULT, override, preset, presets
+from titletui.training.plan import FEWEST_PAPERS
+from titletui.training.presets import DEFAULT, STARRED, override, preset, presets
 from titletui.training.recipe import Recipe
 from titletui.tui.forecasting import forecasts, lines
 from titletui.tui.own_app import app_type
@@ -59,8 +62,9 @@ class NewRunDialog(Dialog[str | None]):
         super().__init__()
         self._corpus = corpus
         self._from = parent
-        self._recipe = preset(DEFAULT)
+        self._recipe = preset(STARRED if corpus == SHORTLIST else DEFAULT)
         self._starting = False
+        self._starred: tuple[Paper, ...] = ()
         self._forecast: tuple[Question, Forecast] | None = None
 
     def compose(self) -> ComposeResult:
@@ -70,7 +74,7 @@ class NewRunDialog(Dialog[str | None]):
             box.border_title = Content(title).markup
             box.border_subtitle = "ctrl+r start · tab next · escape cancel"
             with VerticalScroll(id="fields", can_focus=False):
-                yield Field("Preset", Choice(list(presets()), DEFAULT, id="preset"))
+                yield Field("Preset", Choice(list(presets()), recipe.preset, id="preset"))
                 known = [self._corpus] if self._corpus else []
                 yield Field("Corpus", Choice(known, self._corpus, id="corpus"))
                 base = self._from or recipe.base
@@ -94,6 +98,7 @@ class NewRunDialog(Dialog[str | None]):
         self._show_forecast(None)
         try:
             corpora = await self.app.corpora.ask(lambda store: store.corpora())
+            starred = await self.app.library.ask(lambda library: library.favourites())
         except TitletuiError as error:
             self._say(str(error))
             return
@@ -101,6 +106,9 @@ class NewRunDialog(Dialog[str | None]):
             return
         filled = [corpus for corpus in corpora if corpus.papers]
         names = [corpus.name for corpus in filled]
+        self._starred = as_papers(starred)
+        if len(self._starred) >= FEWEST_PAPERS:
+            names.append(SHORTLIST)
         latest = max(filled, key=lambda corpus: corpus.updated).name if filled else ""
         likely = (self._corpus, self.app.settings.corpus, latest)
         self.corpus.offer(names, next((name for name in likely if name in names), ""))
@@ -130,6 +138,10 @@ class NewRunDialog(Dialog[str | None]):
     def on_choice_changed(self, event: Choice.Changed) -> None:
         if event.choice is self.preset:
             self._fill(preset(event.value))
+        elif event.choice is self.corpus:
+            few = event.value == SHORTLIST
+            if self.preset.value == (DEFAULT if few else STARRED):
+                self.preset.value = STARRED if few else DEFAULT
         self._check_soon()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -193,7 +205,11 @@ class NewRunDialog(Dialog[str | None]):
             return
         if not self.gone():
             self._say("")
-            await self._look_ahead(Question(self.corpus.value, recipe))
+            await self._look_ahead(self._question(recipe))
+
+    def _question(self, recipe: Recipe) -> Question:
+        corpus = self.corpus.value
+        return Question(corpus, recipe, self._starred if corpus == SHORTLIST else None)
 
     async def _look_ahead(self, question: Question) -> None:
         """Shows what the run would be, as far as it is known yet."""
@@ -245,11 +261,18 @@ class NewRunDialog(Dialog[str | None]):
         home, corpus, name = self.app.home, self.corpus.value, self.run_name.value.strip()
         try:
             recipe = await self._checked()
-            if self._forecast is not None and self._forecast[0] == Question(corpus, recipe):
+            question = self._question(recipe)
+            if self._forecast is not None and self._forecast[0] == question:
                 _refuse(self._forecast[1])
             job = await self.app.corpora.ask(
                 lambda store: start_run(
-                    home, store, corpus, recipe, name=name or None, parent=self._from
+                    home,
+                    store,
+                    corpus,
+                    recipe,
+                    name=name or None,
+                    parent=self._from,
+                    papers=question.papers,
                 )
             )
         except TitletuiError as error:
@@ -257,7 +280,8 @@ class NewRunDialog(Dialog[str | None]):
             return
         finally:
             self._starting = False
-        self.app.settings.corpus = corpus
+        if corpus != SHORTLIST:
+            self.app.settings.corpus = corpus
         self.dismiss(job.name)
 
 
