@@ -1,0 +1,243 @@
+"""The Corpus screen at its edges: no corpus, unusual jobs, keys and clicks in its dialogs."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.run_folders import held
+from tests.tui.corpora import end_jobs, fill, names, paper, screen_of
+from tests.tui.seen import forecast_at_once, opened, until, until_gone, until_shown
+from titletui.corpus.harvest import Query
+from titletui.corpus.store import CorpusStore
+from titletui.home import Home
+from titletui.jobs.events import Note, Progress, Started
+from titletui.jobs.folder import Exit, JobFolder, create_job, list_jobs
+from titletui.jobs.log import EventLog
+from titletui.tui.corpus_jobs import span
+from titletui.tui.screens import corpus as corpus_screen
+from titletui.tui.screens.corpus_import import ImportDialog
+from titletui.tui.screens.corpus_scrape import ScrapeDialog
+from titletui.tui.screens.paper import PaperDialog
+from titletui.tui.screens.prompt import PromptDialog
+
+
+@pytest.fixture(autouse=True)
+def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    forecast_at_once(monkeypatch)
+    yield
+    end_jobs(home)
+
+
+def harvest(home: Home, name: str, corpus: str, **ended: str) -> JobFolder:
+    job = create_job(home.jobs, "harvest", name, Query(corpus=corpus, category="cs.CL"))
+    with EventLog(job.events) as log:
+        log.append(Started(pid=1))
+        log.append(Progress(done=50, unit="papers", fraction=0.4, eta=9_000.0))
+        log.append(Note(text="arXiv [/b] was silent", level="warning"))
+    if ended:
+        job.record_exit(Exit(**ended), job.began)  # type: ignore[arg-type]
+    return job
+
+
+async def scrape(pilot: Pilot[int]) -> ScrapeDialog:
+    await until_shown(pilot, "No corpus yet")
+    await pilot.press("n")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ScrapeDialog))
+    dialog = pilot.app.screen
+    assert isinstance(dialog, ScrapeDialog)
+    return dialog
+
+
+async def test_keys_for_a_corpus_do_no_harm_where_there_is_none(home: Home) -> None:
+    async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "No corpus yet")
+        screen = screen_of(pilot)
+        for key in ("u", "x", "R", "slash", "enter", "l"):
+            await pilot.press(key)
+        assert pilot.app.screen is screen
+        for action, said in (
+            ("stop_or_resume", "Nothing runs for this corpus."),
+            ("train", "There is nothing to train on here yet."),
+            ("export", "There is nothing to export here yet."),
+        ):
+            await screen.run_action(action)
+            await until_shown(pilot, said)
+        for action in ("update", "delete", "rename"):
+            await screen.run_action(action)
+        await pilot.pause()
+        assert pilot.app.screen is screen
+
+
+async def test_a_corpus_that_was_imported_has_nothing_to_be_updated_from(home: Home) -> None:
+    fill(home, "mine", [paper(1, "Speech")], category="")
+    async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "1 papers")
+        await pilot.press("u")
+        await until_shown(pilot, "mine", "✕")
+
+
+async def test_a_job_that_cannot_be_read_is_deleted_by_x(home: Home) -> None:
+    broken = home.jobs / "harvest" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "spec.json").write_text("{")
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "broken", "x deletes it")
+        await pilot.press("x")
+        await until_shown(pilot, "Delete the corpus broken")
+        await pilot.press("y")
+        await until_shown(pilot, "No corpus yet")
+    assert not broken.exists()
+
+
+async def test_the_end_of_a_long_deletion_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus_screen, "_LONG", 20)
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(30)])
+    async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "30 papers")
+        await pilot.press("x", "y")
+        await until_shown(pilot, "a is deleted.")
+    assert names(home) == []
+
+
+async def test_an_export_needs_the_name_of_a_file(home: Home, tmp_path: Path) -> None:
+    fill(home, "a", [paper(1, "Speech")])
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "1 papers")
+        await pilot.press("E")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PromptDialog))
+        for typed in ("", str(tmp_path)):
+            pilot.app.screen.query_one(Input).value = typed
+            await pilot.press("enter")
+            await until_shown(pilot, "Name a file to export to.")
+
+
+async def test_a_corpus_and_a_paper_are_opened_by_the_mouse(home: Home) -> None:
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(3)])
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "Speech 2")
+        await pilot.click("#corpora", offset=(3, 0), times=2)
+        await until(pilot, lambda: screen_of(pilot).view.papers.has_focus)
+        await pilot.click("#papers", offset=(3, 1), times=2)
+        await until(pilot, lambda: isinstance(pilot.app.screen, PaperDialog))
+        await until_shown(pilot, "Speech 1")
+
+
+async def test_enter_in_the_search_goes_to_what_was_found(home: Home) -> None:
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(3)])
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "Speech 2")
+        await pilot.press("slash", *"speech", "enter")
+        assert screen_of(pilot).view.papers.has_focus
+
+
+async def test_the_palette_goes_to_another_corpus_on_the_same_screen(home: Home) -> None:
+    fill(home, "a", [paper(1, "Speech")])
+    fill(home, "b", [paper(2, "Music")])
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "▸ a", "Speech")
+        await pilot.press("ctrl+p", *"Corpus: b")
+        await until_shown(pilot, "Corpus: b")
+        await pilot.press("enter")
+        await until_shown(pilot, "▸ b", "Music")
+
+
+async def test_a_corpus_says_when_it_was_updated(home: Home) -> None:
+    days = {"a": "-0 day", "b": "-1 day", "c": "-5 days"}
+    shown = {"a": "updated today", "b": "updated yesterday", "c": "updated 5 days ago"}
+    for name in (*days, "d", "e"):
+        fill(home, name, [paper(ord(name), f"Speech {name}")])
+    with sqlite3.connect(home.corpus_db) as database:
+        for name, ago in days.items():
+            database.execute(
+                "UPDATE corpora SET updated = datetime('now', ?) WHERE name = ?", (ago, name)
+            )
+        database.execute("UPDATE corpora SET updated = '2024-05-01T10:00:00' WHERE name = 'd'")
+        database.execute("UPDATE corpora SET updated = 'long ago' WHERE name = 'e'")
+    shown["d"] = "updated 2024-05-01"
+    async with opened(home, "corpus").run_test(size=(120, 30)) as pilot:
+        for name, when in shown.items():
+            await until_shown(pilot, f"▸ {name}", f"Speech {name}", when)
+            await pilot.press("j")
+        await until_shown(pilot, "▸ e", "Speech e")
+        await until_gone(pilot, "updated")
+
+
+async def test_a_harvest_shows_its_last_warning_and_the_time_it_takes(home: Home) -> None:
+    harvest(home, "older", "cs.CL", outcome="done")
+    job = harvest(home, "cs.CL", "cs.CL")
+    with job.events.open("ab") as file:
+        file.write(b"{garbage\n")
+    with held(job):
+        async with opened(home, "corpus").run_test(size=(120, 30)) as pilot:
+            await until_shown(pilot, "● scraping cs.CL", "about 2 h 30 min left")
+            await until_shown(pilot, "arXiv [/b] was silent", "1 lines of its log")
+    assert [span(s) for s in (40, 360, 9_000, 7_200, 50_000)] == [
+        "40 s", "6 min", "2 h 30 min", "2 h", "14 h",
+    ]  # fmt: skip
+
+
+async def test_the_scrape_dialog_is_gone_through_by_keys_alone(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITLETUI_OAI_URL", "http://127.0.0.1:9/oai")
+    async with opened(home, "corpus").run_test(size=(100, 40)) as pilot:
+        dialog = await scrape(pilot)
+        await pilot.press(*"learning")
+        await until(pilot, lambda: len(dialog.matches.rows) > 1)
+        await pilot.press("down", "up")
+        assert dialog.matches.highlighted == 0
+        await pilot.press("down")
+        assert dialog.matches.highlighted == 1
+        chosen = dialog.matches.rows[1].code
+        await pilot.press("enter")
+        await until(pilot, lambda: dialog.start.has_focus)
+        dialog.start.value = ""
+        await until_shown(pilot, "names no total")
+        await until_gone(pilot, "The days are those of the last change")
+        await pilot.press("enter", "enter", "enter")
+        await until(pilot, lambda: dialog.corpus.has_focus)
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
+        await until_shown(pilot, chosen)
+    assert [job.work(Query).category for job in list_jobs(home.jobs, "harvest")] == [chosen]
+
+
+async def test_a_category_is_taken_by_a_click_and_an_open_quotation_refused(home: Home) -> None:
+    async with opened(home, "corpus").run_test(size=(100, 40)) as pilot:
+        dialog = await scrape(pilot)
+        await pilot.press(*"speech")
+        await until(pilot, lambda: dialog.matches.rows)
+        await pilot.click("#matches", offset=(4, 0), times=2)
+        await until(pilot, lambda: dialog.start.has_focus)
+        dialog.filters.value = 'title="open'
+        await until_shown(pilot, "A quotation mark in the filters is not closed.")
+        assert not list_jobs(home.jobs, "harvest")
+
+
+async def test_an_import_names_its_corpus_and_takes_no_folder(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "titles.txt").write_text("A Title\nAnother Title\n")
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "No corpus yet")
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
+        dialog = pilot.app.screen
+        assert isinstance(dialog, ImportDialog)
+        dialog.path.value = str(tmp_path)
+        await until_shown(pilot, "is a folder; name")
+        dialog.path.value = ""
+        await pilot.pause(0.3)
+        dialog.path.value = str(tmp_path / "titles.txt")
+        await until_shown(pilot, "a new corpus")
+        await pilot.press("enter", *"mine")
+        await until_shown(pilot, "mine: a new corpus")
+        await pilot.press("enter")
+        await until_shown(pilot, "2 papers")
+    with CorpusStore(home.corpus_db) as store:
+        assert store.summary("mine").papers == 2
+    assert "mine" in names(home)
