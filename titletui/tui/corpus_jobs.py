@@ -88,8 +88,10 @@ def span(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 90:
         return f"{minutes} min"
+    if minutes >= 600:
+        return f"{round(seconds / 3600)} h"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 10 and minutes else f"{hours} h"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 class _Work(msgspec.Struct):
