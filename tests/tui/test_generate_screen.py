@@ -21,7 +21,7 @@ from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
-from titletui.tui.candidate_row import Row
+from titletui.tui.candidate_row import Row, arranged
 from titletui.tui.screens.generate import GenerateScreen
 from titletui.tui.widgets.batch_column import BatchColumn
 from titletui.tui.writing import Batch
@@ -265,6 +265,22 @@ async def test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it(
         await pilot.press("c")
         assert app_of(pilot).clipboard == "Neural Aardvarks at Night"
         assert library.favourites()[0].original == "Neural Aardvarks"
+
+
+def test_a_star_keeps_a_copy_in_sight_but_not_a_title_that_was_seen_before() -> None:
+    copy = Novelty(kind="copy", similarity=1.0)
+    rows = [
+        Row(text="A copy", index=0, novelty=copy),
+        Row(text="A starred copy", index=1, novelty=copy, star="saved"),
+        Row(text="Starred before", index=2, star="saved", repeat=True),
+        Row(text="New", index=3),
+    ]
+
+    def shown(**hidden: bool) -> list[int]:
+        return [row.index for row in arranged(rows, "arrival", **hidden)]
+
+    assert shown(hide_copies=True, hide_repeats=False) == [1, 2, 3]
+    assert shown(hide_copies=False, hide_repeats=True) == [0, 1, 3]
 
 
 async def test_candidates_are_sorted_and_hidden(home: Home, library: Library) -> None:

@@ -246,7 +246,7 @@ async def test_a_run_learns_from_the_starred_titles(home: Home) -> None:
             assert dialog.corpus.options == ["toy", "★ shortlist"]
             await until(pilot, lambda: dialog.preset.value == "starred-titles")
             assert dialog.base.value == "first@20"
-            assert dialog.epochs.value == "10"
+            assert dialog.epochs.value == "5"
             dialog.corpus.value = "toy"
             await until(pilot, lambda: dialog.preset.value == "starter-titles")
             dialog.corpus.value = "★ shortlist"

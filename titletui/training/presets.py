@@ -89,14 +89,14 @@ def presets() -> dict[str, Recipe]:
         Recipe(preset="year-titles", task="year-to-title"),
         Recipe(
             preset=STARRED,
-            epochs=10.0,
+            epochs=5.0,
             learning_rate=3e-4,
             warmup_steps=0,
             batch_tokens=256,
             heldout=0.1,
-            sample_every=10,
-            save_every=20,
-            eval_every=10,
+            sample_every=5,
+            save_every=5,
+            eval_every=5,
         ),
     )
     return {recipe.preset: recipe for recipe in recipes}

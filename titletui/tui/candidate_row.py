@@ -73,15 +73,16 @@ SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
 
 
 def arranged(rows: list[Row], sort: str, *, hide_copies: bool, hide_repeats: bool) -> list[Row]:
-    """The rows that are to be shown, in order; starred ones are never hidden."""
+    """The rows that are to be shown, in order.
+
+    A copy that was starred stays; a title that was seen before need not stand here again, starred
+    or not.
+    """
+    copies = [row.novelty is not None and row.novelty.kind == "copy" for row in rows]
     kept = [
         row
-        for row in rows
-        if row.star
-        or not (
-            (hide_copies and row.novelty is not None and row.novelty.kind == "copy")
-            or (hide_repeats and row.repeat)
-        )
+        for row, copy in zip(rows, copies, strict=True)
+        if not (hide_copies and copy and not row.star) and not (hide_repeats and row.repeat)
     ]
     match sort:
         case "agreement":

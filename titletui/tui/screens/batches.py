@@ -228,7 +228,10 @@ class BatchesScreen(CuratingScreen):
         number = ids[at]
         kept = await self.app.library.ask(lambda library: library.candidates(number))
         batch = Batch(next(one.settings for one in batches if one.id == number), number)
-        batch.rows = [Row.kept(candidate) for candidate in kept]
+        texts: set[str] = set()
+        for candidate in kept:
+            batch.rows.append(Row.kept(candidate, repeat=fold(candidate.text) in texts))
+            texts.add(fold(candidate.text))
         place = f"batch {at + 1} of {len(ids)}"
         column = BatchColumn(batch, place=place)
         await self.set_columns([column])
