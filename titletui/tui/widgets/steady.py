@@ -11,6 +11,10 @@ class Steady(Static):
     def update(self, content: VisualType = "", *, layout: bool = True) -> None:
         if _parts(content) != _parts(self.content):
             super().update(content, layout=layout)
+            if layout:
+                # Textual counts but one change until the widget is idle; where another part had
+                # the screen laid out in between, it would keep the height of the text before.
+                self._layout_updates += 1
 
 
 def _parts(content: VisualType) -> object:
