@@ -49,18 +49,22 @@ class StatusLine(Widget):
         room = width - right.cell_length - 2
         left = Content("")
         for place, job in enumerate(self.jobs):
-            rest = len(self.jobs) - place
-            more = Content(f"+{rest} more") if rest > 1 else Content("")
+            after = len(self.jobs) - place - 1
             entry = Content.styled(job.line, _STYLES.get(job.tone, ""))
-            if left.cell_length + entry.cell_length + 2 > room - (more.cell_length + 2):
+            between = "  " if place else ""
+            needed = left.cell_length + len(between) + entry.cell_length + len(_more(after))
+            if needed > room:
                 if place == 0:
-                    left = entry.truncate(max(1, room - more.cell_length - 2), ellipsis=True)
-                    rest, more = rest - 1, Content(f"+{rest - 1} more" if rest > 1 else "")
-                left = Content.assemble(left, "  " if rest else "", more)
+                    left = entry.truncate(max(1, room - len(_more(after))), ellipsis=True)
+                left = Content.assemble(left, _more(after if place == 0 else after + 1))
                 break
-            left = Content.assemble(left, "  " if place else "", entry)
+            left = Content.assemble(left, between, entry)
         gap = " " * max(1, width - left.cell_length - right.cell_length)
         return Content.assemble(left, gap, right)
+
+
+def _more(jobs: int) -> str:
+    return f"  +{jobs} more" if jobs else ""
 
 
 _STYLES = {
