@@ -45,7 +45,7 @@ def facts(view: "RunView") -> dict[str, Any]:
         "eta": view.eta,
         "device": view.device,
         "checkpoints": view.checkpoints,
-        "reason": ended.reason if ended else view.problem,
+        "reason": (ended.reason if ended else "") or view.problem,
     }
     if view.plan:
         found |= {
