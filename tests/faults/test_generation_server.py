@@ -131,3 +131,52 @@ async def test_a_process_that_is_stopped_is_killed_on_closing(home: Home, model:
     server.suspend()
     await asyncio.wait_for(client.close(), 10)
     assert not server.is_running()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("ImportError('libcudart.so.12: cannot open it')", "libcudart.so.12: cannot open it"),
+        ("MemoryError()", "not enough memory; ask for fewer titles or take a smaller model"),
+    ],
+)
+async def test_a_pytorch_that_does_not_work_is_told_and_the_server_lives(
+    home: Home, tmp_path: Path, fault: str, said: str
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text(f"raise {fault}")
+    async with GenerationClient(home, {"PYTHONPATH": str(tmp_path)}) as client:
+        for number in (1, 2):
+            answers = await all_answers(client.generate(request("starter", id=number)))
+            assert isinstance(answers[-1], Failed)
+            assert said in answers[-1].error
+        assert client.pid is not None
+
+
+async def test_a_server_that_says_what_nobody_understands_is_ended_and_told(
+    home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('Welcome to this machine!', flush=True)")
+    async with GenerationClient(home, {"PYTHONPATH": str(tmp_path)}) as client:
+        answers = await all_answers(client.generate(request("starter")))
+    assert isinstance(answers[-1], Failed)
+    assert "an answer cannot be read" in answers[-1].error
+
+
+def test_a_server_whose_answers_nobody_reads_ends_by_itself() -> None:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "titletui.generation.server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    assert server.stderr is not None
+    server.stdout.close()
+    server.stdin.write(b"\n" + msgspec.json.encode(request("/nowhere/model")) + b"\n")
+    server.stdin.flush()
+    assert server.wait(30) == 0
+    assert b"Traceback" not in server.stderr.read()
+    server.stdin.close()
+    server.stderr.close()

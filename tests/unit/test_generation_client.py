@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.generation_requests import all_answers, request, titles
 from tests.models import tiny_gpt2
+from titletui.errors import TitletuiError
 from titletui.generation.client import GenerationClient
 from titletui.generation.messages import (
     Candidate,
@@ -175,3 +177,53 @@ async def test_closing_ends_the_server_within_a_second_even_while_it_writes(
     assert time.monotonic() - began < 5
     assert not server.is_running()
     assert client.pid is None
+
+
+async def test_a_request_that_is_cancelled_before_there_is_a_server_ends_so(
+    client: GenerationClient, model: Path
+) -> None:
+    answering = asyncio.create_task(all_answers(client.generate(request(model, id=1))))
+    await asyncio.sleep(0)
+    await client.cancel(1)
+    (answer,) = await answering
+    assert isinstance(answer, Finished)
+    assert answer.reason == "cancelled"
+
+
+async def test_a_request_that_is_cancelled_in_the_queue_is_never_begun(
+    client: GenerationClient, model: Path
+) -> None:
+    long = asyncio.create_task(
+        all_answers(client.generate(request(model, id=1, count=1000, length=100)))
+    )
+    while client.pid is None:
+        await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(all_answers(client.generate(request(model, id=2))))
+    await asyncio.sleep(0.05)
+    await client.cancel(2)
+    assert [type(answer) for answer in await waiting] == [Finished]
+    await client.cancel(1)
+    await long
+    assert len(await titles(client, request(model, id=3))) == 3
+
+
+async def test_closing_while_one_asks_is_told_to_who_asked(home: Home, model: Path) -> None:
+    client = GenerationClient(home)
+    answers = client.generate(request(model, count=1000, length=100))
+    async for answer in answers:
+        if isinstance(answer, Candidate):
+            await client.close()
+    assert isinstance(answer, Failed)
+    assert answer.error == "The generator was closed."
+
+
+async def test_a_python_that_is_gone_is_told_in_a_sentence(
+    home: Home, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    async with GenerationClient(home) as client:
+        (answer,) = await all_answers(client.generate(request(model)))
+        assert isinstance(answer, Failed)
+        assert answer.error == "The generator cannot be started (No such file or directory)."
+        with pytest.raises(TitletuiError, match="cannot be started"):
+            await client.start()

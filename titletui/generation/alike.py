@@ -35,10 +35,6 @@ class Nearest(msgspec.Struct, frozen=True):
     similarity: float
     same: bool
 
-    @property
-    def rank(self) -> tuple[bool, float]:
-        return self.same, self.similarity
-
 
 class Alike:
     """Titles to compare with, folded once."""
@@ -48,9 +44,6 @@ class Alike:
         self._folded = [fold(title) for _, title in rows]
         self._sorted = [" ".join(sorted(folded.split())) for folded in self._folded]
         self._places = {folded: place for place, folded in enumerate(self._folded)}
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
     def nearest(self, wanted: str) -> Nearest | None:
         """The one most like `wanted`, a folded title; None of none."""

@@ -93,6 +93,8 @@ class Server:
                 self._answer(request)
             except TitletuiError as error:
                 self._say(Failed(id=request.id, error=str(error)))
+            except BrokenPipeError:
+                raise
             except Exception as error:
                 traceback.print_exc()
                 self._drop()
@@ -222,7 +224,7 @@ class Server:
 
 
 def main() -> int:
-    """Serves standard input."""
+    """Serves standard input; ends well where nobody reads the answers any more."""
     os.umask(0o077)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

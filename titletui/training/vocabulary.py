@@ -39,10 +39,6 @@ class Vocabulary:
     def bytes_of(self, tokens: list[int]) -> bytes:
         return b"".join(self.pieces[token] for token in tokens)
 
-    def name_of(self, token: int) -> str:
-        """What the tokenizer calls a token."""
-        return str(self._tokenizer.id_to_token(token))
-
     def gives_back(self, text: str) -> bool:
         """Whether `text` survives being made into tokens."""
         return self.bytes_of(self.encode(text)).decode(errors="replace").strip() == text
