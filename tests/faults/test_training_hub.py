@@ -1,15 +1,16 @@
 """The hub: cut lines, wrong bytes, no rights, no room; a model is used whole or not at all."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.hub_server import Hub, hub_server
+from tests.hub_server import COMMIT, Hub, hub_server
 from tests.models import tiny_gpt2
 from tests.processes import until
 from tests.training_runs import toy_run, view
@@ -153,3 +154,74 @@ def test_a_killed_download_goes_on_from_its_part(hub: Hub, served: Path) -> None
     client.download("org/tiny")
     assert hub.sent < (served / "model.safetensors").stat().st_size
     assert hub.ranges
+
+
+@pytest.mark.fault("F47")
+def test_offline_means_that_the_hub_is_not_asked(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(TitletuiError, match="HF_HUB_OFFLINE forbids the hub"):
+        client.download("org/tiny")
+    assert hub.sent == 0
+
+
+@pytest.mark.fault("F47")
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda known: b"<html>Welcome</html>", "answer about org/tiny cannot be read"),
+        (lambda known: known.replace(COMMIT.encode(), b"../../evil"), "no commit"),
+        (lambda known: known.replace(b'"sha256": "', b'"sha256": "../'), "no hash of model"),
+        (lambda known: known.replace(b"model.safetensors", b"model.bin"), "no weights as safet"),
+    ],
+    ids=["no JSON", "no commit", "no hash", "no safetensors"],
+)
+def test_an_answer_that_makes_no_sense_is_told_and_nothing_is_written(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], bytes], says: str
+) -> None:
+    known = hub.listing()
+    monkeypatch.setattr(hub, "listing", lambda: change(known))
+    with pytest.raises(TitletuiError, match=says):
+        client.download("org/tiny")
+    assert nothing_half()
+
+
+@pytest.mark.fault("F47")
+def test_a_cache_that_cannot_be_written_is_told(hub: Hub) -> None:
+    hub_cache().mkdir(parents=True)
+    (hub_cache() / "models--org--tiny").write_text("in the way")
+    with pytest.raises(TitletuiError, match=r"models--org--tiny|org/tiny cannot"):
+        client.download("org/tiny")
+
+
+@pytest.mark.fault("F47")
+def test_two_processes_do_not_write_the_same_part(hub: Hub) -> None:
+    blobs = hub_cache() / "models--org--tiny" / "blobs"
+    blobs.mkdir(parents=True)
+    listed = {file["rfilename"]: file for file in json.loads(hub.listing())["siblings"]}
+    part = blobs / f"{listed['model.safetensors']['lfs']['sha256']}{client._PART}"
+    code = "import fcntl, sys; file = open(sys.argv[1], 'ab'); "
+    code += "fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(part)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
+    with pytest.raises(TitletuiError, match="is being downloaded by another process"):
+        client.download("org/tiny")
+    other.communicate(b"")
+    client.download("org/tiny")
+
+
+@pytest.mark.fault("F47")
+def test_a_part_that_is_whole_is_not_fetched_again_and_other_parts_are_cleared_away(
+    hub: Hub, served: Path
+) -> None:
+    blobs = hub_cache() / "models--org--tiny" / "blobs"
+    blobs.mkdir(parents=True)
+    listed = {file["rfilename"]: file for file in json.loads(hub.listing())["siblings"]}
+    part = blobs / f"{listed['model.safetensors']['lfs']['sha256']}{client._PART}"
+    shutil.copy(served / "model.safetensors", part)
+    (blobs / "abc.incomplete").write_bytes(b"of another client")
+    client.download("org/tiny")
+    assert hub.sent == 0
+    assert not list(blobs.glob("*.incomplete"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.models import tiny_gpt2, tiny_llama
 from tests.training_runs import toy_corpus
@@ -16,6 +17,7 @@ from titletui.home import Home
 from titletui.training.base_models import find_model, load_model
 from titletui.training.recipe import Recipe
 from titletui.training.runs import prepare_run
+from titletui.training.safety import FLOORS
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,46 @@ def no_vocabulary(model: Path) -> None:
     table = json.loads((model / "tokenizer.json").read_text())
     table["model"]["vocab"] = {}
     (model / "tokenizer.json").write_text(json.dumps(table))
+
+
+def in_place_of(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def shards(model: Path, table: object) -> None:
+    (model / "model.safetensors").unlink()
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": table}))
+
+
+def more_tokens(model: Path) -> None:
+    table = json.loads((model / "tokenizer.json").read_text())
+    more = {**table["added_tokens"][0], "id": 90_000, "content": "<more>"}
+    table["added_tokens"].append(more)
+    table["model"]["vocab"]["<more>"] = 90_000
+    (model / "tokenizer.json").write_text(json.dumps(table))
+
+
+def forgetful(model: Path) -> None:
+    table = json.loads((model / "tokenizer.json").read_text())
+    table["normalizer"] = {"type": "Lowercase"}
+    (model / "tokenizer.json").write_text(json.dumps(table))
+
+
+def merges_pointer(model: Path) -> None:
+    (model / "tokenizer.json").unlink()
+    (model / "vocab.json").write_text('{"a": 0}')
+    (model / "merges.txt").write_text(POINTER)
+
+
+def adapter(model: Path, *, weights: bool = False, **facts: object) -> None:
+    """In place of the model: the configuration of an adapter, and tensors that fit no model."""
+    (model / "config.json").unlink()
+    (model / "titletui.json").unlink(missing_ok=True)
+    config = {"peft_type": "LORA", "r": 4, "target_modules": ["nothing"], **facts}
+    (model / "adapter_config.json").write_text(json.dumps(config))
+    if weights:
+        (model / "model.safetensors").rename(model / "adapter_model.safetensors")
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
@@ -81,7 +123,36 @@ HALF: dict[str, tuple[Callable[[Path], object], str]] = {
         "do not fit",
     ),
     "no vocabulary": (no_vocabulary, "empty vocabulary"),
-}
+    "a list for a tokenizer": (
+        lambda m: (m / "tokenizer.json").write_text('{"model": []}'), "empty vocabulary"
+    ),
+    "a folder for a config": (lambda m: in_place_of(m / "config.json"), "cannot be read"),
+    "a folder for the weights": (lambda m: in_place_of(m / "model.safetensors"), "cannot be read"),
+    "a list for a config": (lambda m: (m / "config.json").write_text("[]"), "no JSON object"),
+    "an index of nothing": (lambda m: shards(m, []), "is damaged"),
+    "a missing shard": (lambda m: shards(m, {"x": "model-2.safetensors"}), "has no model-2"),
+    "a header that is none": (
+        lambda m: (m / "model.safetensors").write_bytes(struct.pack("<Q", 9) + b'{"x": [1]' * 2),
+        "its header cannot be read",
+    ),
+    "no end token": (lambda m: change(m / "tokenizer_config.json", eos_token=None), "no end token"),
+    "more tokens than rows": (more_tokens, "more tokens"),
+    "a tokenizer that forgets": (forgetful, "does not give text back"),
+    "a tokenizer of another kind": (
+        lambda m: change(m / "tokenizer.json", decoder={"type": "Nothing"}), "cannot be used"
+    ),
+    "merges that are a pointer": (merges_pointer, "LFS pointer"),
+    "half an adapter": (lambda m: adapter(m, peft_type="IA3"), "is not LoRA"),
+    "an adapter without weights": (lambda m: adapter(m), "has no adapter_model"),
+    "an adapter of nothing": (
+        lambda m: adapter(m, weights=True, base_model_name_or_path=""),
+        "does not say which model",
+    ),
+    "an adapter of another model": (
+        lambda m: adapter(m, weights=True, base_model_name_or_path="starter"),
+        "does not fit starter|cannot",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.fault("F45")
@@ -190,3 +261,18 @@ def test_a_library_that_is_too_old_loads_no_model(
     monkeypatch.syspath_prepend(str(facts.parent))
     with pytest.raises(TitletuiError, match=f"{library} {version} is too old"):
         load_model(find_model(home, str(model)), home=home)
+
+
+@pytest.mark.fault("F48")
+def test_a_library_that_is_missing_loads_no_model(
+    home: Home, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(FLOORS, "no-such-library", (1, 0))
+    with pytest.raises(TitletuiError, match="no-such-library is not installed"):
+        load_model(find_model(home, str(model)), home=home)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to quantize on")
+def test_weights_of_a_few_bits_need_a_gpu(home: Home, model: Path) -> None:
+    with pytest.raises(TitletuiError, match="4bit weights need a CUDA GPU"):
+        load_model(find_model(home, str(model)), home=home, quantization="4bit")

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
-from titletui.errors import UsageError
+from tests.run_folders import run_folder
+from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
-from titletui.training.base_models import find_model, list_models, load_model
+from titletui.training import base_models
+from titletui.training.base_models import CARD, find_model, hub_cache, list_models, load_model
 from titletui.training.prompts import make_prompt, prompt_tokens
 
 
@@ -52,3 +54,46 @@ def test_a_model_of_the_hub_is_found_before_it_is_downloaded(home: Home) -> None
     info = find_model(home, "gpt2")
     assert (info.kind, info.path) == ("hub", None)
     assert all(model.kind != "hub" for model in list_models(home))
+
+
+def test_a_models_mark_says_which_checkpoint(home: Home) -> None:
+    job = run_folder(home, "a-1", [3.0 - step / 100 for step in range(100)], every=25)
+    with pytest.raises(TitletuiError, match="has no checkpoint yet"):
+        find_model(home, "a-1")
+    with pytest.raises(TitletuiError, match="no best checkpoint: nothing was held out"):
+        find_model(home, "a-1@best")
+    for step in (25, 50):
+        folder = job.checkpoints / f"step-{step:06d}"
+        folder.mkdir(parents=True)
+        (folder / "MANIFEST.json").write_text("{}")
+    assert find_model(home, "a-1").path == job.checkpoints / "step-000050"
+    assert find_model(home, "a-1@25").path == job.checkpoints / "step-000025"
+    for mark in ("75", "soon"):
+        with pytest.raises(UsageError, match=f"no checkpoint '{mark}'; there are: 25, 50"):
+            find_model(home, f"a-1@{mark}")
+    job.model.mkdir()
+    (job.model / CARD).write_text('{"step": 100}')
+    assert find_model(home, "a-1@best").path == job.model
+    (job.model / CARD).write_text("{")
+    with pytest.raises(TitletuiError, match="is damaged"):
+        find_model(home, "a-1")
+
+
+def test_without_the_starter_all_else_is_there_and_it_is_asked_to_be_installed_again(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_models, "starter_folder", lambda: tmp_path)
+    assert list_models(home) == []
+    with pytest.raises(TitletuiError, match="install titletui again"):
+        find_model(home, "starter")
+
+
+def test_the_hubs_cache_is_where_its_own_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", "/a/cache")
+    assert hub_cache() == Path("/a/cache")
+    monkeypatch.delenv("HF_HUB_CACHE")
+    monkeypatch.setenv("HF_HOME", "/a/home")
+    assert hub_cache() == Path("/a/home/hub")
+    monkeypatch.delenv("HF_HOME")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert hub_cache() == Path("/xdg/huggingface/hub")

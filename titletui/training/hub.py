@@ -212,14 +212,12 @@ def _retried(act: Callable[[], Any]) -> Any:
     """Tries again after a cut line, a few times, with pauses that double."""
     import httpx
 
-    for attempt in range(_TRIES):
+    for attempt in range(_TRIES - 1):
         try:
             return act()
         except httpx.TransportError:
-            if attempt == _TRIES - 1:
-                raise
             time.sleep(_PAUSE * 2**attempt)
-    raise AssertionError
+    return act()
 
 
 def _is_right(path: Path, file: Listed) -> bool:

@@ -120,7 +120,8 @@ def check_tokenizer(folder: Path) -> None:
         _refuse_code(extra, _json_object(extra))
     whole = folder / "tokenizer.json"
     if whole.exists():
-        vocabulary = _json_object(whole).get("model", {}).get("vocab")
+        model = _json_object(whole).get("model")
+        vocabulary = model.get("vocab") if isinstance(model, dict) else None
     elif (folder / "merges.txt").exists() and (folder / "vocab.json").exists():
         _refuse_pointer(folder / "merges.txt")
         vocabulary = _json_object(folder / "vocab.json")
@@ -143,8 +144,8 @@ def read_weights(folder: Path) -> Weights:
     if (folder / "model.safetensors").exists():
         files = ["model.safetensors"]
     elif index.exists():
-        table = _json_object(index).get("weight_map", {})
-        files = sorted({str(name) for name in table.values()})
+        table = _json_object(index).get("weight_map")
+        files = sorted({str(name) for name in table.values()}) if isinstance(table, dict) else []
         if not files or any(Path(name).name != name for name in files):
             raise TitletuiError(f"{index} is damaged.")
     else:
