@@ -72,7 +72,7 @@ def _repair(path: Path, backups: Path, damage: str, timeout: float) -> str:
 @contextlib.contextmanager
 def _alone(lock: Path) -> Iterator[None]:
     """Lets one instance at a time mend a library."""
-    with lock.open("w") as file:
+    with os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
         fcntl.lockf(file, fcntl.LOCK_EX)
         yield
 
