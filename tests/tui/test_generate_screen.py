@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
@@ -267,20 +268,26 @@ async def test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it(
         assert library.favourites()[0].original == "Neural Aardvarks"
 
 
-def test_a_star_keeps_a_copy_in_sight_but_not_a_title_that_was_seen_before() -> None:
-    copy = Novelty(kind="copy", similarity=1.0)
+def test_what_is_hidden_and_what_a_star_keeps_in_sight() -> None:
+    copy, near = Novelty(kind="copy", similarity=1.0), Novelty(kind="near", similarity=0.9)
     rows = [
         Row(text="A copy", index=0, novelty=copy),
         Row(text="A starred copy", index=1, novelty=copy, star="saved"),
         Row(text="Starred before", index=2, star="saved", repeat=True),
-        Row(text="New", index=3),
+        Row(text="A near one", index=3, novelty=near, perplexity=4.0),
+        Row(text="One of rather many words", index=4, perplexity=70.0),
     ]
 
-    def shown(**hidden: bool) -> list[int]:
-        return [row.index for row in arranged(rows, "arrival", **hidden)]
+    def hidden(**view: Any) -> set[int]:
+        shown = arranged(rows, GenerateSettings(**{"hide_repeats": False, **view}))
+        return {row.index for row in rows} - {row.index for row in shown}
 
-    assert shown(hide_copies=True, hide_repeats=False) == [1, 2, 3]
-    assert shown(hide_copies=False, hide_repeats=True) == [0, 1, 3]
+    assert hidden() == set()
+    assert hidden(hide_copies=True) == {0}
+    assert hidden(hide_near=True) == {3}
+    assert hidden(hide_repeats=True) == {2}
+    assert hidden(hide_above=4.0) == {4}
+    assert hidden(hide_longer=4) == {4}
 
 
 async def test_candidates_are_sorted_and_hidden(home: Home, library: Library) -> None:
@@ -294,6 +301,12 @@ async def test_candidates_are_sorted_and_hidden(home: Home, library: Library) ->
         await pilot.press("h")
         await until(pilot, lambda: "Neural Civets" not in shown(pilot))
         await until_shown(pilot, "copies hidden", "1 hidden")
+        await pilot.press("h")
+        await until_shown(pilot, "copies, near ones hidden")
+        assert screen_of(pilot).chosen.hide_near
+        await pilot.press("h")
+        await until_gone(pilot, "hidden")
+        assert not screen_of(pilot).chosen.hide_near
         await pilot.press("s")
         await until_shown(pilot, "Taste is learned from 20 stars")
         await until_gone(pilot, "sorted by")
@@ -321,19 +334,23 @@ async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(hom
         await until_shown(pilot, "Top-p", "Hide seen")
         field = pilot.app.screen.query_one
         for name, wrong in (("top_p", "2"), ("seed", "x"), ("count", "0"),
-                            ("temperature", "hot"), ("year", "soon")):  # fmt: skip
+                            ("temperature", "hot"), ("year", "soon"), ("hide_above", "much"),
+                            ("hide_longer", "0")):  # fmt: skip
             right = field(f"#{name}", Input).value
             field(f"#{name}", Input).value = wrong
             await pilot.press("enter")
             await until_shown(pilot, "✕", wrong)
             assert field(f"#{name}", Input).has_focus
             field(f"#{name}", Input).value = right
-        for name, value in (("top_p", "0.5"), ("seed", "7"), ("year", "2027")):
+        for name, value in (("top_p", "0.5"), ("seed", "7"), ("year", "2027"),
+                            ("hide_above", "9.5"), ("hide_longer", "14")):  # fmt: skip
             field(f"#{name}", Input).value = value
         field("#sort").focus()
         await pilot.press("l", "down", "right", "enter")
         await until_shown(pilot, "year 2027 · top-p 0.5 · seed 7 · sorted by length")
         assert screen_of(pilot).chosen.hide_copies
+        await until_shown(pilot, "copies, ppl over 9.5")
+        assert screen_of(pilot).chosen.hide_longer == 14
         asked = screen_of(pilot).request()
         assert (asked.top_p, asked.seed, asked.year) == (0.5, 7, 2027)
 

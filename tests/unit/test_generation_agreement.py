@@ -1,6 +1,7 @@
 """Of many titles of one abstract, the one that most agree with comes first."""
 
 from titletui.generation.agreement import agreement
+from titletui.settings import GenerateSettings
 from titletui.tui.candidate_row import Row, arranged
 
 TITLES = [
@@ -28,6 +29,6 @@ def test_few_titles_agree_with_themselves() -> None:
 
 def test_a_batch_is_shown_in_the_order_of_agreement() -> None:
     rows = [Row(text=title, index=place) for place, title in enumerate(TITLES)]
-    shown = arranged(rows, "agreement", hide_copies=False, hide_repeats=False)
+    shown = arranged(rows, GenerateSettings(sort="agreement"))
     assert shown[0].text == TITLES[2]
     assert shown[-1].text == TITLES[0]

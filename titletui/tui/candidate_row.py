@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from titletui.generation.agreement import by_agreement
+from titletui.settings import GenerateSettings
 from titletui.shortlist.records import Candidate, NewCandidate, Novelty
 
 Star = Literal["", "saving", "saved"]
@@ -72,19 +73,18 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
 
 
-def arranged(rows: list[Row], sort: str, *, hide_copies: bool, hide_repeats: bool) -> list[Row]:
+def arranged(rows: list[Row], view: GenerateSettings) -> list[Row]:
     """The rows that are to be shown, in order.
 
-    A copy that was starred stays; a title that was seen before need not stand here again, starred
-    or not.
+    One that was starred is not hidden for what it is; but a title that was seen before need not
+    stand here again, starred or not.
     """
-    copies = [row.novelty is not None and row.novelty.kind == "copy" for row in rows]
     kept = [
         row
-        for row, copy in zip(rows, copies, strict=True)
-        if not (hide_copies and copy and not row.star) and not (hide_repeats and row.repeat)
+        for row in rows
+        if (row.star or not _is_hidden(row, view)) and not (view.hide_repeats and row.repeat)
     ]
-    match sort:
+    match view.sort:
         case "agreement":
             return [kept[place] for place in by_agreement([row.text for row in kept])]
         case "perplexity":
@@ -97,3 +97,13 @@ def arranged(rows: list[Row], sort: str, *, hide_copies: bool, hide_repeats: boo
             return sorted(kept, key=lambda r: -(r.liking or 0.0))
         case _:
             return kept
+
+
+def _is_hidden(row: Row, view: GenerateSettings) -> bool:
+    kind = row.novelty.kind if row.novelty else ""
+    return (
+        (view.hide_copies and kind == "copy")
+        or (view.hide_near and kind == "near")
+        or (view.hide_above is not None and (row.perplexity or 0.0) > view.hide_above)
+        or (view.hide_longer is not None and len(row.text.split()) > view.hide_longer)
+    )

@@ -31,9 +31,9 @@ class KnobsScreen(BatchesScreen):
                 id="generate.count_down", tooltip="Fewer titles at once"),
         Binding("s", "sort", "sort", show=False, id="generate.sort",
                 tooltip="Sort by arrival, agreement, perplexity, novelty, length or taste"),
-        Binding("h", "hide('hide_copies')", "hide copies", show=False, id="generate.copies",
-                tooltip="Hide or show copies of papers"),
-        Binding("d", "hide('hide_repeats')", "hide seen", show=False, id="generate.repeats",
+        Binding("h", "hide_copies", "hide copies", show=False, id="generate.copies",
+                tooltip="Hide copies of papers, near ones too, or show them"),
+        Binding("d", "hide_repeats", "hide seen", show=False, id="generate.repeats",
                 tooltip="Hide or show titles that were seen before"),
     ]  # fmt: skip
 
@@ -60,7 +60,7 @@ class KnobsScreen(BatchesScreen):
             f"seed {knobs.seed}" if knobs.seed is not None else "",
             f"against {knobs.against}" if knobs.against else "",
             f"sorted by {knobs.sort}" if knobs.sort != "arrival" else "",
-            "copies hidden" if knobs.hide_copies else "",
+            *_hidden(knobs),
             "" if knobs.hide_repeats else "seen ones shown",
         ]
         self.knobs.also = " · ".join(filter(None, also))
@@ -134,9 +134,18 @@ class KnobsScreen(BatchesScreen):
         self.app.say(said or "Taste is learned from 20 stars and 20 titles passed over.")
         self.rearrange()
 
-    def action_hide(self, what: str) -> None:
-        """Hides or shows copies, or what was seen before."""
-        setattr(self.chosen, what, not getattr(self.chosen, what))
+    def action_hide_copies(self) -> None:
+        """Hides copies of papers, then those that are near one as well, then neither."""
+        knobs = self.chosen
+        knobs.hide_near, knobs.hide_copies = (
+            knobs.hide_copies and not knobs.hide_near,
+            not knobs.hide_near,
+        )
+        self.rearrange()
+
+    def action_hide_repeats(self) -> None:
+        """Hides or shows what was seen before."""
+        self.chosen.hide_repeats = not self.chosen.hide_repeats
         self.rearrange()
 
     def rearrange(self) -> None:
@@ -144,3 +153,13 @@ class KnobsScreen(BatchesScreen):
         self.show_knobs()
         for column in self.columns:
             column.rearrange()
+
+
+def _hidden(knobs: GenerateSettings) -> list[str]:
+    kinds = [
+        *(["copies"] if knobs.hide_copies else []),
+        *(["near ones"] if knobs.hide_near else []),
+        *([f"ppl over {knobs.hide_above:g}"] if knobs.hide_above is not None else []),
+        *([f"over {knobs.hide_longer} words"] if knobs.hide_longer is not None else []),
+    ]
+    return [f"{', '.join(kinds)} hidden"] if kinds else []

@@ -29,9 +29,13 @@ FIELDS = (
     ("against", "Against", "the corpus to compare with"),
     ("sort", "Sort", "what comes first"),
     ("hide_copies", "Hide copies", "titles that stand in a corpus"),
+    ("hide_near", "Hide near", "titles that nearly stand in a corpus"),
+    ("hide_above", "Hide ppl over", "titles of a higher perplexity, from 1; empty hides none"),
+    ("hide_longer", "Hide longer", "titles of more words than this; empty hides none"),
     ("hide_repeats", "Hide seen", "titles that you have been shown before"),
 )
-_OPTIONAL = ("seed", "year")
+_OPTIONAL = ("seed", "year", "hide_above", "hide_longer")
+_SWITCHES = ("hide_copies", "hide_near", "hide_repeats")
 _YES_NO = ("no", "yes")
 ALL_PAPERS = "all papers"
 
@@ -93,7 +97,7 @@ class MoreDialog(Dialog[Chosen | None]):
             return Choice([ALL_PAPERS], text, id=name)
         if name == "sort":
             return Choice(SORTS, text, id=name)
-        if name.startswith("hide"):
+        if name in _SWITCHES:
             return Choice(_YES_NO, text, id=name)
         return Input(text, id=name, max_length=100)
 
@@ -151,7 +155,7 @@ class MoreDialog(Dialog[Chosen | None]):
         text = field.value.strip()
         if name == "against":
             return None if text == ALL_PAPERS else text
-        if name.startswith("hide"):
+        if name in _SWITCHES:
             return text == "yes"
         return None if name in _OPTIONAL and not text else text
 

@@ -146,10 +146,7 @@ class BatchColumn(Vertical):
         self._say()
 
     def _visible(self, rows: list[Row]) -> list[Row]:
-        view = self._view
-        return arranged(
-            rows, view.sort, hide_copies=view.hide_copies, hide_repeats=view.hide_repeats
-        )
+        return arranged(rows, self._view)
 
     def _say(self) -> None:
         alone = not self._label or self.screen.has_class("-compact")
@@ -174,6 +171,6 @@ class BatchColumn(Vertical):
             empty.say((batch.status or "writing…").capitalize(), "escape stops it")
         elif hidden:
             all_ = f"All {hidden} titles are" if hidden > 1 else "The one title is"
-            empty.say(f"{all_} hidden", "d shows what was seen before, h copies.")
+            empty.say(f"{all_} hidden", "d shows what was seen before, h copies, m the rest.")
         else:
             empty.say(*self.EMPTY)
