@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.faults.disks import read_only_folder
 from tests.processes import (
     Nothing,
     counting,
@@ -22,7 +23,7 @@ from tests.processes import (
 from titletui.home import Home
 from titletui.jobs import launch, lock
 from titletui.jobs.events import Note, Progress, Step
-from titletui.jobs.folder import JobFolder, State, create_job, list_jobs
+from titletui.jobs.folder import Exit, JobFolder, State, create_job, list_jobs
 from titletui.jobs.log import EventLog, EventTail
 
 
@@ -212,3 +213,53 @@ def test_a_job_does_not_notice_that_its_starter_was_killed(home: Home) -> None:
     assert os.getpid() not in {process.ppid() for process in processes_of(folder)[:1]}
     launch.stop(folder)
     until(lambda: folder.state is State.STOPPED)
+
+
+@pytest.mark.fault("F34")
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("OSError(errno.ENOSPC, 'No space left')", "the disk is full"),
+        ("OSError(errno.EROFS, 'Read-only', '/data/x')", "/data/x cannot be written"),
+        ("MemoryError()", "out of memory"),
+    ],
+)
+def test_what_a_machine_lacks_is_said_with_what_to_do(home: Home, fault: str, reason: str) -> None:
+    folder = create_job(home.jobs, "run", "one", Nothing())
+    assert worker(folder, fault).returncode == 1
+    assert folder.state is State.FAILED
+    assert folder.exit is not None
+    assert folder.exit.reason == reason
+    assert folder.exit.advice.endswith("then resume.")
+
+
+@pytest.mark.fault("F34")
+def test_a_worker_whose_folder_was_removed_ends_in_a_line(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "one", Nothing())
+    ended = worker(folder, "(shutil.rmtree(sys.argv[1]) or ValueError('gone'))")
+    assert ended.returncode == 1
+    assert "exit.json: No such file or directory" in ended.stderr
+
+
+def worker(folder: JobFolder, fault: str) -> subprocess.CompletedProcess[str]:
+    """A worker whose body raises `fault`."""
+    code = (
+        "import errno, shutil, sys\n"
+        "from titletui.jobs.worker import run_worker\n"
+        "def body(job):\n"
+        f"    raise {fault}\n"
+        "raise SystemExit(run_worker(body, sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, str(folder.path)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.fault("F60")
+def test_a_job_on_a_disk_that_cannot_be_written_is_shown(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "one", Nothing())
+    folder.record_exit(Exit(outcome="done"), folder.began)
+    folder.lock.touch()
+    with read_only_folder(home.jobs) as jobs:
+        (shown,) = list_jobs(jobs)
+        assert not lock.is_held(shown.lock)
+        assert shown.state is State.DONE

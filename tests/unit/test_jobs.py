@@ -1,6 +1,7 @@
 """A job is a folder and a detached process, and nothing else."""
 
 import os
+import platform
 import signal
 import stat
 from pathlib import Path
@@ -9,9 +10,10 @@ import msgspec
 import pytest
 
 from tests.processes import Nothing, counting, processes_of, start_counting, until
+from tests.run_folders import held
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
-from titletui.jobs import launch, lock
+from titletui.jobs import launch, lock, queue
 from titletui.jobs.events import AnyEvent, Ended, Note, Progress, Started, Step
 from titletui.jobs.folder import Exit, JobFolder, State, create_job, find_job, list_jobs
 from titletui.jobs.log import EventLog, EventTail
@@ -189,3 +191,83 @@ def test_the_end_of_an_earlier_worker_does_not_end_a_later_one(home: Home) -> No
     folder.prepare()
     folder.record_exit(Exit(outcome="failed", code=1), earlier)
     assert folder.state is State.QUEUED
+
+
+def test_folders_are_one_job_by_their_path_and_empty_lines_are_no_events(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "one", Nothing())
+    assert {folder, JobFolder(folder.path)} == {folder}
+    with EventLog(folder.events) as log:
+        log.append(Note(text="first"))
+    with folder.events.open("ab") as file:
+        file.write(b"\n\n")
+    tail = folder.tail()
+    assert [event.text for event in tail.read() if isinstance(event, Note)] == ["first"]
+    assert tail.bad == 0
+
+
+def test_a_running_job_keeps_its_name_and_a_link_is_not_deleted(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "one", Nothing())
+    with held(folder), pytest.raises(TitletuiError, match="one is running; stop it before"):
+        folder.rename("two")
+    link = home.jobs / "run" / "link"
+    link.symlink_to(folder.path)
+    with pytest.raises(TitletuiError, match="is a symbolic link; remove it by hand"):
+        JobFolder(link).delete()
+    assert folder.path.is_dir()
+
+
+def test_a_job_whose_log_cannot_be_written_is_not_started(home: Home) -> None:
+    folder = create_job(home.jobs, "run", "one", Nothing())
+    folder.log.mkdir()
+    with pytest.raises(TitletuiError, match="one cannot be started"):
+        launch.start(folder)
+
+
+def test_a_folder_of_jobs_that_is_none_is_told(home: Home) -> None:
+    home.jobs.mkdir(exist_ok=True)
+    (home.jobs / "run").write_text("in the way")
+    with pytest.raises(TitletuiError, match=r"run cannot be read \(Not a directory\)"):
+        list_jobs(home.jobs)
+
+
+@pytest.mark.parametrize("system", ["Linux", "Darwin"])
+def test_a_process_is_known_by_its_start_on_every_system(
+    monkeypatch: pytest.MonkeyPatch, system: str
+) -> None:
+    monkeypatch.setattr(platform, "system", lambda: system)
+    mine = lock.identity(os.getpid())
+    assert mine is not None
+    assert mine == lock.identity(os.getpid())
+    assert mine != lock.identity(os.getppid())
+    assert lock.identity(1 << 22) is None
+
+
+@pytest.mark.parametrize("with_descriptors", [True, False])
+def test_only_the_holder_itself_is_signalled_with_or_without_process_descriptors(
+    home: Home, monkeypatch: pytest.MonkeyPatch, with_descriptors: bool
+) -> None:
+    if not with_descriptors:
+        monkeypatch.delattr(os, "pidfd_open")
+    folder = create_job(home.jobs, "run", "one", Nothing())
+    with held(folder):
+        who = lock.holder(folder.lock)
+        assert who is not None
+        for wrong in (
+            msgspec.structs.replace(who, start="1"),
+            msgspec.structs.replace(who, pid=1 << 22),
+        ):
+            folder.lock.write_bytes(msgspec.json.encode(wrong))
+            assert not lock.signal_holder(folder.lock, signal.SIGTERM)
+        assert folder.state is State.RUNNING
+        folder.lock.write_bytes(msgspec.json.encode(who))
+        assert lock.signal_holder(folder.lock, signal.SIGKILL)
+        until(lambda: not lock.is_held(folder.lock))
+
+
+def test_a_queue_that_nobody_can_ask_leaves_a_job_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    ticket = queue.Ticket("7", 1.0)
+    assert queue.ask(tmp_path, ticket, anew=True).place is queue.Place.UNKNOWN
+    assert not queue.take_out(tmp_path, ticket)

@@ -259,10 +259,7 @@ def _delete(arguments: argparse.Namespace) -> int:
 
 
 def _rename(arguments: argparse.Namespace) -> int:
-    from titletui.home import find_home
-    from titletui.training.runs import rename_run
-
-    job = rename_run(find_home(), arguments.name, arguments.new)
+    job = _find(arguments.name).rename(arguments.new)
     say(f"{arguments.name} is now {job.name}.")
     return 0
 

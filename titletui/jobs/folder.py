@@ -282,8 +282,9 @@ class JobFolder:
         if self.state.alive:
             raise TitletuiError(f"{self.name} is running; stop it before you rename it.")
         if target.exists():
-            raise TitletuiError(f"There is a {self.kind} named {name} already.")
+            raise TitletuiError(f"There is a {self.kind} named {name} already; take another name.")
         self.path.rename(target)
+        sync_folder(target.parent)
         return JobFolder(target)
 
     def _read_control(self) -> Control:

@@ -64,18 +64,6 @@ def make_prompt(
     return Prompt()
 
 
-def prompt_text(
-    task: Task,
-    *,
-    abstract: str = "",
-    year: int | None = None,
-    title_prefix: str = "",
-    tokenizer: Any = None,
-) -> str:
-    """The whole text that the model continues, without its start token."""
-    return make_prompt(task, abstract=abstract, year=year, tokenizer=tokenizer).text + title_prefix
-
-
 def instruction_frame(tokenizer: Any = None) -> tuple[str, str, bool]:
     """What stands before and after the abstract, and whether a chat template made it."""
     if tokenizer is not None and getattr(tokenizer, "chat_template", None):

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.atomic import sync_folder
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home, checked_name, private_folder
+from titletui.home import Home, private_folder
 from titletui.jobs import launch
 from titletui.jobs.folder import JobFolder, State, create_job, find_job, list_jobs
 from titletui.training import gpu, safety
@@ -225,24 +224,6 @@ def continued(
     if starred and recipe.preset != STARRED:
         recipe = msgspec.structs.replace(preset(STARRED), task=recipe.task)
     return plan.corpus, override(msgspec.structs.replace(recipe, base=parent), changes)
-
-
-def rename_run(home: Home, name: str, new: str) -> JobFolder:
-    """Gives a run that is not running another name.
-
-    Raises:
-        UsageError: there is no such run, or the new name cannot name a folder.
-        TitletuiError: it runs, or the new name is taken.
-    """
-    job = find_job(home.jobs, "run", name)
-    if job.state.alive:
-        raise TitletuiError(f"{name} is running; stop it before you rename it.")
-    target = job.path.with_name(checked_name(new, "run name"))
-    if target.exists():
-        raise TitletuiError(f"There is a run named {new} already; choose another name.")
-    job.path.rename(target)
-    sync_folder(target.parent)
-    return JobFolder(target)
 
 
 def free_name(home: Home, corpus: str) -> str:
