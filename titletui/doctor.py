@@ -134,10 +134,11 @@ def _gpus() -> Iterator[Check]:
         )  # fmt: skip
         return
     for line in done.stdout.splitlines():
-        name, total, free, driver = (part.strip() for part in line.split(","))
-        yield Check(
-            area="machine", name="gpu", finding=f"{name}, {free} of {total} free, driver {driver}"
-        )
+        parts = [part.strip() for part in line.rsplit(",", 3)]
+        finding = line.strip()
+        if len(parts) == 4:
+            finding = "{0}, {2} of {1} free, driver {3}".format(*parts)
+        yield Check(area="machine", name="gpu", finding=finding)
 
 
 def _folders(home: Home) -> Iterator[Check]:

@@ -1,12 +1,15 @@
 """`titletui doctor` finds what is wrong and says what to do."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.faults.disks import read_only_folder
+from titletui import doctor
 from titletui.cli import main
 from titletui.doctor import Check, examine, integrity
 from titletui.home import Home
@@ -102,3 +105,63 @@ def test_settings_that_cannot_be_followed_are_told(home: Home) -> None:
     assert "train.new" in check.finding
     home.config_toml.write_text("mode = 7\n")
     assert found(home)["settings/file"].verdict == "error"
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict", "finding"),
+    [
+        ("echo 'NVIDIA H100, PCIe, 81559 MiB, 81000 MiB, 550.54'", "ok",
+         "NVIDIA H100, PCIe, 81000 MiB of 81559 MiB free, driver 550.54"),
+        ("echo 'No devices were found'", "ok", "No devices were found"),
+        ("exit 9", "warning", "nvidia-smi fails (CalledProcessError)"),
+    ],
+)  # fmt: skip
+def test_what_nvidias_tool_says_is_told(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    script: str, verdict: str, finding: str,
+) -> None:  # fmt: skip
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    check = found(home)["machine/gpu"]
+    assert (check.verdict, check.finding) == (verdict, finding)
+
+
+@pytest.mark.parametrize("version", ["", "2.0.1"])
+def test_a_library_that_is_missing_or_too_old_is_an_error(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    if version:
+        facts = tmp_path / f"torch-{version}.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        name, advice = "torch", "pip install 'torch>="
+    else:
+        monkeypatch.setattr(doctor, "_LIBRARIES", ("no-such-library",))
+        name, advice = "no-such-library", "Install titletui again"
+    check = found(home)[f"versions/{name}"]
+    assert (check.verdict, check.finding) == ("error", version or "missing")
+    assert advice in check.advice
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a folder away")
+def test_a_folder_of_another_user_is_a_warning(home: Home) -> None:
+    os.chown(home.data, 12345, 12345)
+    check = found(home)["folders/data"]
+    assert check.verdict == "warning"
+    assert "belongs to another user" in check.finding
+
+
+@pytest.mark.fault("F60")
+def test_a_folder_that_cannot_be_written_is_an_error(home: Home) -> None:
+    with read_only_folder(home.data) as folder:
+        check = found(Home(folder, folder, folder, folder))["folders/data"]
+    assert check.verdict == "error"
+    assert "cannot be written" in check.finding
+
+
+def test_a_wish_for_no_colours_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert found(home)["terminal/colours"].finding == "none (NO_COLOR is set)"

@@ -1,5 +1,6 @@
 """Copies of the library: when they are due, which are kept, and that nobody waits for them."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -118,3 +119,51 @@ def test_a_copy_that_cannot_be_made_is_told_and_leaves_the_old_ones(tmp_path: Pa
     backups.finish(10)
     assert backups.problem == ""
     assert len(copies(folder)) == 1
+
+
+def test_damaged_and_foreign_files_among_the_copies_are_in_nobodys_way(tmp_path: Path) -> None:
+    path, folder = tmp_path / "library.db", tmp_path / "backups"
+    with Library(path) as library:
+        library.star("One")
+        good = make_copy(path, folder)
+        assert good is not None
+        (folder / "library-by-hand.db").write_text("a copy that somebody made")
+        damaged = folder / "library-29990101T000000.000000.db"
+        damaged.write_text("no database " * 500)
+        assert copies(folder) == [damaged, good]
+        assert newest_good(folder) == good
+        assert make_copy(path, folder) is not None, "the newest copy is damaged: another is due"
+        good.unlink()
+    for one in copies(folder):
+        one.write_text("no database " * 500)
+    assert newest_good(folder) is None
+
+
+def test_what_a_copy_that_was_cut_off_has_left_goes_with_a_later_one(tmp_path: Path) -> None:
+    path, folder = tmp_path / "library.db", tmp_path / "backups"
+    folder.mkdir()
+    old, fresh = folder / "library-a.part", folder / "library-b.part"
+    for part in (old, fresh):
+        part.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    with Library(path) as library:
+        library.star("One")
+        assert make_copy(path, folder) is not None
+    assert not old.exists()
+    assert fresh.exists(), "it may be being made by another instance"
+
+
+def test_old_copies_go_when_a_new_one_is_there(tmp_path: Path) -> None:
+    path, folder = tmp_path / "library.db", tmp_path / "backups"
+    with Library(path) as library:
+        library.star("One")
+        first = make_copy(path, folder)
+        assert first is not None
+        for second in range(10):
+            first.with_name(f"library-20200101T0000{second:02d}.000000.db").write_bytes(
+                first.read_bytes()
+            )
+        first.unlink()
+        library.star("Two")
+        assert make_copy(path, folder) is not None
+    assert len(copies(folder)) == 5

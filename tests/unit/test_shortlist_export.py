@@ -4,10 +4,11 @@ import csv
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from titletui.errors import TitletuiError, UsageError
-from titletui.shortlist.export import export
+from titletui.shortlist.export import export, origin
 from titletui.shortlist.records import BatchSettings, Favourite, Novelty
 
 KEPT = [
@@ -99,3 +100,16 @@ def test_a_name_that_names_no_format_is_refused(tmp_path: Path, name: str) -> No
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(TitletuiError, match="cannot be written"):
         export(KEPT, tmp_path / "missing" / "list.md")
+
+
+def test_the_origin_of_a_title_says_all_that_it_was_made_by_and_no_more() -> None:
+    bare = Favourite(
+        id=3, text="A", original="A", starred="2026-03-01T10:00:00.000Z",
+        settings=BatchSettings(model="m"),
+    )  # fmt: skip
+    assert origin(bare).startswith("m · ")
+    settings = BatchSettings(
+        model="m", abstract="We study otters.", year=2024, temperature=0.5, top_p=1.0, top_k=40
+    )
+    whole = msgspec.structs.replace(bare, settings=settings)
+    assert origin(whole) == "m · from an abstract · year 2024 · t 0.50 · top-k 40 · 2026-03-01"

@@ -12,7 +12,7 @@ from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.shortlist.embeddings import Embeddings
 from titletui.shortlist.learning import fit
-from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 from titletui.shortlist.taste import ENOUGH, Learned, Taste, learn, starter
 
@@ -142,3 +142,45 @@ def test_what_was_learned_with_a_model_that_is_gone_is_told(tmp_path: Path) -> N
     learned = Learned(folder=gone, mean=[], scale=[], weights=[], bias=0.0, stars=20, passed=20)
     with pytest.raises(TitletuiError, match="no word embeddings"):
         Taste(learned)
+
+
+def test_a_table_in_one_of_several_files_is_read(tmp_path: Path) -> None:
+    numbers = np.ones((10_000, 4), dtype="<f4").tobytes()
+    write_model(tmp_path, "F32", numbers, (10_000, 4))
+    (tmp_path / "model.safetensors").rename(tmp_path / "model-2.safetensors")
+    weights = {"model.embed_tokens.weight": "model-2.safetensors", "lm_head.weight": "gone"}
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": weights}))
+    assert Embeddings(tmp_path).width == 4
+    index.write_text("{")
+    with pytest.raises(TitletuiError, match="no word embeddings"):
+        Embeddings(tmp_path)
+
+
+def test_a_header_that_is_too_long_is_not_read(tmp_path: Path) -> None:
+    write_model(tmp_path, "F32", b"", (0, 4))
+    (tmp_path / "model.safetensors").write_bytes(b"\xff" * 64)
+    with pytest.raises(TitletuiError, match="no word embeddings"):
+        Embeddings(tmp_path)
+
+
+def test_without_a_choice_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    with Library(tmp_path / "library.db") as library:
+        batch = library.start_batch(BatchSettings())
+        (only,) = library.add_candidates(batch, [NewCandidate(text="A")])
+        library.star("A", candidate=only)
+        with pytest.raises(TitletuiError, match="starred and some that were passed over"):
+            fit(library.choices(), Embeddings(starter()))
+
+
+def test_how_well_it_does_is_told_only_where_enough_batches_can_tell(tmp_path: Path) -> None:
+    near = Novelty(kind="near", similarity=0.9, id="2305.01234", title="A", year=2023)
+    with Library(tmp_path / "library.db") as library:
+        for number in range(3):
+            batch = library.start_batch(BatchSettings())
+            new = [NewCandidate(text=f"A {number}", novelty=near), NewCandidate(text=f"B {number}")]
+            ids = library.add_candidates(batch, new)
+            library.star(f"A {number}", candidate=ids[0])
+        learned = fit(library.choices(), Embeddings(starter()))
+    assert learned.auc is None
+    assert "it takes some more batches to tell how well" in learned.said
