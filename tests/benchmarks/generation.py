@@ -114,6 +114,7 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
     """What is compared; each returns how many tokens it wrote."""
     import ctranslate2
     import torch
+    from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM
 
     from titletui.generation import products
@@ -129,6 +130,8 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     vocabulary = read_vocabulary(folder)
     assert vocabulary is not None
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    beginning = [tokenizer.id_to_token(vocabulary.start)]
     start = torch.tensor([[vocabulary.start]])
     generator = ctranslate2.Generator(
         str(_convert(folder, converted)), device="cpu", intra_threads=int(THREADS)
@@ -165,7 +168,7 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
 
     def converted_generator(count: int, temperature: float, top_p: float, seed: int) -> int:
         results = generator.generate_batch(
-            [[vocabulary_text(vocabulary.start)]] * count,
+            [beginning] * count,
             max_length=TOKENS,
             min_length=1 if ends else TOKENS,
             sampling_topk=0,
@@ -175,9 +178,6 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
             return_scores=True,
         )
         return sum(len(result.sequences_ids[0]) for result in results)
-
-    def vocabulary_text(token: int) -> str:
-        return str(vocabulary.name_of(token))
 
     with_bytes = Gpt2Decoder(folder)
     products.has_byte_products.cache_clear()
