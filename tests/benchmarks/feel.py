@@ -119,7 +119,7 @@ def _round() -> dict[str, float]:
     hello.kill()
 
     app = Terminal([sys.executable, "-m", "titletui"])
-    measured["titletui, first frame"] = app.first_frame(b"Shortlist")
+    measured["titletui, first frame"] = app.first_frame(b"Temperature")
     app.read(READY)
     app.press(b"\x1b")
     app.read(0.3)
@@ -141,7 +141,7 @@ def _round() -> dict[str, float]:
     measured["quit"] = app.ended()
 
     app = Terminal([sys.executable, "-m", "titletui"])
-    app.first_frame(b"Shortlist")
+    app.first_frame(b"Temperature")
     app.press(b"Neural\r")
     app.read(0.2, limit=1.0)
     app.press(b"\x1b")
