@@ -1,11 +1,13 @@
 """Harvests from a server that answers wrongly."""
 
+import sqlite3
 import time
 import zlib
 from collections.abc import Callable
 
 import pytest
 
+from tests import oai_server
 from tests.harvests import (
     HASTY,
     QUERY,
@@ -28,8 +30,9 @@ from tests.oai_server import (
     serving,
 )
 from titletui.corpus.chain import Harvest
-from titletui.corpus.fetch import Fetcher
+from titletui.corpus.fetch import Fetcher, PassingError
 from titletui.corpus.ledger import Ledger
+from titletui.corpus.oai import read_answer
 from titletui.corpus.pace import Pace
 from titletui.corpus.reporting import Reporter
 from titletui.corpus.store import CorpusStore
@@ -276,3 +279,67 @@ def error(code: str, text: str) -> bytes:
     right = body("").decode()
     start = right.index("<ListRecords>")
     return (right[:start] + f"<error code='{code}'>{text}</error></OAI-PMH>").encode()
+
+
+@pytest.mark.fault("F05")
+def test_a_token_that_is_refused_during_the_check_begins_the_check_anew(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oai_server, "IDENTIFIERS_A_PAGE", 20)
+    seen: list[str] = []
+    with serving(papers(90), page=200) as server:
+        point_to(server, monkeypatch)
+
+        def refused(token: str) -> bool:
+            seen.append(token)
+            return len(seen) == 2
+
+        server.refused_tokens = refused
+        assert run_here(home).outcome == "done"
+        assert len(seen) > 4
+        assert not missing(home, server.records)
+
+
+@pytest.mark.fault("F09")
+def test_a_check_that_goes_in_circles_ends_with_an_error(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oai_server, "IDENTIFIERS_A_PAGE", 20)
+    first: list[bytes] = []
+    with serving(papers(90), page=200) as server:
+        point_to(server, monkeypatch)
+
+        def again(asked: Asked, right: bytes) -> Reply | None:
+            if asked.verb != "ListIdentifiers":
+                return None
+            first.append(right)
+            return Reply(body=first[0])
+
+        server.fault = again
+        with pytest.raises(TitletuiError, match="gives the same page again and again"):
+            run_here(home)
+        assert len(stored(home)) == 90
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"<rss><OAI-PMH></OAI-PMH></rss>", "is cut short"),
+        (b"<OAI-PMH><Identify/></OAI-PMH>", "holds no list"),
+    ],
+)
+def test_an_answer_of_another_kind_is_none(answer: bytes, says: str) -> None:
+    with pytest.raises(PassingError, match=says):
+        read_answer(answer)
+
+
+def test_a_harvest_whose_notes_cannot_be_read_says_what_to_do(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(papers(20)) as server:
+        point_to(server, monkeypatch)
+        assert run_here(home).outcome == "done"
+        with sqlite3.connect(home.corpus_db) as database:
+            database.execute("UPDATE marks SET state = CAST('{' AS BLOB)")
+        with pytest.raises(TitletuiError, match="cannot be read"):
+            run_here(home)

@@ -161,3 +161,23 @@ def test_keys_are_answered_while_a_harvest_pages_into_the_store(
             times = pressed(terminal, 40)
             assert times[int(0.95 * len(times))] < 1_000
             terminal.until(lambda: server.sent_pages >= 12, 60)
+
+
+def test_a_redirect_in_a_circle_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(papers(10)) as server:
+        point_to(server, monkeypatch)
+        server.fault = lambda *_: Reply(status=302, headers={"Location": server.url})
+        with pytest.raises(RefusedError, match="redirects in a circle"):
+            run_here(home)
+        assert len(server.asked) < 10
+
+
+def test_an_answer_that_can_never_be_good_ends_the_harvest_with_its_number(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(papers(10)) as server:
+        point_to(server, monkeypatch)
+        server.fault = lambda *_: Reply(status=410, body=b"gone")
+        with pytest.raises(RefusedError, match="answers 410; the harvest cannot go on"):
+            run_here(home)
+        assert len(server.asked) == 1

@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -20,8 +21,9 @@ from tests.harvests import (
 )
 from tests.oai_server import Asked, OaiServer, Reply, http_date, papers, serving
 from tests.processes import until
+from titletui.corpus.fetch import retry_after
 from titletui.corpus.harvest import start_harvest
-from titletui.corpus.pace import interval_for
+from titletui.corpus.pace import Pace, interval_for
 from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.jobs import launch
@@ -245,3 +247,27 @@ def test_a_harvest_is_stopped_at_once_wherever_it_is(
         start_harvest(home, QUERY)
         until(lambda: folder.state is State.DONE)
         assert not missing(home, server.records)
+
+
+def test_the_time_to_wait_is_read_as_a_number_or_a_date_against_the_servers_clock() -> None:
+    date = "Wed, 01 May 2024 10:00:30 GMT"
+    assert retry_after({}) is None
+    assert retry_after({"retry-after": "7"}) == 7
+    assert retry_after({"retry-after": date, "date": "Wed, 01 May 2024 10:00:00 GMT"}) == 30
+    assert retry_after({"retry-after": date}) == 0, "it is long past by this machine's clock"
+    assert retry_after({"retry-after": "soon", "date": date}) is None
+
+
+def test_a_pace_that_cannot_be_read_is_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "quickly")
+    assert interval_for("http://localhost/oai") == 3.0
+    monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "0.5")
+    assert interval_for("http://localhost/oai") == 0.5
+    assert interval_for("https://oaipmh.arxiv.org/oai") == 3.0
+    (tmp_path / "pace").write_text("no time at all")
+    pace, waited = Pace(tmp_path / "pace", 2.0), list[float]()
+    with pace.turn(lambda seconds, _: waited.append(seconds)):
+        assert waited == [2.0]
+    pace.close()

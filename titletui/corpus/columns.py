@@ -1,5 +1,6 @@
 """Which column of a table holds what, from its header or from what stands in it."""
 
+import contextlib
 import csv
 import re
 import statistics
@@ -96,10 +97,7 @@ def find_columns(sample: Sequence[str], ending: str) -> Columns | None:
     delimiter = "\t" if sample and "\t" in sample[0] else ","
     if delimiter == "," and sample and ";" in sample[0] and "," not in sample[0]:
         delimiter = ";"
-    try:
-        rows = [row for row in _cells(sample, delimiter) if any(row)]
-    except csv.Error:
-        return None
+    rows = _first_rows(sample, delimiter)
     if not rows:
         return None
     named = tuple(_FIELD_OF.get(cell.strip().lower().replace(" ", "_")) for cell in rows[0])
@@ -113,6 +111,14 @@ def find_columns(sample: Sequence[str], ending: str) -> Columns | None:
     if "title" not in fields or not certain or (ending == ".txt" and "id" not in fields):
         return None
     return Columns(fields, header=False, delimiter=delimiter)
+
+
+def _first_rows(sample: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The rows that something stands in, up to one that is no row."""
+    rows: list[list[str]] = []
+    with contextlib.suppress(csv.Error):
+        rows.extend(row for row in _cells(sample, delimiter) if any(row))
+    return rows
 
 
 def _cells(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:

@@ -88,8 +88,6 @@ def read_answer(body: bytes, *, salvage: bool = False) -> Answer:
 
 
 def _answer(root: ET.Element, broken: list[str]) -> Answer:
-    if not root.tag.endswith("OAI-PMH"):
-        raise PassingError("the answer is not of OAI-PMH")
     day = (root.findtext(f"{OAI}responseDate") or "")[:10]
     error = root.find(f"{OAI}error")
     if error is not None:
