@@ -235,7 +235,7 @@ class _Process:
         return await self.process.wait() == 0
 
     async def last_words(self) -> str:
-        """Why the process ended, as a sentence."""
+        """Why the process ended, and what to do."""
         code = await self.process.wait()
         await asyncio.wait(self._tasks, timeout=_END_WITHIN)
         how = f"ended with code {code}"
@@ -244,8 +244,10 @@ class _Process:
                 how = f"was killed by {signal.Signals(-code).name}"
         lines = [line for line in self._lines if not line.startswith((" ", "Traceback"))]
         said = f": {lines[-1][:300]}" if lines else ""
-        advice = "; memory may be short" if code == -signal.SIGKILL else ""
-        return f"The generator {how} twice{said}{advice}."
+        advice = "try again"
+        if code == -signal.SIGKILL:
+            advice = "memory may be short: ask for fewer or take a smaller model"
+        return f"The generator {how} twice{said}; the titles so far stay; {advice}."
 
     async def end(self) -> None:
         """Closes its standard input, and kills it where that does not end it within a second."""
