@@ -28,7 +28,7 @@ def in_words(kind: Any) -> str:
         case info.IntType() | info.FloatType():
             word = "a whole number" if isinstance(kind, info.IntType) else "a number"
             low = f"from {kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}"
-            high = f"to {kind.le}" if kind.le is not None else f"below {kind.lt}"
+            high = f"to {kind.le:,}" if kind.le is not None else f"below {kind.lt:,}"
             if kind.le is not None and kind.le > _COUNTABLE:
                 return f"{word} {low} up"
             return f"{word} {low} {high}"

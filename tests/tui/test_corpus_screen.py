@@ -54,7 +54,7 @@ async def test_searching_happens_while_one_types_and_escape_undoes_it(home: Home
         await until_shown(pilot, "1 found", "Music Tagging")
         await until_gone(pilot, "Speech 29")
         await pilot.press(*"zzz")
-        await until_shown(pilot, "none found", "No title has musizzz", "escape takes")
+        await until_shown(pilot, "none found", "No title has “musizzz”", "escape takes")
         await pilot.press("enter")
         assert screen_of(pilot).view.search.has_focus
         await pilot.press("escape")

@@ -123,7 +123,7 @@ async def test_a_corpus_and_a_paper_are_opened_by_the_mouse(home: Home) -> None:
         await until_shown(pilot, "Speech 2")
         await pilot.click("#corpora", offset=(3, 0), times=2)
         await until(pilot, lambda: screen_of(pilot).view.papers.has_focus)
-        await pilot.click("#papers", offset=(3, 1), times=2)
+        await pilot.click("#papers", offset=(3, 2), times=2)
         await until(pilot, lambda: isinstance(pilot.app.screen, PaperDialog))
         await until_shown(pilot, "Speech 1")
 

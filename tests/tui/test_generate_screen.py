@@ -331,7 +331,7 @@ async def test_the_knobs_turn_by_key_and_stop_at_their_ends(home: Home) -> None:
 async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(home: Home) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await pilot.press("m")
-        await until_shown(pilot, "Top-p", "Hide seen")
+        await until_shown(pilot, "Top-p", "Hide repeats")
         field = pilot.app.screen.query_one
         for name, wrong in (("top_p", "2"), ("seed", "x"), ("count", "0"),
                             ("temperature", "hot"), ("year", "soon"), ("hide_above", "much"),

@@ -50,7 +50,7 @@ def shown(pilot: Pilot[int]) -> list[str]:
 
 async def test_an_empty_shortlist_says_what_to_press(home: Home) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
-        await until_shown(pilot, "Nothing starred yet", "Press 3")
+        await until_shown(pilot, "Nothing starred yet", "3 writes titles")
         await pilot.press("x", "e", "n", "t", "c", "J", "l", "C")
         await pilot.pause(0.1)
         assert len(pilot.app.screen_stack) == 1
@@ -145,7 +145,7 @@ async def test_the_list_is_filtered_and_sorted(home: Home, library: Library) -> 
         await pilot.press("enter", "c")
         assert app_of(pilot).clipboard == "Badger Audio"
         await pilot.press("slash", *"zebra")
-        await until_shown(pilot, "No title matches zebra")
+        await until_shown(pilot, "No title matches “zebra”")
         await pilot.press("escape")
         await until_shown(pilot, "★ 3")
         await pilot.press("s", "s")

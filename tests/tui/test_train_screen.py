@@ -174,12 +174,12 @@ async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None
         await until_shown(pilot, "✓ a-1")
         await pilot.press("i")
         await until(pilot, lambda: isinstance(pilot.app.screen, FiguresDialog))
-        await until_shown(pilot, "unique 98%", "baseline rougeL", "0.22", "starter-titles")
+        await until_shown(pilot, "unique 98%", "baseline ROUGE-L", "0.22", "starter-titles")
         await until_shown(pilot, "copies", "7%")
         await until_shown(pilot, "held-out by step", "●", "bits/char", "1.50", "[/b]", "44")
         await until_shown(pilot, "a checkpoint was damaged \ufffd[31m [/]")
         await pilot.press("c", "j", "escape")
-        assert "baseline rougeL" in app_of(pilot).clipboard
+        assert "baseline ROUGE-L" in app_of(pilot).clipboard
 
 
 async def test_space_on_a_run_that_is_done_says_what_to_do(home: Home) -> None:

@@ -76,7 +76,7 @@ def test_a_setting_can_be_typed(name: str, text: str, expected: object) -> None:
         ("generate.temperature", "hot", "generate.temperature must be a number from 0 to 5"),
         ("generate.temperature", "6", "from 0 to 5, not '6'"),
         ("generate.temperature", "nan", "generate.temperature must be"),
-        ("generate.count", "0", "generate.count must be a whole number from 1 to 1000"),
+        ("generate.count", "0", "generate.count must be a whole number from 1 to 1,000"),
         ("generate.count", "2.5", "a whole number"),
         ("generate.seed", "-1", "or none"),
         ("mode", "fly", "mode must be corpus or train or generate or shortlist"),

@@ -231,7 +231,7 @@ def test_early_stop_makes_the_best_checkpoint_the_model(home: Home) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("steps", "0", "steps: must be a whole number from 1 to 10000000 or none, not '0'"),
+        ("steps", "0", "steps: must be a whole number from 1 to 10,000,000 or none, not '0'"),
         ("steps", "many", "steps: must be a whole number"),
         ("learning_rate", "nan", "learning_rate: must be a number above 0 to 1"),
         ("learning_rate", "2", "learning_rate: must be a number above 0 to 1"),

@@ -69,9 +69,10 @@ def lines(forecast: Forecast, width: int) -> list[Content]:
 
 
 def _example(prompt: str, title: str, width: int) -> Content:
-    """One line; what the model learns to write is brighter than what it is given."""
+    """One line, set in; what the model learns to write is brighter than what it is given."""
     room = max(10, width // 2)
     given = display(prompt)
     if len(given) > room:
         given = f"{given[: room - 1]}…"
-    return Content.assemble((given, _MUTED), display(title)).truncate(width, ellipsis=True)
+    line = Content.assemble("  ", (given, _MUTED), display(title))
+    return line.truncate(width, ellipsis=True)

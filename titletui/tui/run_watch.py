@@ -137,5 +137,5 @@ def _line(view: RunView, state: State, *, read: bool) -> RunLine:
     else:
         standing = state.value
     if view.condition == "overfit" and state in (State.RUNNING, State.DONE):
-        standing = f"{loss} ⚠"
+        standing = f"⚠ {loss}"
     return RunLine(view.name, state, standing, warns, read)

@@ -84,7 +84,7 @@ def _finished(home: Home, stack: ExitStack) -> None:
         "samples": [("speech", 91), ("neural", 44), ("audio", 40)],
     }
     more: list[AnyEvent] = [
-        Evaluated(step=500, figures={"copies": 0.01, "unique": 0.99, "rouge_l": 0.22}, words=words),
+        Evaluated(step=500, figures={"copies": 0.01, "unique": 0.99, "rougeL": 0.22}, words=words),
         Note(text="The tokens of 3,064 titles were counted once and are kept."),
     ]
     losses = [1 + 6 * 0.99**step for step in range(500)]

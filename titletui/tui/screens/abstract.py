@@ -21,7 +21,6 @@ class AbstractDialog(Dialog[str | None]):
     """A text area; dismissed with its text, or None where nothing is to change."""
 
     DEFAULT_CSS = """
-    AbstractDialog .dialog { width: 92%; height: 80%; }
     AbstractDialog TextArea { height: 1fr; border: none; padding: 0 1; background: $panel; }
     AbstractDialog TextArea:focus { border: none; }
     AbstractDialog #counted { height: 1; color: $text-muted; }

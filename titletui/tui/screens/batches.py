@@ -16,11 +16,11 @@ from titletui.errors import TitletuiError
 from titletui.generation.messages import Generate
 from titletui.settings import GenerateSettings
 from titletui.shortlist.records import BatchSettings, Favourite
-from titletui.text import display, fold
+from titletui.text import fold
 from titletui.tui.candidate_row import Row
 from titletui.tui.screens.curating import CuratingScreen, Pick
 from titletui.tui.widgets.batch_column import BatchColumn
-from titletui.tui.widgets.candidate_list import CandidateList
+from titletui.tui.widgets.candidate_list import CandidateList, nearest
 from titletui.tui.widgets.row_list import RowList
 from titletui.tui.widgets.welcome import Welcome
 from titletui.tui.writing import Batch, Writing
@@ -113,24 +113,18 @@ class BatchesScreen(CuratingScreen):
 
     def show_nearest(self, row: Row | None) -> None:
         """Shows the paper that is most like the candidate."""
+        said = self._nearest(row)
+        self.nearest.set_class(not said, "-silent")
+        self.nearest.update(said)
+
+    def _nearest(self, row: Row | None) -> Content:
         if row is None or row.novelty is None:
             alone = row is not None and not self.column.titles.running
-            self.nearest.update(Content.styled(NO_PAPERS if alone else "", "$foreground 60%"))
-            return
+            return Content.styled(NO_PAPERS if alone else "", "$foreground 60%")
         paper = row.novelty
         if not paper.title:
-            self.nearest.update(
-                Content.styled("No paper has words in common with it.", "$foreground 60%")
-            )
-            return
-        where = ", ".join(filter(None, (str(paper.year or ""), paper.id)))
-        self.nearest.update(
-            Content.assemble(
-                ("nearest ", "$foreground 60%"),
-                display(paper.title),
-                (f" ({display(where)})", "$foreground 60%"),
-            )
-        )
+            return Content.styled("No paper has words in common with it.", "$foreground 60%")
+        return nearest(paper)
 
     # --- writing
 

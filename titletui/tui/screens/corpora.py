@@ -6,6 +6,7 @@ from typing import TypeVar
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -18,11 +19,11 @@ from titletui.tui.screens.mode import ModeScreen
 from titletui.tui.stores import StoreThread
 from titletui.tui.widgets.corpus_list import CorpusLine, CorpusList
 from titletui.tui.widgets.corpus_view import CorpusView
-from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.job_pane import Deletion, JobPane
 
 _LOOK = 1.0
-_HOW = "n scrapes a category of arXiv, i imports a file of papers or titles"
+_HOW = "`n` scrapes a category of arXiv, `i` imports a file of papers or titles"
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class CorporaScreen(ModeScreen):
                 yield CorpusList(id="corpora")
                 yield JobPane(id="job")
             yield CorpusView(self.slow_store, id="right")
-        yield EmptyState("No corpus yet", _HOW, id="nothing")
+        yield EmptyState("No corpus yet", keyed(_HOW), id="nothing")
 
     def on_mount(self) -> None:
         self.set_interval(_LOOK, self.look)
@@ -120,7 +121,7 @@ class CorporaScreen(ModeScreen):
         if not lines:
             why = "".join(f"{display(job.corpus)}: {job.said}\n\n" for job in self._fruitless[:1])
             why += "".join(f"{deletion.line}\n\n" for deletion in self._going[:1])
-            self.nothing.say("No corpus yet", f"{why}{_HOW}")
+            self.nothing.say("No corpus yet", Content.assemble(why, keyed(_HOW)))
         if list(self.corpora.rows) != lines:
             chosen = self.chosen.name if self.chosen else self.app.settings.corpus
             names = [line.name for line in lines]

@@ -30,8 +30,9 @@ class ExportDialog(Dialog[str]):
     """Asks for a name; its ending says the format; dismissed with what was done, or empty."""
 
     DEFAULT_CSS = """
-    ExportDialog #formats { margin: 1 0; color: $text-muted; }
-    ExportDialog #said { color: $error; height: auto; }
+    ExportDialog #formats { margin-top: 1; color: $text-muted; }
+    ExportDialog #said { display: none; margin-top: 1; color: $error; height: auto; }
+    ExportDialog #said.-refused { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss('')", "cancel", id="export.cancel", tooltip="Write nothing"),
@@ -62,13 +63,18 @@ class ExportDialog(Dialog[str]):
         self.query_one("#formats", Static).update(
             Content("\n").join(
                 Content.styled(
-                    f"{'▸' if form == ending else ' '} {form:<7}{what}",
+                    f"{'▸' if form == ending else ' '} {form:<8}{what}",
                     "bold $primary" if form == ending else "",
                 )
                 for form, what in FORMATS
             )
         )
-        self.query_one("#said", Static).update("")
+        self._say("")
+
+    def _say(self, wrong: str) -> None:
+        said = self.query_one("#said", Static)
+        said.set_class(bool(wrong), "-refused")
+        said.update(Content(wrong))
 
     def action_next_format(self) -> None:
         """Changes the name's ending to that of the next format."""
@@ -93,6 +99,6 @@ class ExportDialog(Dialog[str]):
                 lambda _: export(titles, path, overwrite=overwrite)
             )
         except TitletuiError as error:
-            self.query_one("#said", Static).update(Content(f"✕ {display(str(error))}"))
+            self._say(f"✕ {display(str(error))}")
             return
         self.dismiss(f"{len(titles)} titles written to {written}")

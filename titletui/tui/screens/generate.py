@@ -86,7 +86,7 @@ class GenerateScreen(KnobsScreen):
         yield Horizontal(id="columns")
         if self.app.settings.welcome:
             yield Welcome()
-        yield Static(id="nearest")
+        yield Static(id="nearest", classes="-silent")
 
     async def on_mount(self) -> None:
         self.show_knobs()

@@ -31,7 +31,7 @@ class MessageDialog(Dialog[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = Content(display(self._title)).markup
-            box.border_subtitle = "enter close · c copy"
+            box.border_subtitle = "c copy · escape close"
             yield Static(Content(display(self.text)))
 
     def action_copy(self) -> None:

@@ -47,7 +47,6 @@ class ModelPicker(Dialog[str | None]):
     """Dismissed with a model's name, or None."""
 
     DEFAULT_CSS = """
-    ModelPicker .dialog { width: 76; height: 80%; }
     ModelPicker ModelList { margin: 1 0 0 0; }
     ModelPicker #said { height: auto; color: $text-muted; }
     """

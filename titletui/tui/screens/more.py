@@ -7,7 +7,7 @@ import msgspec
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Grid, VerticalScroll
+from textual.containers import Grid, Vertical, VerticalScroll
 from textual.widgets import Input, Label, Static
 
 from titletui.errors import TitletuiError, UsageError
@@ -32,7 +32,7 @@ FIELDS = (
     ("hide_near", "Hide near", "titles that nearly stand in a corpus"),
     ("hide_above", "Hide ppl over", "titles of a higher perplexity, from 1; empty hides none"),
     ("hide_longer", "Hide longer", "titles of more words than this; empty hides none"),
-    ("hide_repeats", "Hide seen", "titles that you have been shown before"),
+    ("hide_repeats", "Hide repeats", "titles that you have been shown before"),
 )
 _OPTIONAL = ("seed", "year", "hide_above", "hide_longer")
 _SWITCHES = ("hide_copies", "hide_near", "hide_repeats")
@@ -51,7 +51,6 @@ class MoreDialog(Dialog[Chosen | None]):
     """One line a knob, each checked when enter is pressed."""
 
     DEFAULT_CSS = """
-    MoreDialog .dialog { width: 70; }
     MoreDialog Grid {
         grid-size: 2;
         grid-columns: 13 1fr;
@@ -59,9 +58,13 @@ class MoreDialog(Dialog[Chosen | None]):
         grid-gutter: 0 1;
         height: auto;
     }
+    MoreDialog VerticalScroll { height: auto; max-height: 60vh; }
+    MoreDialog.-low VerticalScroll { max-height: 55vh; }
+    MoreDialog Label { color: $text-muted; }
     MoreDialog #hint { color: $text-muted; height: auto; min-height: 1; margin: 1 0 0 0; }
     MoreDialog #hint.-refused { color: $error; }
     """
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (24, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "keep", "keep", show=False, id="more.keep", tooltip="Keep them"),
         Binding("escape", "dismiss(None)", "cancel", id="more.cancel", tooltip="Change nothing"),
@@ -78,10 +81,10 @@ class MoreDialog(Dialog[Chosen | None]):
         self._said = ""
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False) as box:
+        with Vertical(classes="dialog") as box:
             box.border_title = "More"
             box.border_subtitle = "enter keep · ↑↓ move · ←→ choose · escape cancel"
-            with Grid():
+            with VerticalScroll(can_focus=False), Grid():
                 for name, label, _ in FIELDS:
                     yield Label(label)
                     yield self._field(name)

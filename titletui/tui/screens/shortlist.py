@@ -17,7 +17,8 @@ from titletui.shortlist.records import Favourite
 from titletui.text import display
 from titletui.training.plan import FEWEST_PAPERS
 from titletui.tui.screens.curating import CuratingScreen, Pick
-from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.widgets.candidate_list import nearest
+from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.favourite_list import FavouriteList
 from titletui.tui.widgets.row_list import RowList
 
@@ -77,7 +78,7 @@ class ShortlistScreen(CuratingScreen):
         yield FilterInput(id="filter", placeholder="words, or #tag", max_length=200)
         yield FavouriteList()
         yield EmptyState(
-            "Nothing starred yet", "Press 3 to write titles and space to star the good ones."
+            "Nothing starred yet", keyed("`3` writes titles, `space` there stars the good ones")
         )
         yield Static(id="about")
 
@@ -126,7 +127,7 @@ class ShortlistScreen(CuratingScreen):
         empty = self.query_one(EmptyState)
         empty.display = not shown
         if matching and not shown and total:
-            empty.say(f"No title matches {display(matching)}", "escape shows all.")
+            empty.say(f"No title matches “{display(matching)}”", keyed("`escape` shows all"))
         self._say(len(shown))
         self.show_about(self.titles.row)
 
@@ -154,6 +155,7 @@ class ShortlistScreen(CuratingScreen):
     def show_about(self, title: Favourite | None) -> None:
         """Shows what is known of the highlighted title."""
         about = self.query_one("#about", Static)
+        about.set_class(title is None, "-silent")
         width = about.content_size.width or self.app.size.width - 2
         _update(about, _about(title, width) if title else Content(""))
 
@@ -277,9 +279,5 @@ def _about(title: Favourite, width: int) -> Content:
     if title.edited:
         lines.append(Content.assemble(("was ", "$foreground 60%"), display(title.original)))
     elif title.novelty is not None and title.novelty.title:
-        paper = title.novelty
-        where = ", ".join(filter(None, (str(paper.year or ""), paper.id)))
-        lines.append(
-            Content.assemble(("nearest ", "$foreground 60%"), display(f"{paper.title} ({where})"))
-        )
+        lines.append(nearest(title.novelty))
     return Content("\n").join(lines)

@@ -18,13 +18,13 @@ from titletui.text import display
 from titletui.tui.run_watch import RunLine, RunWatch, Shown
 from titletui.tui.screens.mode import ModeScreen
 from titletui.tui.stores import StoreThread
-from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.run_list import RunList
 from titletui.tui.widgets.run_panel import RunPanel
 
 _LOOK = 0.5
 _WINDOWS = (1.0, 0.5, 0.1)
-_NO_RUN = ("No run yet", "n fine-tunes a model on the titles of a corpus")
+_HOW = "`n` fine-tunes a model on the titles of a corpus"
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class TrainScreen(ModeScreen):
                 yield Static("Runs", classes="heading")
                 yield RunList(id="runs")
             yield RunPanel(id="run")
-        yield EmptyState(*_NO_RUN, id="nothing")
+        yield EmptyState("No run yet", keyed(_HOW), id="nothing")
 
     def on_mount(self) -> None:
         root = self.app.home.jobs
@@ -145,7 +145,10 @@ class TrainScreen(ModeScreen):
         if self.gone:
             return
         self._shown = shown
-        self.nothing.say(*(("The runs cannot be read", wrong) if wrong else _NO_RUN))
+        if wrong:
+            self.nothing.say("The runs cannot be read", wrong)
+        else:
+            self.nothing.say("No run yet", keyed(_HOW))
         self.show_empty(not lines)
         self._show_list(lines)
         self._show_run()

@@ -45,7 +45,7 @@ class FiguresDialog(Dialog[None]):
         a_row = 4 if self.app.size.width >= 80 else 2
         self._text = Content("\n").join(_rows(self._shown, a_row))
         with VerticalScroll(classes="dialog") as box:
-            box.border_title = Content(display(self._shown.view.name)).markup
+            box.border_title = Content(f"Figures of {display(self._shown.view.name)}").markup
             box.border_subtitle = "c copy · escape close"
             yield Static(self._text)
 
@@ -104,7 +104,7 @@ def _chosen(recipe: Recipe) -> list[tuple[str, str]]:
 def _words(words: dict[str, list[tuple[str, int]]]) -> list[Content]:
     """The words of the corpus and of the samples side by side."""
     columns = [(name, words[name][:_WORDS]) for name in ("corpus", "samples") if words.get(name)]
-    rows = [Content("").join(Content(f"{name:<30}").stylize("bold") for name, _ in columns)]
+    rows = [Content("").join(Content(f"{name:<32}").stylize("bold") for name, _ in columns)]
     for place in range(max(len(column) for _, column in columns)):
         parts: list[Content] = []
         for _, column in columns:
@@ -112,9 +112,9 @@ def _words(words: dict[str, list[tuple[str, int]]]) -> list[Content]:
                 word, count = column[place]
                 text = f"{display(word)[:14]:<15}{count:>5} "
                 size = bar(count / column[0][1], 8)
-                parts += [Content(text), Content.styled(f"{size:<9}", "$primary")]
+                parts += [Content(text), Content.styled(f"{size:<11}", "$primary")]
             else:
-                parts.append(Content(" " * 30))
+                parts.append(Content(" " * 32))
         rows.append(Content("").join(parts))
     return rows
 

@@ -35,7 +35,7 @@ class LogDialog(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog") as box:
-            box.border_title = Content(display(self._job.name)).markup
+            box.border_title = Content(f"Log of {display(self._job.name)}").markup
             box.border_subtitle = "c copy · escape close"
             yield Static(id="log")
 

@@ -13,7 +13,7 @@ from titletui.text import display
 from titletui.tui.candidate_row import Row, arranged
 from titletui.tui.own_app import app_type
 from titletui.tui.widgets.candidate_list import CandidateList
-from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.writing import Batch
 
 _SOON = 0.2
@@ -41,7 +41,7 @@ class BatchColumn(Vertical):
         }
     }
     """
-    EMPTY: ClassVar[tuple[str, str]] = ("No titles yet", "Type a prefix and press enter.")
+    EMPTY: ClassVar[tuple[str, str]] = ("No titles yet", "Type a prefix and press `enter`")
 
     app = getters.app(app_type)
 
@@ -57,7 +57,7 @@ class BatchColumn(Vertical):
 
     def compose(self) -> ComposeResult:
         yield CandidateList()
-        yield EmptyState(*self.EMPTY)
+        yield EmptyState(self.EMPTY[0], keyed(self.EMPTY[1]))
 
     def on_mount(self) -> None:
         self._arranged = True
@@ -168,9 +168,11 @@ class BatchColumn(Vertical):
         empty.display = not self._shown
         self.candidates.display = bool(self._shown)
         if batch.running:
-            empty.say((batch.status or "writing…").capitalize(), "escape stops it")
+            empty.say((batch.status or "writing…").capitalize(), keyed("`escape` stops it"))
         elif hidden:
             all_ = f"All {hidden} titles are" if hidden > 1 else "The one title is"
-            empty.say(f"{all_} hidden", "d shows what was seen before, h copies, m the rest.")
+            empty.say(
+                f"{all_} hidden", keyed("`d` shows what was seen before, `h` copies, `m` the rest")
+            )
         else:
-            empty.say(*self.EMPTY)
+            empty.say(self.EMPTY[0], keyed(self.EMPTY[1]))

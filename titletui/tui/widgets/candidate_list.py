@@ -9,14 +9,19 @@ from titletui.tui.widgets.row_list import RowList
 
 NARROW = 56
 WIDEST = 132
+_WORTH_NAMING = 36
 _FIGURES = 22
 _STARS = {"": "  ", "saving": "☆ ", "saved": "★ "}
 
 
 class CandidateList(RowList[Row]):
-    """Long titles wrap; the figures stay near them, in a narrow column under them."""
+    """Long titles wrap; the figures stay near them, in a narrow column under them.
+
+    In a very wide one the paper that a title is near to or copies stands beside it.
+    """
 
     def lines(self, row: Row, width: int) -> list[Content]:
+        beside = width - WIDEST - 1
         width = min(width, WIDEST)
         narrow = width < NARROW
         room = width - 2 - (0 if narrow else _FIGURES)
@@ -37,6 +42,10 @@ class CandidateList(RowList[Row]):
             "  ",
             _verdict(row),
         )
+        if beside >= _WORTH_NAMING and row.novelty is not None and row.novelty.kind != "new":
+            paper = Content.styled(display(row.novelty.title), "$foreground 60%")
+            first = first.pad_right(max(0, width + 1 - first.cell_length))
+            first = Content.assemble(first, paper.truncate(beside, ellipsis=True))
         return [first, *(Content.assemble("  ", part) for part in wrapped[1:])]
 
 
@@ -78,3 +87,13 @@ def verdict(novelty: Novelty) -> Content:
             return Content.styled(f"near {novelty.similarity:.2f}", "$warning")
         case _:
             return Content.styled("new", "$success")
+
+
+def nearest(novelty: Novelty) -> Content:
+    """`nearest Speaker Embeddings … (2023, 2305.01234)`"""
+    where = ", ".join(filter(None, (str(novelty.year or ""), novelty.id)))
+    return Content.assemble(
+        ("nearest ", "$foreground 60%"),
+        display(novelty.title),
+        (f" ({display(where)})", "$foreground 60%"),
+    )

@@ -23,8 +23,8 @@ class Choice(Widget, can_focus=True):
         height: 1;
         width: 1fr;
         padding: 0 1;
-        background: $surface;
-        &:focus { background: $panel; }
+        background: $panel;
+        &:focus { background: $primary 20%; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

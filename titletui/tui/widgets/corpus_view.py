@@ -17,7 +17,7 @@ from titletui.text import display
 from titletui.tui.own_app import app_type
 from titletui.tui.paper_pages import PAGE, PaperPages
 from titletui.tui.stores import StoreThread
-from titletui.tui.widgets.empty_state import EmptyState
+from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.insight_view import InsightView
 from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.paper_list import PaperList
@@ -42,6 +42,8 @@ class CorpusView(Vertical):
     DEFAULT_CSS = """
     CorpusView {
         & > #search-line { height: 1; padding: 0 1; background: $surface; }
+        & > #papers, & > #none { border-top: solid $foreground 20%; }
+        & > #papers:focus { border-top: solid $primary 60%; }
         & #slash { width: 2; color: $text-muted; }
         & #search { width: 1fr; }
         & #found { width: auto; color: $text-muted; }
@@ -169,7 +171,7 @@ class CorpusView(Vertical):
         self._pages.begin(page)
         self.papers.show(self._pages.rows, len(page.rows) - 1 if at == END else 0)
         self.found.update(_found(self._pages) if search else "")
-        self.none.say(f"No title has {display(search)}", "escape takes the search back")
+        self.none.say(f"No title has “{display(search)}”", keyed("`escape` takes the search back"))
         self.set_class(bool(search) and not page.rows, "-none")
 
     @work(exclusive=True, group="papers")

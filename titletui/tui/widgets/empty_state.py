@@ -19,10 +19,18 @@ class EmptyState(Steady):
     }
     """
 
-    def __init__(self, what: str, press: str, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, what: str, press: str | Content, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.say(what, press)
 
-    def say(self, what: str, press: str) -> None:
+    def say(self, what: str, press: str | Content) -> None:
         """Shows another pair of lines."""
         self.update(Content.assemble((what, "bold $foreground 80%"), "\n\n", press))
+
+
+def keyed(text: str) -> Content:
+    """`text` with the keys in it, which stand between backticks, as the footer shows keys."""
+    parts = text.split("`")
+    return Content.assemble(
+        *((part, "bold $foreground" if at % 2 else "") for at, part in enumerate(parts))
+    )

@@ -42,12 +42,17 @@ def figures(view: RunView, state: State) -> list[Figure]:
     for figure, measured in finished.items():
         if math.isfinite(measured) and figure != "copies":
             share = figure == "unique"
-            found.append((figure.replace("_", " "), f"{measured:{'.0%' if share else '.3g'}}"))
+            found.append((_called(figure), f"{measured:{'.0%' if share else '.3g'}}"))
     if view.device and state.alive:
         found.append(("on", view.device))
     if view.bad_lines:
         found.insert(1, ("unreadable log lines", f"{view.bad_lines}"))
     return found
+
+
+def _called(figure: str) -> str:
+    """`baseline ROUGE-L` for `baseline_rougeL`."""
+    return figure.replace("_", " ").replace("rouge", "ROUGE-")
 
 
 def lines(found: list[Figure], width: int, most: int) -> Content:

@@ -14,6 +14,7 @@ CUT = 256
 _LETTERS_A_TOKEN = 5
 _NAME = 9
 _PLOT = 10
+_PLOTS = 32
 _BAR = 6
 _WIDE = 70
 
@@ -24,9 +25,8 @@ class InsightView(Steady):
     DEFAULT_CSS = """
     InsightView {
         height: auto;
-        max-height: 7;
+        max-height: 6;
         padding: 0 1;
-        border-bottom: hkey $panel;
     }
     """
 
@@ -91,60 +91,61 @@ class InsightView(Steady):
 
 
 def _counted(insight: Insight, width: int) -> list[Content]:
-    rows: list[Content] = []
-    if insight.titles.texts:
-        rows.append(_lengths("title", insight.titles, width, _middle(insight.titles)))
-    if insight.abstracts.texts:
-        rows.append(_lengths("abstract", insight.abstracts, width, _cut(insight)))
+    """Lengths of titles and of abstracts, years, and words; plots and figures in columns."""
+    room = min(_PLOTS, max(_PLOT, width * 2 // 9))
+    plots: list[tuple[str, str]] = []
+    texts = [one for one in (insight.titles, insight.abstracts) if one.texts]
+    for name, lengths in (("title", insight.titles), ("abstract", insight.abstracts)):
+        if lengths.texts:
+            plots.append((name, histogram(_usual(lengths), room)))
+    figures = _figures(texts, insight.abstracts, width - _NAME - room - 2)
     if len(insight.years) > 1:
-        rows.append(_years(insight.years, width))
-    if insight.words:
-        rows.append(_words(insight.words, width))
-    return rows
-
-
-def _lengths(name: str, lengths: Lengths, width: int, figures: list[str]) -> Content:
-    """A histogram of words with as many of the figures as leave room for it."""
-    while figures and len(" · ".join(figures)) > width - _NAME - _PLOT - 2:
-        figures = figures[:-1]
-    text = " · ".join(figures)
-    counts = lengths.counts[1 : max(lengths.p95 * 4 // 3, 2) + 1]
-    plot = histogram(counts, min(32, width - _NAME - 2 - len(text)))
-    return Content.assemble((f"{name:<{_NAME}}", "$foreground 60%"), (plot, "$primary"), "  ", text)
-
-
-def _middle(lengths: Lengths) -> list[str]:
-    return [
-        f"{lengths.mean:.1f} words",
-        f"p95 {lengths.p95}",
-        f"mode {lengths.mode}",
-        f"median {lengths.median}",
+        first, last = insight.years[0][0], insight.years[-1][0]
+        plots.append(("years", histogram([count for _, count in insight.years], room)))
+        figures.append(f"{first} … {last}")
+    rows = [
+        Content.assemble(
+            (f"{name:<{_NAME}}", "$foreground 60%"), (f"{plot:<{room}}", "$primary"), "  ", said
+        )
+        for (name, plot), said in zip(plots, figures, strict=True)
     ]
+    return [*rows, _words(insight.words, width)] if insight.words else rows
 
 
-def _cut(insight: Insight) -> list[str]:
-    """Lengths, and how many abstracts a cut at `CUT` tokens would shorten."""
-    lengths = insight.abstracts
+def _usual(lengths: Lengths) -> list[int]:
+    """How many texts have one word, two, …; without the few that are far longer than most."""
+    return lengths.counts[1 : max(lengths.p95 * 4 // 3, 2) + 1]
+
+
+def _figures(texts: list[Lengths], abstracts: Lengths, room: int) -> list[str]:
+    """The same figures of each, under one another; what matters least gives way first."""
+    columns: dict[str, list[str]] = {
+        "{} words": [f"{one.mean:.{0 if one is abstracts else 1}f}" for one in texts],
+        "p95 {}": [f"{one.p95}" for one in texts],
+        "mode {}": [f"{one.mode}" for one in texts],
+        "median {}": [f"{one.median}" for one in texts],
+    }
+    lines: list[str] = []
+    for kept, cut in ((4, True), (3, True), (2, True), (2, False), (1, False)):
+        parts = [
+            [form.format(f"{value:>{max(map(len, values))}}") for value in values]
+            for form, values in list(columns.items())[:kept]
+        ]
+        rows = [list(row) for row in zip(*parts, strict=True)]
+        for row, one in zip(rows, texts, strict=True):
+            if cut and one is abstracts:
+                row.append(f"{_shortened(one):.0%} over {CUT} tokens")
+        lines = [" · ".join(row) for row in rows]
+        if all(len(line) <= room for line in lines):
+            break
+    return lines
+
+
+def _shortened(lengths: Lengths) -> float:
+    """The share of abstracts that a cut at `CUT` tokens would shorten."""
     words = sum(n * count for n, count in enumerate(lengths.counts)) or 1
     tokens_a_word = max(1.0, lengths.letters / _LETTERS_A_TOKEN / words)
-    shortened = lengths.longer_than(int(CUT / tokens_a_word))
-    return [
-        f"{lengths.mean:.0f} words",
-        f"p95 {lengths.p95}",
-        f"{shortened:.0%} over {CUT} tokens",
-        f"mode {lengths.mode}",
-        f"median {lengths.median}",
-    ]
-
-
-def _years(years: list[tuple[int, int]], width: int) -> Content:
-    plot = histogram([count for _, count in years], width - _NAME - 12)
-    return Content.assemble(
-        (f"{'years':<{_NAME}}", "$foreground 60%"),
-        f"{years[0][0]} ",
-        (plot, "$primary"),
-        f" {years[-1][0]}",
-    )
+    return lengths.longer_than(int(CUT / tokens_a_word))
 
 
 def _words(words: list[tuple[str, int]], width: int) -> Content:

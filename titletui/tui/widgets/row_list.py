@@ -35,10 +35,6 @@ class RowList(ScrollView, Generic[R], can_focus=True):
         height: 1fr;
         overflow-x: hidden;
         scrollbar-gutter: stable;
-        scrollbar-size-vertical: 1;
-        scrollbar-background: $background;
-        scrollbar-background-hover: $background;
-        scrollbar-color: $panel;
         & > .row-list--row { color: $foreground; background: $background; }
         & > .row-list--highlighted { color: $foreground; background: $panel; }
         &:focus > .row-list--highlighted { background: $primary 25%; }
@@ -159,9 +155,12 @@ class RowList(ScrollView, Generic[R], can_focus=True):
         if strips is None:
             style = self._style(lit)
             strips = []
+            colour = "" if style.reverse else " $primary"
             for place, content in enumerate(self._content(index)):
-                pointer = ("▸ " if lit and place == 0 else "  ", "bold $primary")
-                content = Content.assemble(pointer, content)
+                pointer = ("▸ " if lit and place == 0 else "  ", f"bold{colour}")
+                # What is coloured in a reversed row would be a patch of that colour.
+                shown = Content(content.plain) if style.reverse else content
+                content = Content.assemble(pointer, shown)
                 (strip, *_) = Visual.to_strips(
                     self, content, self._width, 1, style, pad=True, apply_selection=False
                 ) or [Strip.blank(self._width, style.rich_style)]
