@@ -34,3 +34,16 @@ async def test_the_highlighted_row_differs_by_more_than_its_pointer(home: Home, 
         await pilot.press("l")
         await until(pilot, lambda: not rows.has_focus)
         assert style_of(rows, 1) != style_of(rows, 0) != focused
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_a_reversed_row_is_of_one_colour(home: Home, theme: str) -> None:
+    fill(home, "a", [paper(1, "Speech")])
+    settings = Settings(mode="corpus", welcome=False, theme=theme)
+    async with TitletuiApp(home, settings).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Speech")
+        rows = screen_of(pilot).corpora
+        await until(pilot, lambda: rows.has_focus)
+        styles = [part.style for part in rows.render_line(0) if part.text.strip() and part.style]
+        assert all(style.reverse for style in styles)
+        assert len({style.color for style in styles}) == 1
