@@ -123,6 +123,15 @@ async def test_a_removed_title_comes_back_even_in_another_session(
         await until_shown(pilot, "★ 2", "Done again: removed")
 
 
+async def test_what_is_taken_back_is_highlighted(home: Home, library: Library) -> None:
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "Civet Music")
+        await pilot.press("j", "x")
+        await until_gone(pilot, "Badger Audio")
+        await pilot.press("G", "u")
+        await until_shown(pilot, "▸ Badger Audio")
+
+
 async def test_titles_are_moved_by_hand(home: Home, library: Library) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "Civet Music")

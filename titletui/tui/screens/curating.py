@@ -40,6 +40,7 @@ class CuratingScreen(ModeScreen):
         super().__init__()
         self._revision: int | None = None
         self._looking = False
+        self.stepping = False
         self._edited: Pick | None = None
 
     # --- what a subclass says
@@ -171,11 +172,18 @@ class CuratingScreen(ModeScreen):
     @work(group="library")
     async def action_undo(self) -> None:
         """Takes back the last change of the shortlist."""
-        what = await self.change(lambda library: library.undo())
+        what = await self._step(lambda library: library.undo())
         self.app.say(f"Taken back: {what}" if what else "There is nothing to take back.")
 
     @work(group="library")
     async def action_redo(self) -> None:
         """Does again what was taken back."""
-        what = await self.change(lambda library: library.redo())
+        what = await self._step(lambda library: library.redo())
         self.app.say(f"Done again: {what}" if what else "There is nothing to do again.")
+
+    async def _step(self, do: "Callable[[Library], str | None]") -> str | None:
+        self.stepping = True
+        try:
+            return await self.change(do)
+        finally:
+            self.stepping = False

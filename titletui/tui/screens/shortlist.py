@@ -107,7 +107,9 @@ class ShortlistScreen(CuratingScreen):
         await self.refresh_titles()
 
     async def refresh_titles(self) -> None:
-        """Shows the shortlist's present state; the highlight stays on its title."""
+        """Shows the shortlist's present state; the highlight stays on its title, or goes to the one
+        that came back.
+        """
         matching = self.filter_input.value
         sort = self.sort
         try:
@@ -121,7 +123,10 @@ class ShortlistScreen(CuratingScreen):
         kept, at = self.titles.row, self.titles.highlighted
         ids = [title.id for title in shown]
         if list(self.titles.rows) != shown:
-            self.titles.show(shown, ids.index(kept.id) if kept and kept.id in ids else at or 0)
+            before = {title.id for title in self.titles.rows}
+            back = [one for one in ids if one not in before] if self.stepping and before else []
+            wanted = next(iter(back), kept.id if kept else None)
+            self.titles.show(shown, ids.index(wanted) if wanted in ids else at or 0)
         self.show_empty(not total)
         self.titles.display = bool(shown)
         empty = self.query_one(EmptyState)
