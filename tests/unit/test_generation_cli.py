@@ -11,6 +11,7 @@ import pytest
 
 from tests.models import TITLES, tiny_gpt2
 from tests.processes import until
+from tests.terminal import Terminal
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.generation.agreement import agreement
@@ -134,3 +135,20 @@ def test_the_title_that_says_what_most_say_can_come_first(home: Home, tmp_path: 
     assert sorted(titles) == sorted(plain.stdout.splitlines())
     shares = agreement(titles)
     assert shares == sorted(shares, reverse=True)
+
+
+def test_new_titles_alone_end_when_there_are_enough(model: Path, home: Home) -> None:
+    with CorpusStore(home.corpus_db) as store:
+        store.create("one")
+        store.add("one", [Paper(id="2401.00001", title="Speech")])
+    done = generate("--model", str(model), "-n", "2", "--length", "6", "--new-only", "--json")
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [one["novelty"]["kind"] for one in found] == ["new", "new"]
+
+
+def test_in_a_terminal_it_says_what_is_being_loaded(model: Path) -> None:
+    words = ["generate", "--model", str(model), "-n", "1", "--length", "4"]
+    with Terminal([sys.executable, "-m", "titletui", *words]) as terminal:
+        terminal.until("loading ")
+        assert terminal.ended() == 0

@@ -2,15 +2,21 @@
 
 import json
 import math
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
+from tests.faults.disks import read_only_folder
 from tests.processes import processes_of, until
 from tests.run_folders import held, overfit_run, run_folder
+from tests.terminal import QUIT, Terminal
 from titletui.cli import main
 from titletui.cli.run_report import estimate
+from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.events import AnyEvent, Diverged, Evaluated, Note, Progress, Rising
 from titletui.jobs.folder import Exit, list_jobs
@@ -169,3 +175,51 @@ def test_an_estimate_says_what_is_known_and_no_more() -> None:
         "note: Measured.",
         "it does not fit: It is too large.",
     ]
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_served(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        assert main(["serve", "--port", str(other.getsockname()[1])]) == 1
+    assert "choose one with --port" in capsys.readouterr().err
+
+
+def test_the_app_needs_a_terminal() -> None:
+    command = [sys.executable, "-m", "titletui"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "titletui: The app needs a terminal; `titletui --help` lists commands for scripts."
+    ]
+
+
+def test_leaving_the_app_says_what_goes_on_without_it(home: Home) -> None:
+    job = run_folder(home, "a-1", [3.0] * 10, steps=500)
+    with held(job), Terminal() as terminal:
+        terminal.until("● a-1 step 10")
+        terminal.press(QUIT)
+        assert terminal.ended() == 0
+        assert "a-1 trains on; `titletui` shows it again." in terminal.text
+
+
+@pytest.mark.fault("F60")
+def test_on_a_disk_that_cannot_be_written_the_lists_are_shown_and_why_nothing_can_be_kept(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["shortlist", "--add", "A Title"]) == 0
+    with CorpusStore(home.corpus_db) as store:
+        store.create("a")
+    capsys.readouterr()
+    with read_only_folder(home.data) as folder:
+        monkeypatch.setenv("TITLETUI_HOME", str(folder))
+        assert main(["shortlist"]) == 0
+        out, error = capsys.readouterr()
+        assert out.startswith("A Title")
+        assert "nothing can be starred" in error
+        assert main(["corpora"]) == 0
+        out, error = capsys.readouterr()
+        assert out.startswith("a ")
+        assert "cannot be written" in error

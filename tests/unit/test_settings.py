@@ -125,3 +125,13 @@ def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(TitletuiError, match="cannot be read"):
         load_settings(path)
+
+
+@pytest.mark.parametrize("written", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_refused(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f"[generate]\ntemperature = {written}\n")
+    with pytest.raises(TitletuiError, match=r"generate\.temperature must be"):
+        load_settings(path)
+    with pytest.raises(UsageError, match=r"generate\.temperature must be"):
+        with_value(Settings(), "generate.temperature", written)

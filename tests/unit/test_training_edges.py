@@ -225,9 +225,10 @@ def test_a_run_that_was_asked_to_stop_is_neither_begun_nor_put_back(home: Home) 
 
 
 def test_a_task_that_no_paper_fits_says_what_it_needs(home: Home) -> None:
+    from titletui.training.base_models import load_tokenizer
     from titletui.training.examples import build
 
-    tokenizer = prepare.load_tokenizer(toy_base(home))
+    tokenizer = load_tokenizer(toy_base(home))
     plain = [Paper(id="", title=f"Title {n}") for n in range(20)]
     with pytest.raises(TitletuiError, match="arXiv ids, which hold the year"):
         build(plain, Recipe(task="year-to-title"), tokenizer, 64)
