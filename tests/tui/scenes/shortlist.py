@@ -1,15 +1,25 @@
 """The Shortlist screen and its dialogs."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from textual.pilot import Pilot
 
 from tests.tui.scenes.generate import one_batch
 from tests.tui.scenes.scene import Scene, put
+from titletui.home import Home
+from titletui.shortlist.store import Library
 
 
 async def _there_already(pilot: Pilot[int]) -> None:
     Path("mine.csv").touch()
+
+
+def _ten_stars(home: Home, stack: ExitStack) -> None:
+    one_batch(home, stack)
+    with Library.open(home) as library:
+        for number in range(7):
+            library.star(f"Codec Mismatch in Speaker Embeddings, Part {number + 1}")
 
 
 _STARS = ("★ 3", "eess-as-1@200 ·")
@@ -32,6 +42,14 @@ SCENES: tuple[Scene, ...] = (
         fill=one_batch,
     ),
     Scene("shortlist-removed", "shortlist", _STARS, ("x", ("★ 2", "Removed")), fill=one_batch),
+    Scene("shortlist-too-few", "shortlist", _STARS, ("T", ("star 7 more",)), fill=one_batch),
+    Scene(
+        "shortlist-train",
+        "shortlist",
+        ("★ 10",),
+        ("T", ("★ shortlist", "starred-titles", "6 min")),
+        fill=_ten_stars,
+    ),
     Scene(
         "shortlist-export",
         "shortlist",
