@@ -1,5 +1,6 @@
 """What can be done to a title on more than one screen: edit, note, tag, undo, redo, copy."""
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -45,17 +46,17 @@ class CuratingScreen(ModeScreen):
 
     # --- what a subclass says
 
+    @abstractmethod
     def picked(self) -> Pick | None:
         """The title that the keys are about now; fetching it later stars it if it was not."""
-        return None
 
+    @abstractmethod
     def title_text(self) -> str:
         """The title that the keys are about; empty when there is none."""
-        return ""
 
+    @abstractmethod
     def title_list(self) -> RowList[object]:
         """The list that it stands in."""
-        raise LookupError
 
     async def refresh_titles(self) -> None:
         """Shows the shortlist's present state."""

@@ -1,5 +1,6 @@
 """What the four modes have in common: header, status line, footer and the way out of an input."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from textual import getters
@@ -59,13 +60,13 @@ class ModeScreen(NoEchoes, FirstSight, Screen[None]):
             yield from self.compose_body()
         yield KeyBar()
 
+    @abstractmethod
     def compose_body(self) -> ComposeResult:
         """The widgets of the mode."""
-        yield from ()
 
+    @abstractmethod
     def main_widget(self) -> Widget | None:
         """Where the keys go when no input has them: usually the list."""
-        return None
 
     def show_empty(self, empty: bool) -> None:
         """Shows the state in which there is nothing yet, or leaves it."""

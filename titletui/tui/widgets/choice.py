@@ -45,10 +45,6 @@ class Choice(Widget, can_focus=True):
         choice: "Choice"
         value: str
 
-        @property
-        def control(self) -> "Choice":
-            return self.choice
-
     def __init__(
         self,
         options: Sequence[str],

@@ -64,20 +64,12 @@ class RowList(ScrollView, Generic[R], can_focus=True):
         row_list: "RowList[Any]"
         index: int | None
 
-        @property
-        def control(self) -> "RowList[Any]":
-            return self.row_list
-
     @dataclass
     class Chosen(Message):
         """The highlighted row was clicked again, or clicked twice."""
 
         row_list: "RowList[Any]"
         index: int
-
-        @property
-        def control(self) -> "RowList[Any]":
-            return self.row_list
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
