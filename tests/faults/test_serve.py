@@ -19,7 +19,7 @@ from tests.training_runs import toy_run, view
 from titletui.errors import UsageError
 from titletui.home import Home
 from titletui.jobs import launch
-from titletui.serve import serve_app
+from titletui.serve import TitletuiServer, serve_app
 from titletui.shortlist.store import Library
 
 
@@ -195,3 +195,12 @@ async def test_a_run_goes_on_when_the_browser_is_closed(
     until(lambda: not job.state.alive, 120)
     assert job.exit is not None
     assert job.exit.outcome == "done"
+
+
+def test_a_name_under_somebody_elses_control_is_no_name_of_this_machine() -> None:
+    server = TitletuiServer("0.0.0.0", 8000, remote=True)  # noqa: S104
+    for host in ("localhost:8000", "127.0.0.1:8000", "192.0.2.7:8000", "[2001:db8::1]:8000",
+                 socket.gethostname()):  # fmt: skip
+        assert server._is_own_host(host), host
+    for host in ("evil.example", "192.0.2.7.evil.example:8000", ""):
+        assert not server._is_own_host(host), host

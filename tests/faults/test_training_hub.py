@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.processes import until
 from tests.training_runs import toy_run, view
 from tests.training_worker import run_to_end
 from titletui.errors import TitletuiError
+from titletui.generation.engine import open_engine
 from titletui.home import Home
 from titletui.training import hub as client
 from titletui.training.base_models import cached_models, find_model, hub_cache, load_model
@@ -225,3 +227,10 @@ def test_a_part_that_is_whole_is_not_fetched_again_and_other_parts_are_cleared_a
     client.download("org/tiny")
     assert hub.sent == 0
     assert not list(blobs.glob("*.incomplete"))
+
+
+def test_who_waits_for_titles_is_told_how_far_the_download_is(home: Home, hub: Hub) -> None:
+    said: list[str] = []
+    engine = open_engine(home, "org/tiny", said.append)
+    assert engine.info.name == "org/tiny"
+    assert any(re.fullmatch(r"downloading org/tiny: \S+, \d+ %", line) for line in said)

@@ -141,6 +141,11 @@ HALF: dict[str, tuple[Callable[[Path], object], str]] = {
     "a tokenizer of another kind": (
         lambda m: change(m / "tokenizer.json", decoder={"type": "Nothing"}), "cannot be used"
     ),
+    "old files without a word": (
+        lambda m: (merges_pointer(m), (m / "merges.txt").write_text(""),
+                   (m / "vocab.json").write_text("{}")),
+        "empty vocabulary",
+    ),
     "merges that are a pointer": (merges_pointer, "LFS pointer"),
     "half an adapter": (lambda m: adapter(m, peft_type="IA3"), "is not LoRA"),
     "an adapter without weights": (lambda m: adapter(m), "has no adapter_model"),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import until
+from tests.terminal import Terminal
 from titletui.corpus.files import Source
 from titletui.corpus.lines import LineReader
 from titletui.corpus.piped import start_piped_import, take_in
@@ -125,3 +126,21 @@ def test_a_pipe_is_never_opened_where_a_file_is_wanted(tmp_path: Path) -> None:
     for path in (pipe, Path("/dev/zero")):
         with pytest.raises(UsageError, match="pipe it into `titletui import -`"):
             LineReader(path)
+
+
+def test_what_a_killed_process_had_taken_in_is_cleared_away_by_the_next(home: Home) -> None:
+    folder = home.jobs / "import"
+    folder.mkdir(parents=True, mode=0o700)
+    old, fresh = folder / ".piped-old", folder / ".piped-fresh"
+    for left in (old, fresh):
+        left.write_bytes(TITLES)
+    os.utime(old, (0, 0))
+    assert titletui("import", "-", given=TITLES).returncode == 0
+    assert not old.exists()
+    assert fresh.exists(), "another import may be taking it in"
+
+
+def test_in_a_terminal_nothing_is_piped_in(home: Home) -> None:
+    with Terminal([sys.executable, "-m", "titletui", "import", "-"]) as terminal:
+        assert terminal.ended() == 2
+        assert "Nothing is piped in" in terminal.text

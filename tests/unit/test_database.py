@@ -121,3 +121,24 @@ def test_network_file_systems_are_known_by_their_type(
     assert network_file_system(home / "library.db", mounts) == expected
     assert network_file_system(tmp_path / "library.db", mounts) == ""
     assert network_file_system(home / "library.db", tmp_path / "missing") == ""
+
+
+def test_what_is_no_database_at_all_is_found_by_the_check(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    path.write_bytes(b"this is no database, it is a sentence " * 50)
+    with closing(sqlite3.connect(path)) as connection:
+        assert "not a database" in check(connection)
+
+
+def test_a_check_that_others_keep_from_reading_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as writer,
+        closing(sqlite3.connect(path, timeout=0.05)) as connection,
+    ):
+        make_table(writer)
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            check(connection)
+        writer.execute("ROLLBACK")
+        assert check(connection) == ""

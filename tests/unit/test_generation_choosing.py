@@ -9,7 +9,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from titletui.generation.choosing import Knobs, choose, draws
+from titletui.generation.choosing import Knobs, choose, choose_scored, draws
 
 ROWS = 60_000
 STEP = torch.zeros(ROWS, dtype=torch.long)
@@ -87,3 +87,13 @@ def test_a_token_without_a_chance_is_never_chosen() -> None:
     drawn = draws(2, torch.arange(ROWS), STEP)
     tokens = choose(barred.expand(ROWS, -1), Knobs(temperature=5, top_p=1), drawn)
     assert bool((tokens % 2 == 1).all())
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.6, 1.0])
+def test_the_chance_of_a_token_is_that_at_temperature_one(temperature: float) -> None:
+    rows = scores().expand(50, -1)
+    knobs = Knobs(temperature=temperature, top_p=0.9)
+    drawn = draws(5, torch.arange(50), STEP[:50])
+    tokens, chances = choose_scored(rows, knobs, drawn)
+    assert tokens.tolist() == choose(rows, knobs, drawn).tolist()
+    assert torch.allclose(chances, scores().log_softmax(dim=-1)[tokens], atol=1e-5)

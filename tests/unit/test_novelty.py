@@ -192,8 +192,8 @@ def test_a_writer_killed_within_a_commit_does_not_stop_it(tmp_path: Path) -> Non
 def test_a_title_of_nothing_but_frequent_words_finds_the_one_that_has_them_too(
     tmp_path: Path,
 ) -> None:
-    titles = [f"Deep Learning of Models for Speech: Part {n}" for n in range(5_100)]
-    fill(tmp_path / "corpus.db", "all", [*titles, "Models of Deep Speech", "Learning for"])
+    titles = [f"Deep Learning of Models for Speech: Part {n}" for n in range(12_500)]
+    fill(tmp_path / "corpus.db", "all", ["Models of Deep Speech", "Learning for", *titles])
     with Novelty(tmp_path / "corpus.db", "all") as novelty:
         verdict = novelty.check("Models of Speech, Deep")
         assert (verdict.kind, verdict.title) == ("near", "Models of Deep Speech")

@@ -7,6 +7,7 @@ from titletui.cli.output import print_json, say
 from titletui.text import display
 
 if TYPE_CHECKING:
+    from titletui.jobs.events import Evaluated, Overfit
     from titletui.jobs.folder import JobFolder
     from titletui.training.forecast import Forecast
     from titletui.training.runs import RunView
@@ -105,11 +106,11 @@ def report(view: "RunView") -> list[str]:
     if view.last and view.last.memory:
         said.append(f"  {view.last.speed:,.0f} title tokens/s, {view.last.memory >> 20:,} MB")
     if view.overfit:
-        said.append(f"  overfit: {overfit_sentence(view)}")
+        said.append(f"  overfit: {overfit_sentence(view.overfit)}")
     if view.rising:
         said.append(f"  the held-out loss rises since step {view.rising.best}")
     if view.evaluated:
-        said += figures(view)
+        said += figures(view.evaluated)
     for note in view.notes[-5:]:
         said.append(f"  {note.level}: {note.text}")
     if view.bad_lines:
@@ -135,23 +136,18 @@ def _in_queue(view: "RunView") -> str:
     return f"in Slurm's queue as job {held.id}{why}"
 
 
-def overfit_sentence(view: "RunView") -> str:
+def overfit_sentence(event: "Overfit") -> str:
     """What the banner says."""
-    event = view.overfit
-    if event is None:
-        return ""
     return (
         f"training loss {event.average:.3f} < {event.threshold:g} at step {event.step}: the model "
         f"starts to repeat its titles (copies {event.copies:.0%})"
     )
 
 
-def figures(view: "RunView") -> list[str]:
+def figures(evaluated: "Evaluated") -> list[str]:
     """The final figures."""
-    if view.evaluated is None:
-        return []
-    said = [f"  {name} {value:.4f}" for name, value in sorted(view.evaluated.figures.items())]
-    for name, words in view.evaluated.words.items():
+    said = [f"  {name} {value:.4f}" for name, value in sorted(evaluated.figures.items())]
+    for name, words in evaluated.words.items():
         said.append(f"  words of the {name}: {', '.join(word for word, _ in words[:12])}")
     return said
 
@@ -276,7 +272,7 @@ class _Picture:
             of = f" of {waits.total:,}" if waits.total else ""
             parts.append(Text(display(f"{waits.waiting}: {waits.done:,}{of} {waits.unit}")))
         if view.overfit:
-            parts.append(Text(overfit_sentence(view), style="bold red"))
+            parts.append(Text(overfit_sentence(view.overfit), style="bold red"))
         if view.preview:
             parts.append(Text(f"step {view.preview.step}, copies {view.copies:.0%}", style="dim"))
             parts += [Text("  " + display(title)) for title in view.preview.titles[:5]]

@@ -43,12 +43,8 @@ class LineReader:
         try:
             self._raw: IO[bytes] = path.open("rb")
             self.size = path.stat().st_size
-            if path.is_dir():
-                raise IsADirectoryError
         except OSError as error:
-            raise UsageError(
-                f"{path} cannot be read ({error.strerror or 'it is a folder'}); name a file."
-            ) from error
+            raise UsageError(f"{path} cannot be read ({error.strerror}); name a file.") from error
         try:
             self._stream = _uncompressed(self._raw, path)
             self._utf16 = self._peek(2) in _UTF16_BOMS
