@@ -27,8 +27,8 @@ def in_words(kind: Any) -> str:
             return "yes or no"
         case info.IntType() | info.FloatType():
             word = "a whole number" if isinstance(kind, info.IntType) else "a number"
-            low = f"from {kind.ge:g}" if kind.ge is not None else f"above {kind.gt:g}"
-            high = f"to {kind.le:,}" if kind.le is not None else f"below {kind.lt:,}"
+            low = f"from {kind.ge:,.12g}" if kind.ge is not None else f"above {kind.gt:,.12g}"
+            high = f"to {kind.le:,.12g}" if kind.le is not None else f"below {kind.lt:,.12g}"
             if kind.le is not None and kind.le > _COUNTABLE:
                 return f"{word} {low} up"
             return f"{word} {low} {high}"

@@ -1,7 +1,17 @@
 """What makes the four modes look like one."""
 
+from typing import Annotated
+
+import msgspec
+from textual.widgets import Input
+
+from tests.tui.seen import until_shown
 from titletui.corpus.insight import Insight, Lengths
+from titletui.home import Home
+from titletui.ranges import in_words
+from titletui.settings import Settings
 from titletui.shortlist.records import Novelty
+from titletui.tui.app import TitletuiApp
 from titletui.tui.candidate_row import Row
 from titletui.tui.widgets.candidate_list import CandidateList
 from titletui.tui.widgets.empty_state import keyed
@@ -46,3 +56,23 @@ def test_keys_in_a_sentence_look_like_keys() -> None:
     said = keyed("`n` scrapes, `i` imports")
     assert said.plain == "n scrapes, i imports"
     assert [said.plain[span.start : span.end] for span in said.spans] == ["n", "i"]
+
+
+async def test_what_is_refused_is_seen_where_little_fits(home: Home) -> None:
+    async with TitletuiApp(home, Settings(welcome=False)).run_test(size=(60, 20)) as pilot:
+        await pilot.press("escape", "comma")
+        await until_shown(pilot, "Settings")
+        field = pilot.app.screen.query_one("#generate-temperature", Input)
+        field.focus()
+        await until_shown(pilot, "How daring")
+        field.value = "hot"
+        await until_shown(pilot, "✕ generate.temperature", "'hot'")
+
+
+def test_large_bounds_are_written_as_people_write_them() -> None:
+    million = "a whole number from 1 to 1,000,000"
+    assert (
+        in_words(msgspec.inspect.type_info(Annotated[int, msgspec.Meta(ge=1, le=10**6)])) == million
+    )
+    large = Annotated[float, msgspec.Meta(ge=1, le=1e9)]
+    assert in_words(msgspec.inspect.type_info(large)) == "a number from 1 to 1,000,000,000"

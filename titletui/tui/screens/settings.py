@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Input, Static
 
 from titletui.errors import UsageError
@@ -35,6 +35,11 @@ class SettingsDialog(Dialog[Settings | None]):
         (0, "-compact"),
         (80, "-normal"),
     ]
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012
+        (0, "-low"),
+        (24, "-high"),
+        (36, "-tall"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="settings.cancel", tooltip="Change nothing"),
         Binding("enter", "keep", "keep", id="settings.keep", tooltip="Keep and save all settings"),
@@ -56,26 +61,30 @@ class SettingsDialog(Dialog[Settings | None]):
         self._fields = {_id(field): field for field in _editable()}
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog", can_focus=False) as box:
+        with Vertical(classes="dialog") as box:
             box.border_title = "Settings"
             box.border_subtitle = "enter keep · ctrl+d default · escape cancel"
-            table = ""
-            for id_, field in self._fields.items():
-                where, _, name = field.name.rpartition(".")
-                if where != table:
-                    table = where
-                    yield Static(where.capitalize(), classes="table")
-                yield SettingRow(name.replace("_", " "), self._control(id_, field), _range(field))
-            for sentence in misplaced(self._settings.keys):
-                yield Static(f"⚠ {display(sentence)}", classes="doubt", markup=False)
+            with VerticalScroll(can_focus=False):
+                yield from self._rows()
             yield Steady(id="about", markup=False)
+
+    def _rows(self) -> ComposeResult:
+        table = ""
+        for id_, field in self._fields.items():
+            where, _, name = field.name.rpartition(".")
+            if where != table:
+                table = where
+                yield Static(where.capitalize(), classes="table")
+            yield SettingRow(name.replace("_", " "), self._control(id_, field), _range(field))
+        for sentence in misplaced(self._settings.keys):
+            yield Static(f"⚠ {display(sentence)}", classes="doubt", markup=False)
 
     def on_mount(self) -> None:
         self.query("Input, Choice").first().focus()
 
     def on_descendant_focus(self) -> None:
         field = self._focused_field()
-        if field is not None:
+        if field is not None and self._check(field):
             default = as_text(field.default) or "none"
             self.about.update(f"{field.doc} Default: {display(default)}.")
 

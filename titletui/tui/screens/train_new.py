@@ -44,6 +44,7 @@ class NewRunDialog(Dialog[str | None]):
         parent: the run that it goes on from; becomes the base model.
     """
 
+    VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (24, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", id="new_run.cancel", tooltip="Start nothing"),
         Binding("ctrl+r", "start", "start", id="new_run.start", tooltip="Start the run"),

@@ -37,8 +37,10 @@ class CorpusList(RowList[CorpusLine]):
 
 def state_style(state: State) -> str:
     """The colour that goes with a job's glyph."""
-    if state in (State.FAILED, State.INTERRUPTED, State.UNREADABLE):
+    if state in (State.FAILED, State.UNREADABLE):
         return "$error"
+    if state is State.INTERRUPTED:
+        return "$warning"
     if state.alive:
         return "$success"
     return "$foreground 60%"

@@ -46,7 +46,7 @@ class CorpusView(Vertical):
         & > #papers:focus { border-top: solid $primary 60%; }
         & #slash { width: 2; color: $text-muted; }
         & #search { width: 1fr; }
-        & #found { width: auto; color: $text-muted; }
+        & #found { width: auto; padding-left: 1; color: $text-muted; }
         & #none { display: none; }
         &.-none #papers { display: none; }
         &.-none #none { display: block; }

@@ -2,6 +2,7 @@
 
 from textual.content import Content
 
+from titletui.jobs.folder import State
 from titletui.text import display
 from titletui.tui.run_watch import RunLine
 from titletui.tui.widgets.corpus_list import state_style
@@ -21,7 +22,9 @@ class RunList(RowList[RunLine]):
 
     def lines(self, row: RunLine, width: int) -> list[Content]:
         word = row.standing if width >= _WHOLE_WORDS or row.standing != "interrupted" else "cut off"
-        standing = Content.styled(word, "$warning" if row.warns else "$foreground 60%")
+        broken = row.state in (State.FAILED, State.UNREADABLE)
+        style = "$error" if broken else "$warning" if row.warns else "$foreground 60%"
+        standing = Content.styled(word, style)
         pin = " ◆" if row.name == self.pinned else ""
         room = max(4, width - 2 - standing.cell_length - 1 - len(pin))
         name = Content(display(row.name)).truncate(room, ellipsis=True)

@@ -38,9 +38,11 @@ class SettingRow(Horizontal):
 
     def render(self) -> RenderResult:
         start = self._control.region.right - self.region.x + 1
-        hint = f"✕ must be {self._allowed}" if self.refused else self._allowed
-        room = self.size.width - start
-        said = Content(display(hint)).truncate(room, ellipsis=True) if room > 3 else Content("")
+        room = max(0, self.size.width - start)
+        bare = self._allowed.removeprefix("a whole number ").removeprefix("a number ")
+        wrong = (f"✕ must be {self._allowed}", f"✕ {bare}", "✕")
+        wordings = wrong if self.refused else (self._allowed, bare)
+        said = Content(display(next((one for one in wordings if len(one) <= room), "")))
         style = "$error" if self.refused else "$foreground 60%"
         name = Content.styled(f"{display(self._label):<{start}}", "$foreground 60%")
         return Content.assemble(name, said.stylize(style))
