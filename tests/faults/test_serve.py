@@ -198,7 +198,7 @@ async def test_a_run_goes_on_when_the_browser_is_closed(
 
 
 def test_a_name_under_somebody_elses_control_is_no_name_of_this_machine() -> None:
-    server = TitletuiServer("0.0.0.0", 8000, remote=True)  # noqa: S104
+    server = TitletuiServer("0.0.0.0", 8000, remote=True)
     for host in ("localhost:8000", "127.0.0.1:8000", "192.0.2.7:8000", "[2001:db8::1]:8000",
                  socket.gethostname()):  # fmt: skip
         assert server._is_own_host(host), host

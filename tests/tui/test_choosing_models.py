@@ -17,6 +17,8 @@ from titletui.training.base_models import starter_folder
 from titletui.tui.app import TitletuiApp
 from titletui.tui.screens.generate import GenerateScreen
 from titletui.tui.screens.model_picker import ModelPicker
+from titletui.tui.widgets.edit_line import EditLine
+from titletui.tui.widgets.figures import number
 from titletui.tui.widgets.row_list import RowList
 
 
@@ -151,3 +153,65 @@ async def test_stars_that_are_no_taste_yet_leave_the_order_and_say_so(home: Home
         await until_shown(pilot, "Top-p")
         await pilot.press("enter")
         await until_shown(pilot, "Taste is learned from 20 stars")
+
+
+async def test_what_is_marked_in_an_input_is_copied(home: Home) -> None:
+    app = writing(home)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        await pilot.press("slash", *"Neural", "shift+home", "ctrl+c")
+        await until(pilot, lambda: app.clipboard == "Neural")
+
+
+async def test_titles_are_ranked_by_taste_as_they_come(home: Home) -> None:
+    with Library.open(home) as library:
+        for number in range(6):
+            batch = library.start_batch(BatchSettings(model="starter"))
+            texts = [f"Quantum Gravity: Part {number}{n}" for n in range(4)]
+            texts += [f"Speech Study {number}{n}" for n in range(4)]
+            ids = library.add_candidates(batch, [NewCandidate(text=text) for text in texts])
+            for text, candidate in zip(texts[4:], ids[4:], strict=True):
+                library.star(text, candidate=candidate)
+    app = writing(home, sort="taste", count=2, length=6)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "batch 6 of 6", "Ranked by your taste")
+        column = screen_of(app)
+        await until(pilot, lambda: column.column.candidates.rows[0].reads.startswith("Speech"))
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "batch 5 of 6")
+        await until(pilot, lambda: column.column.candidates.rows[0].liking is not None)
+        await pilot.press("enter")
+        await until(
+            pilot,
+            lambda: (
+                len(rows := column.column.titles.rows) == 2
+                and all(row.liking is not None for row in rows)
+            ),
+            tries=1200,
+        )
+
+
+async def test_nothing_is_exported_from_an_empty_shortlist(home: Home) -> None:
+    async with opened(home, "shortlist").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "Nothing starred")
+        await pilot.app.screen.run_action("export")
+        await until_shown(pilot, "There is nothing to export yet.")
+
+
+async def test_a_title_that_is_left_as_it_was_is_not_edited(home: Home) -> None:
+    with Library.open(home) as library:
+        library.star("A Title")
+        before = library.revision
+        async with opened(home, "shortlist").run_test(size=(100, 30)) as pilot:
+            await until_shown(pilot, "★ 1")
+            await pilot.press("e")
+            await until(pilot, lambda: pilot.app.screen.query(EditLine))
+            await pilot.press("enter")
+            await until(pilot, lambda: not pilot.app.screen.query(EditLine))
+        assert library.revision == before
+
+
+def test_a_small_loss_is_never_shown_as_zero() -> None:
+    assert [number(loss) for loss in (0.0, 0.0005, 0.25, 12.345, 1234.5)] == [
+        "0", "5.0e-04", "0.250", "12.35", "1,234",
+    ]  # fmt: skip

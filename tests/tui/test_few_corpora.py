@@ -11,6 +11,7 @@ from textual.widgets import Input
 from tests.run_folders import held
 from tests.tui.corpora import end_jobs, fill, names, paper, screen_of
 from tests.tui.seen import forecast_at_once, opened, until, until_gone, until_shown
+from titletui.corpus.browse import END, Page, Row
 from titletui.corpus.harvest import Query
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
@@ -18,6 +19,7 @@ from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.folder import Exit, JobFolder, create_job, list_jobs
 from titletui.jobs.log import EventLog
 from titletui.tui.corpus_jobs import span
+from titletui.tui.paper_pages import PaperPages
 from titletui.tui.screens import corpus as corpus_screen
 from titletui.tui.screens.corpus_import import ImportDialog
 from titletui.tui.screens.corpus_scrape import ScrapeDialog
@@ -241,3 +243,15 @@ async def test_an_import_names_its_corpus_and_takes_no_folder(home: Home, tmp_pa
     with CorpusStore(home.corpus_db) as store:
         assert store.summary("mine").papers == 2
     assert "mine" in names(home)
+
+
+def test_a_window_on_a_list_ends_where_there_is_nothing_more() -> None:
+    row = Row(key=1, id="2401.00001", year=2024, title="Speech")
+    pages = PaperPages()
+    assert (pages.before, pages.after, pages.rows) == (None, None, [])
+    more = Page(rows=[row], next=END, total=9, previous=END)
+    nothing = Page(rows=[], next=None, total=9)
+    pages.begin(more)
+    assert pages.go_down(nothing) == 0
+    assert pages.go_up(nothing) == 0
+    assert (pages.before, pages.after, pages.rows) == (None, None, [row])

@@ -231,6 +231,16 @@ class BatchesScreen(CuratingScreen):
         await self.set_columns([column])
         await self.refresh_titles()
         await self._judge(column)
+        if self.chosen.sort == "taste":
+            await self.like(column)
+            column.rearrange()
+
+    async def like(self, column: BatchColumn) -> None:
+        """Says of each candidate how it is to the owner's taste, as far as that is known."""
+        rows = column.titles.rows
+        likings = await self.app.taste.likings([row.to_keep() for row in rows])
+        for place, liking in enumerate(likings):
+            rows[place] = replace(rows[place], liking=liking)
 
     async def _judge(self, column: BatchColumn) -> None:
         """Compares what could not be compared when it was written, for want of papers."""

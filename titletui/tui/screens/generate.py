@@ -93,6 +93,8 @@ class GenerateScreen(KnobsScreen):
         await self.set_columns([BatchColumn(Batch(BatchSettings()))])
         (self.prefix if self.app.settings.welcome else self.column.candidates).focus()
         self.call_after_refresh(self.action_walk, 0)
+        if self.chosen.sort == "taste":
+            self.rank_by_taste()
         self.watch_library()
 
     def on_screen_resume(self) -> None:

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from msgspec.structs import replace
 from textual import getters, work
 from textual.binding import Binding, BindingType
 
@@ -122,10 +121,7 @@ class KnobsScreen(BatchesScreen):
         try:
             said = await self.app.taste.learn()
             for column in self.columns:
-                rows = column.titles.rows
-                likings = await self.app.taste.likings([row.to_keep() for row in rows])
-                for place, liking in enumerate(likings):
-                    rows[place] = replace(rows[place], liking=liking)
+                await self.like(column)
         except TitletuiError as error:
             said = ""
             self.app.show_error(error)
