@@ -80,6 +80,12 @@ def merges_pointer(model: Path) -> None:
     (model / "merges.txt").write_text(POINTER)
 
 
+def old_files(model: Path) -> None:
+    merges_pointer(model)
+    (model / "vocab.json").write_text("{}")
+    (model / "merges.txt").write_text("")
+
+
 def adapter(model: Path, *, weights: bool = False, **facts: object) -> None:
     """In place of the model: the configuration of an adapter, and tensors that fit no model."""
     (model / "config.json").unlink()
@@ -141,11 +147,7 @@ HALF: dict[str, tuple[Callable[[Path], object], str]] = {
     "a tokenizer of another kind": (
         lambda m: change(m / "tokenizer.json", decoder={"type": "Nothing"}), "cannot be used"
     ),
-    "old files without a word": (
-        lambda m: (merges_pointer(m), (m / "merges.txt").write_text(""),
-                   (m / "vocab.json").write_text("{}")),
-        "empty vocabulary",
-    ),
+    "old files without a word": (old_files, "empty vocabulary"),
     "merges that are a pointer": (merges_pointer, "LFS pointer"),
     "half an adapter": (lambda m: adapter(m, peft_type="IA3"), "is not LoRA"),
     "an adapter without weights": (lambda m: adapter(m), "has no adapter_model"),
