@@ -110,7 +110,8 @@ class CuratingScreen(ModeScreen):
             return
         self._edited = self.picked()
         region = rows.region_of(rows.highlighted)
-        line = EditLine(self.title_text(), region.translate(rows.content_region.offset))
+        over = region.translate(rows.content_region.offset)
+        line = EditLine(self.title_text(), over, rows.TEXT_AT)
         self.mount(line)
         line.focus()
 

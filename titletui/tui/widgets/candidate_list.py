@@ -20,6 +20,8 @@ class CandidateList(RowList[Row]):
     In a very wide one the paper that a title is near to or copies stands beside it.
     """
 
+    TEXT_AT = 2
+
     def lines(self, row: Row, width: int) -> list[Content]:
         beside = width - WIDEST - 1
         width = min(width, WIDEST)

@@ -40,11 +40,12 @@ class EditLine(Input):
     class Dropped(Message):
         """Nothing is to be changed."""
 
-    def __init__(self, text: str, region: Region) -> None:
+    def __init__(self, text: str, region: Region, text_at: int = 0) -> None:
+        indent = _INDENT + text_at
         self._before = display(text)
         super().__init__(self._before, select_on_focus=False)
-        self.styles.offset = (region.x + _INDENT, region.y)
-        self.styles.width = region.width - _INDENT
+        self.styles.offset = (region.x + indent, region.y)
+        self.styles.width = region.width - indent
         self.styles.height = region.height
 
     def on_mount(self) -> None:

@@ -27,7 +27,12 @@ class RowList(ScrollView, Generic[R], can_focus=True):
 
     Only what is on the screen is rendered, so some thousand rows are no burden; a longer list
     belongs in pages. The highlighted one has a ▸ in front, so that it is seen without colour.
+
+    Attributes:
+        TEXT_AT: cells before the text of a row, behind the ▸.
     """
+
+    TEXT_AT: ClassVar[int] = 0
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"row-list--row", "row-list--highlighted"}
     DEFAULT_CSS = """
