@@ -59,9 +59,9 @@ class GenerateSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     hide_copies: Annotated[
         bool, Meta(description="Hide titles that stand in the corpus already.")
     ] = False
-    hide_near: Annotated[
-        bool, Meta(description="Hide titles that nearly stand in the corpus.")
-    ] = False
+    hide_near: Annotated[bool, Meta(description="Hide titles that nearly stand in the corpus.")] = (
+        False
+    )
     hide_repeats: Annotated[bool, Meta(description="Hide titles that were shown before.")] = True
     hide_above: Annotated[
         Annotated[float, Meta(ge=1, le=1e9)] | None,
