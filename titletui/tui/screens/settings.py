@@ -7,6 +7,7 @@ from textual import getters
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import Input, Static
 
 from titletui.errors import UsageError
@@ -156,7 +157,7 @@ class SettingsDialog(Dialog[Settings | None]):
             with_value(self._settings, field.name, self._text(id_))
         except UsageError as error:
             refused = True
-            self.about.update(f"✕ {display(str(error))}")
+            self.about.update(Content.styled(f"✕ {display(str(error))}", "$error"))
         self.query_one(f"#{id_}").query_ancestor(SettingRow).refused = refused
         return not refused
 
