@@ -2,9 +2,14 @@
 
 import pytest
 
-from tests.run_folders import run_folder
-from tests.tui.seen import opened, until
+from tests.run_folders import held, run_folder
+from tests.tui.seen import opened, until, until_shown
 from titletui.home import Home
+from titletui.jobs.events import Progress
+from titletui.jobs.folder import create_job
+from titletui.jobs.log import EventLog
+from titletui.training.plan import Plan
+from titletui.training.recipe import Recipe
 from titletui.tui.widgets.run_panel import RunPanel
 
 
@@ -23,3 +28,18 @@ async def test_titles_have_a_line_where_there_are_some_and_room(
         await until(pilot, lambda: bool(panel.preview.region.height) is shown)
         last = panel.preview if shown else panel.figures
         assert last.region.bottom == panel.content_region.bottom
+
+
+async def test_before_the_first_step_it_says_what_is_waited_for_and_how_far_that_is(
+    home: Home,
+) -> None:
+    plan = Plan(recipe=Recipe(), corpus="eess.AS", papers=3064, sha256="0" * 64)
+    job = create_job(home.jobs, "run", "eess-as-1", plan)
+    waiting = "downloading model.safetensors"
+    with held(job), EventLog(job.events) as log:
+        async with opened(home, "train").run_test(size=(110, 30)) as pilot:
+            await until_shown(pilot, "it waits for its first step")
+            log.append(Progress(done=1_500_000, total=3_000_000, unit="bytes", waiting=waiting))
+            await until_shown(pilot, "downloading model.safetensors: 2 MB of 3 MB")
+            log.append(Progress(done=1_200, waiting="reading papers"))
+            await until_shown(pilot, "reading papers: 1,200 papers")

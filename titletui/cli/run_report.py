@@ -268,9 +268,7 @@ class _Picture:
                 )
             )
         elif view.progress:
-            waits = view.progress
-            of = f" of {waits.total:,}" if waits.total else ""
-            parts.append(Text(display(f"{waits.waiting}: {waits.done:,}{of} {waits.unit}")))
+            parts.append(Text(display(f"{view.progress.waiting}: {view.progress.far}")))
         if view.overfit:
             parts.append(Text(overfit_sentence(view.overfit), style="bold red"))
         if view.preview:

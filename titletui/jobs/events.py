@@ -5,6 +5,8 @@ A number that is not finite is written as `null`.
 
 import msgspec
 
+from titletui.text import size
+
 JOB_KINDS = ("harvest", "import", "run")
 
 
@@ -68,6 +70,13 @@ class Progress(Event):
     day: str = ""
     waiting: str = ""
     counts: dict[str, int] = {}
+
+    @property
+    def far(self) -> str:
+        """`1,200 of 3,064 papers`, `2 MB of 3 MB`"""
+        if self.unit == "bytes":
+            return size(self.done) + (f" of {size(self.total)}" if self.total else "")
+        return f"{self.done:,}" + (f" of {self.total:,}" if self.total else "") + f" {self.unit}"
 
 
 class Step(Event):

@@ -8,10 +8,9 @@ from collections.abc import AsyncGenerator
 import msgspec
 from textual.content import Content
 
-from titletui.text import display
+from titletui.text import display, size
 from titletui.training.forecast import Forecast, Question, command, environment
 from titletui.tui.corpus_jobs import span
-from titletui.tui.widgets.figures import size
 
 _MUTED = "$foreground 60%"
 

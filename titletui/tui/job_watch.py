@@ -109,7 +109,7 @@ class _Followed:
         if self.progress is not None and self.progress.fraction is not None:
             return f" {self.progress.fraction:.0%}"
         if self.progress is not None and self.progress.done:
-            return f" {self.progress.done:,} {self.progress.unit}"
+            return f" {self.progress.far}"
         return f" {_VERBS.get(self.job.kind, 'working')}…"
 
 

@@ -56,7 +56,7 @@ def _before_the_first_step(home: Home, stack: ExitStack) -> None:
     plan = Plan(recipe=Recipe(steps=500), corpus="eess.AS", papers=3064, sha256="0" * 64)
     job = create_job(home.jobs, "run", "eess-as-4", plan)
     with EventLog(job.events) as log:
-        log.append(Progress(done=1_200, total=3_064, unit="examples"))
+        log.append(Progress(done=1_200, total=3_064, waiting="reading papers"))
     stack.enter_context(held(job))
 
 
@@ -134,7 +134,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         "train-waiting",
         "train",
-        ("● eess-as-4 1,200 examples", "starts"),
+        ("reading papers: 1,200 of 3,064 papers", "starts"),
         fill=_before_the_first_step,
     ),
     Scene("train-diverged", "train", ("diverged at step 121",), fill=_diverged),

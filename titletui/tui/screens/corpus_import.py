@@ -19,11 +19,10 @@ from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusSummary
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import checked_name
-from titletui.text import display
+from titletui.text import display, size
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
 from titletui.tui.widgets.field import Field, Verdict
-from titletui.tui.widgets.figures import size
 from titletui.tui.widgets.line_input import LineInput
 from titletui.tui.widgets.path_input import PathInput
 

@@ -5,6 +5,7 @@ import math
 from textual.content import Content
 
 from titletui.jobs.folder import State
+from titletui.text import size
 from titletui.training.runs import RunView
 from titletui.tui.corpus_jobs import span
 
@@ -92,12 +93,3 @@ def number(value: float) -> str:
     if abs(value) < 0.001:
         return f"{value:.1e}"
     return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
-
-
-def size(count: float) -> str:
-    """Bytes as a person says them."""
-    for unit in ("B", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

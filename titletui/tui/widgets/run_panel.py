@@ -155,9 +155,10 @@ def _plan_line(plan: Plan) -> str:
 def _waiting(view: RunView, shown: Shown | None) -> str:
     if shown is not None and not shown.state.alive:
         return f"{shown.state.value} before the first step"
-    if view.progress is not None:
-        return view.progress.waiting or f"{view.progress.done:,} {view.progress.unit}"
-    return "it waits for its first step"
+    if view.progress is None:
+        return "it waits for its first step"
+    waiting = f"{view.progress.waiting}: " if view.progress.waiting else ""
+    return f"{waiting}{view.progress.far}"
 
 
 def _banner(shown: Shown, *, accepted: bool) -> Content | None:
