@@ -164,6 +164,41 @@ async def test_two_models_write_at_the_same_time_side_by_side(home: Home, tmp_pa
         assert app.second_generator.pid is not None
 
 
+async def test_keys_that_have_nothing_to_be_about_do_nothing(home: Home) -> None:
+    async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "No titles yet")
+        await pilot.press("l", "right", "left", "space", "e", "n", "t", "c")
+        await pilot.press("left_square_bracket", "right_square_bracket")
+        assert len(pilot.app.screen_stack) == 1
+        for key, dialog in (("v", "Compare starter with"), ("a", "Paste or type"), ("m", "Top-p")):
+            await pilot.press(key)
+            await until_shown(pilot, dialog)
+            await pilot.press("escape")
+            await until_gone(pilot, dialog)
+        await pilot.press("a")
+        await until_shown(pilot, "Paste or type")
+        await pilot.press("ctrl+g")
+        await until_gone(pilot, "Paste or type")
+        assert not screen_of(pilot).abstract
+        assert app_of(pilot).generator.pid is None or not shown(pilot)
+
+
+async def test_what_a_model_has_not_learned_is_said_while_it_writes(
+    home: Home, tmp_path: Path
+) -> None:
+    model = tiny_gpt2(tmp_path / "model", tasks=["title"])
+    async with opened(home, count=1, length=8).run_test(
+        size=(100, 24), notifications=True
+    ) as pilot:
+        await until_shown(pilot, "No titles yet")
+        screen = screen_of(pilot)
+        screen.use_model(str(model))
+        screen.year = 2027
+        await pilot.press("enter")
+        await until(pilot, lambda: "has not learned about years" in text_of(pilot), tries=1200)
+        await until(pilot, lambda: len(shown(pilot)) == 1, tries=1200)
+
+
 async def test_a_generator_that_is_killed_comes_back_by_itself(home: Home) -> None:
     async with opened(home, count=2, length=8).run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")

@@ -7,6 +7,8 @@ import pytest
 
 from titletui.cli import main
 from titletui.home import Home
+from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.store import Library
 
 
 def run(*words: str) -> int:
@@ -112,3 +114,19 @@ def test_the_taste_model_says_what_it_lacks(home: Home, capsys: pytest.CaptureFi
     said = capsys.readouterr()
     assert json.loads(said.out) == {"stars": 0, "passed": 0, "auc": None}
     assert "It takes 20 starred candidates" in said.err
+    assert run("--taste") == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "It takes 20 starred candidates" in said.err
+
+
+def test_the_taste_model_says_how_it_does(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    with Library.open(home) as library:
+        batch = library.start_batch(BatchSettings(model="starter"))
+        new = [NewCandidate(text=f"A title about otters, {n}", index=n) for n in range(50)]
+        ids = library.add_candidates(batch, new)
+        for one, candidate in zip(new[:22], ids, strict=False):
+            library.star(one.text, candidate=candidate)
+    assert run("--taste") == 0
+    said = capsys.readouterr()
+    assert "learned from 22 stars and 28 titles passed over; it takes some more batches" in said.out
