@@ -65,7 +65,7 @@ class ImportDialog(Dialog[Source | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "Import"
-            box.border_subtitle = "→ completes · enter next, then import · escape cancel"
+            box.border_subtitle = "→ complete · enter next, import · escape cancel"
             yield Field(
                 "File", PathInput(id="path", placeholder="~/arxiv-metadata.json, titles.gz…")
             )

@@ -30,6 +30,8 @@ from titletui.tui.widgets.recipe_form import RecipeForm, as_text
 from titletui.tui.widgets.steady import Steady
 
 _PAUSE = 0.4
+# Lines of a terminal that has room for the examples as well.
+_ROOMY = 23
 
 _NO_CORPUS = "There is no corpus to train on yet; scrape or import one first (1)."
 
@@ -226,7 +228,10 @@ class NewRunDialog(Dialog[str | None]):
         for box in self.query("#estimate").results(Steady):
             width = max(20, box.content_size.width or 60)
             box.display = forecast is not None
-            box.update(Content("\n").join(lines(forecast, width)) if forecast else "")
+            rows = lines(forecast, width) if forecast else []
+            if forecast and self.app.size.height < _ROOMY:
+                rows = rows[: len(rows) - len(forecast.shown)]
+            box.update(Content("\n").join(rows))
 
     def on_unmount(self) -> None:
         self.workers.cancel_group(self, "check")
