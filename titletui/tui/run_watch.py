@@ -100,11 +100,13 @@ class RunWatch:
             if not view.refresh(_PIECE):
                 break
         end = self._ends.get(job.path)
-        if end is None or view.unread < _PIECE:
-            self._ends.pop(job.path, None)
-            return view
-        end.refresh()
-        return end
+        if end is not None and view.unread >= _PIECE:
+            end.refresh()
+            return end
+        self._ends.pop(job.path, None)
+        if view.unread < _PIECE:
+            view.refresh()
+        return view
 
 
 def _mark(events: Path) -> float:
