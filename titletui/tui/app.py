@@ -91,7 +91,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         self.home = home or find_home()
         self.settings = settings or load_settings(self.home.config_toml)
         self.on_quit: list[Callable[[], None]] = []
-        self._give_back = ending.GiveBack()
+        self.give_back = ending.GiveBack()
         self.goodbye: list[str] = []
         # Textual opens on this mode, so that no other screen is drawn first.
         self.DEFAULT_MODE = self.settings.mode if self.settings.mode in MODES else "generate"  # type: ignore[misc]
@@ -125,8 +125,8 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
             # What fails in it fails again, and is told, where it is wanted.
             self.run_worker(get_ready(self), group="ready", exit_on_error=False)
             self.call_after_refresh(settle)
-            ending.on_signals(self._end, self._give_back)
-            ending.on_hang_up(self._end, self._give_back)
+            ending.on_signals(self._end, self.give_back)
+            ending.on_hang_up(self._end, self.give_back)
 
     # --- the modes
 
@@ -302,7 +302,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
 
     def _end(self, code: int) -> None:
         if not self.is_headless:
-            ending.leave_by(ending.DEADLINE, code, self._give_back)
+            ending.leave_by(ending.DEADLINE, code, self.give_back)
         try:
             save_settings(self.home.config_toml, self.settings)
         except OSError as error:
@@ -355,6 +355,7 @@ def run_app() -> int:
     sys.setswitchinterval(_SWITCH)
     app = TitletuiApp()
     code = app.run(mouse=app.settings.mouse)
+    app.give_back.wait()
     for line in () if served else app.goodbye:
         print(display(line))
     return app.return_code or 0 if code is None else code

@@ -19,8 +19,10 @@ from titletui.home import private_folder
 
 DEADLINE = 0.7
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
-_DRAIN = 0.25
+_DRAIN = 0.15
 _WRITE = 0.5
+# Ignored by who does not ask for it.
+_WAKE = signal.SIGURG
 # Mouse, focus, paste, keyboard protocol and resizes as they were; then the screen and the cursor.
 _AS_BEFORE = (
     b"\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1004l\x1b[?2004l\x1b[?2048l"
@@ -39,12 +41,25 @@ class GiveBack:
 
     def __init__(self) -> None:
         self.descriptor = sys.__stdin__.fileno() if sys.__stdin__ else 0
+        self._under_way = threading.Lock()
         self._modes: list[Any] | None = None
         with contextlib.suppress(termios.error, ValueError):
             self._modes = termios.tcgetattr(self.descriptor)
 
     def __call__(self) -> None:
         """Gives it back; takes less than a second, whether or not anybody reads."""
+        with self._under_way:
+            self._give()
+
+    def wait(self) -> None:
+        """Returns when no other thread is giving it back.
+
+        What the app waited for is dropped by that, so that it may end by itself in the middle.
+        """
+        with self._under_way:
+            pass
+
+    def _give(self) -> None:
         if self._modes is None:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
@@ -70,7 +85,20 @@ class GiveBack:
         until = time.monotonic() + _DRAIN
         while time.monotonic() < until:
             termios.tcflush(self.descriptor, termios.TCOFLUSH)
-            time.sleep(0.002)
+            _interrupt_writes()
+            time.sleep(0.01)
+
+
+def _interrupt_writes() -> None:
+    """Has every other thread begin anew what it waits for.
+
+    A pseudo-terminal that is flushed does not wake who waits to write to it, and he keeps all
+    others from writing; when he tries again, what he writes to is another file.
+    """
+    for thread in threading.enumerate():
+        if thread.ident is not None and thread is not threading.current_thread():
+            with contextlib.suppress(OSError):
+                signal.pthread_kill(thread.ident, _WAKE)
 
 
 def on_signals(ended: Callable[[int], None], give_back: GiveBack) -> None:
@@ -80,6 +108,9 @@ def on_signals(ended: Callable[[int], None], give_back: GiveBack) -> None:
     reading, for one.
     """
     loop = asyncio.get_running_loop()
+    # Without a handler it would interrupt nothing.
+    with contextlib.suppress(ValueError):
+        signal.signal(_WAKE, lambda *_: None)
 
     def told(number: int, _: object) -> None:
         _end_from_outside(loop, ended, 128 + number, give_back)
