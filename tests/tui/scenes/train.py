@@ -134,7 +134,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         "train-waiting",
         "train",
-        ("reading papers: 1,200 of 3,064 papers", "starts"),
+        ("● eess-as-4 1,200 of 3,064 papers", "reading papers: 1,200 of", "starts"),
         fill=_before_the_first_step,
     ),
     Scene("train-diverged", "train", ("diverged at step 121",), fill=_diverged),
