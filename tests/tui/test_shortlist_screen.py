@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from tests.hostile import HOSTILE
 from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
 from titletui.home import Home
 from titletui.settings import Settings
-from titletui.shortlist.backups import copies
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
@@ -285,9 +283,6 @@ async def test_a_damaged_library_is_replaced_by_its_backup_and_that_is_told(
     library.close()
     with Library.open(home) as again:
         again.star("Dingo Dialogue")
-    # Whether the copies of the last second hold the stars already is not what is asked here.
-    for copy in copies(home.data / "backups"):
-        shutil.copyfile(home.library_db, copy)
     home.library_db.write_bytes(b"this is no database" * 1000)
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "Your library")
