@@ -24,6 +24,8 @@ TITLES = ("Aardvark Speech", "Badger Audio", "Civet Music")
 def library(home: Home) -> Library:
     """Three favourites; the newest is the last of `TITLES`."""
     library = Library.open(home)
+    assert library.backups is not None
+    library.backups.finish(10)
     asked = BatchSettings(model="eess-as-1@200", prefix="A", temperature=0.8, top_p=0.9, seed=7)
     batch = library.start_batch(asked)
     novelty = Novelty(kind="near", similarity=0.86, id="2305.01234", title="Otter", year=2023)

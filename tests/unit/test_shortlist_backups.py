@@ -17,6 +17,7 @@ from titletui.shortlist.backups import (
     newest_good,
     superseded,
 )
+from titletui.shortlist.records import BatchSettings, NewCandidate
 from titletui.shortlist.store import Library
 
 
@@ -55,6 +56,21 @@ def test_a_library_that_has_not_changed_is_not_copied_again(tmp_path: Path) -> N
         first.rename(old)
         assert make_copy(path, folder) is not None
         assert len(copies(folder)) == 2
+
+
+def test_the_first_copy_with_stars_is_due_however_young_that_without_is(tmp_path: Path) -> None:
+    path, folder = tmp_path / "library.db", tmp_path / "backups"
+    with Library(path) as library:
+        batch = library.start_batch(BatchSettings(model="starter"))
+        (candidate,) = library.add_candidates(batch, [NewCandidate(text="One")])
+        assert make_copy(path, folder) is not None
+        library.star("One", candidate=candidate)
+        first = make_copy(path, folder)
+        assert first is not None
+        library.star("Two")
+        assert make_copy(path, folder) is None
+    with Library(first) as copy:
+        assert [one.text for one in copy.favourites()] == ["One"]
 
 
 def test_the_newest_copies_and_one_a_day_are_kept() -> None:

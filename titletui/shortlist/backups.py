@@ -29,6 +29,7 @@ _STATE = """SELECT
     (SELECT total(undone) FROM actions),
     (SELECT coalesce(max(id), 0) FROM candidates),
     (SELECT count(*) FROM favourites)"""
+_FAVOURITES = 3
 
 
 class Backups:
@@ -74,8 +75,8 @@ class Backups:
 def make_copy(path: Path, folder: Path) -> Path | None:
     """Copies the library, if it has changed enough since the newest copy; thins the old ones.
 
-    Whatever `EVERY` actions old, or changed at all and ten minutes old, is due. The copy is
-    checked before it gets its name.
+    Whatever `EVERY` actions old, or changed at all and ten minutes old, is due; so is the first
+    copy that holds favourites. The copy is checked before it gets its name.
 
     Raises:
         TitletuiError, OSError, sqlite3.Error: there is no new copy; the old ones are untouched.
@@ -156,6 +157,8 @@ def _due(state: tuple[int, ...], newest_first: Sequence[Path]) -> bool:
         return True
     if state == copied or made is None:
         return state != copied
+    if state[_FAVOURITES] and not copied[_FAVOURITES]:
+        return True
     age = datetime.now(UTC).timestamp() - made.timestamp()
     return abs(state[0] - copied[0]) >= EVERY or not 0 <= age < _AGE
 
