@@ -135,6 +135,6 @@ def _sums_rightly(kind: type[_LongSums] | type[_ShortSums]) -> bool:
     x = (torch.arange(3 * 32) * 83 % 255 - 127).reshape(3, 32)
     try:
         got = kind(weight.to(torch.int8), torch.full((48,), 0.5))(x.float())
-    except (RuntimeError, AttributeError, TypeError, NotImplementedError):
+    except (RuntimeError, AttributeError, TypeError):
         return False
     return torch.equal(got, 0.5 * (x @ weight.T))
