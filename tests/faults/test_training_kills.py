@@ -12,12 +12,13 @@ from tests.processes import until
 from tests.training_runs import toy_run, view, weights
 from tests.training_worker import run_to_end, start_worker, warm_up
 from titletui.home import Home
-from titletui.jobs.events import Started
+from titletui.jobs.events import Started, Step
 from titletui.jobs.folder import State
 from titletui.jobs.lock import is_held
 from titletui.training.base_models import checkpoint_steps
 
 STORM = 25
+LIFE = 5
 
 
 @pytest.fixture
@@ -31,31 +32,32 @@ def straight(home: Home) -> str:
 
 @pytest.mark.fault("F23")
 def test_a_run_killed_25_times_ends_with_the_weights_of_a_straight_one(home: Home) -> None:
-    straight = toy_run(home, "straight", steps="60", save_every="3")
+    steps = (STORM + 2) * LIFE
+    straight = toy_run(home, "straight", steps=str(steps), save_every="3")
     warm_up()
     began = time.time()
     assert run_to_end(straight) == 0
     events = straight.tail().read()
     first = next(event.t for event in events if isinstance(event, Started)) - began
-    whole = events[-1].t - began
-    storm = toy_run(home, "storm", steps="60", save_every="3")
+    life = LIFE * (events[-1].t - began - first) / steps
+    storm = toy_run(home, "storm", steps=str(steps), save_every="3")
     chance = random.Random(23)
-    kills = 0
-    while kills < STORM:
+    for _ in range(STORM):
+        said = storm.tail()
+        said.read()
         worker = start_worker(storm)
-        worker.join(chance.uniform(0, first + 0.08 * whole))
-        if not worker.is_alive():
-            break
+        instant = time.monotonic() + chance.uniform(0, first + life)
+        done = 0
+        while done < LIFE and time.monotonic() < instant:
+            worker.join(0.002)
+            done += sum(isinstance(event, Step) for event in said.read())
         worker.kill()
         worker.join()
         assert worker.exitcode == -signal.SIGKILL
-        kills += 1
-    if storm.state is not State.DONE:
-        assert run_to_end(storm) == 0
-    assert kills == STORM
+    assert run_to_end(storm) == 0
     assert weights(storm) == weights(straight)
     seen = view(storm)
-    assert seen.steps_done == list(range(1, 61))
+    assert seen.steps_done == list(range(1, steps + 1))
     assert seen.losses == view(straight).losses
     assert seen.heldout == view(straight).heldout
 
