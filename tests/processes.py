@@ -11,7 +11,7 @@ import psutil
 
 from titletui.home import Home
 from titletui.jobs import launch
-from titletui.jobs.folder import JobFolder, create_job
+from titletui.jobs.folder import JobFolder, create_job, list_jobs
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,6 +54,16 @@ def processes_of(folder: JobFolder) -> list[psutil.Process]:
 def workers_of(folder: JobFolder) -> list[psutil.Process]:
     """The job's processes that are no supervisors."""
     return [process for is_worker, process in _supervisors_first(folder) if is_worker]
+
+
+def end_jobs(home: Home) -> None:
+    """Kills what a test has started."""
+    for job in list_jobs(home.jobs):
+        for process in processes_of(job):
+            try:
+                process.kill()
+            except psutil.Error:
+                continue
 
 
 def _supervisors_first(folder: JobFolder) -> list[tuple[bool, psutil.Process]]:

@@ -1,14 +1,11 @@
-"""Corpora for the tests of screens, and what is left of their jobs."""
+"""Corpora for the tests of screens."""
 
-import psutil
 from textual.pilot import Pilot
 
-from tests.processes import processes_of
 from tests.tui.seen import app_of
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
-from titletui.jobs.folder import list_jobs
 from titletui.tui.screens.corpus import CorpusScreen
 
 
@@ -37,13 +34,3 @@ def screen_of(pilot: Pilot[int]) -> CorpusScreen:
 def names(home: Home) -> list[str]:
     with CorpusStore(home.corpus_db) as store:
         return [corpus.name for corpus in store.corpora()]
-
-
-def end_jobs(home: Home) -> None:
-    """Kills what a test has started."""
-    for job in list_jobs(home.jobs):
-        for process in processes_of(job):
-            try:
-                process.kill()
-            except psutil.Error:
-                continue

@@ -2,17 +2,20 @@
 
 import sys
 from collections.abc import Callable
-from typing import cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 import pytest
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from titletui.home import Home
 from titletui.settings import Settings
 from titletui.training.forecast import Forecast
 from titletui.tui import forecasting
 from titletui.tui.app import TitletuiApp
+
+Shown = TypeVar("Shown", bound=Screen[Any])
 
 
 def opened(home: Home, mode: str) -> TitletuiApp:
@@ -45,6 +48,14 @@ async def until(pilot: Pilot[int], true: Callable[[], object], tries: int = 300)
             return
         await pilot.pause(0.05)
     raise AssertionError(f"it did not come; on the screen:\n{text_of(pilot)}")
+
+
+async def until_open(pilot: Pilot[int], kind: type[Shown]) -> Shown:
+    """Waits until a screen of this kind is in front, and returns it."""
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind))
+    screen = pilot.app.screen
+    assert isinstance(screen, kind)
+    return screen
 
 
 async def until_shown(pilot: Pilot[int], *texts: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from textual.widgets import TextArea
 
 from tests.run_folders import run_folder
-from tests.tui.seen import opened, text_of, until, until_shown
+from tests.tui.seen import opened, text_of, until, until_open, until_shown
 from titletui.home import Home
 from titletui.jobs.folder import Exit
 from titletui.settings import GenerateSettings, Settings
@@ -67,7 +67,7 @@ async def test_a_folder_is_taken_as_it_is_typed(
     async with app.run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "No titles yet")
         await pilot.press("p")
-        await until(pilot, lambda: isinstance(app.screen, ModelPicker))
+        await until_open(pilot, ModelPicker)
         await pilot.press(*"./mine", "enter")
         await until(pilot, lambda: app.settings.generate.model == "./mine")
 

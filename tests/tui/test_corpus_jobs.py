@@ -8,9 +8,17 @@ import pytest
 
 from tests.harvests import point_to
 from tests.oai_server import Reply, serving, spread
-from tests.processes import processes_of
-from tests.tui.corpora import end_jobs, fill, names, paper
-from tests.tui.seen import forecast_at_once, opened, text_of, until, until_gone, until_shown
+from tests.processes import end_jobs, processes_of
+from tests.tui.corpora import fill, names, paper
+from tests.tui.seen import (
+    forecast_at_once,
+    opened,
+    text_of,
+    until,
+    until_gone,
+    until_open,
+    until_shown,
+)
 from titletui.corpus.filters import parse_filters
 from titletui.corpus.harvest import Query, start_harvest
 from titletui.corpus.store import CorpusStore
@@ -36,7 +44,7 @@ async def test_a_category_is_found_by_its_name_and_scraped(
         async with opened(home, "corpus").run_test(size=(100, 40), notifications=True) as pilot:
             await until_shown(pilot, "No corpus yet")
             await pilot.press("n")
-            await until(pilot, lambda: isinstance(pilot.app.screen, ScrapeDialog))
+            await until_open(pilot, ScrapeDialog)
             await pilot.press(*"speech")
             await until_shown(pilot, "eess.AS", "Audio and Speech Processing")
             dialog = pilot.app.screen
@@ -67,9 +75,7 @@ async def test_impossible_values_are_refused_in_the_dialog(home: Home) -> None:
     async with opened(home, "corpus").run_test(size=(100, 40)) as pilot:
         await until_shown(pilot, "No corpus yet")
         await pilot.press("n")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ScrapeDialog))
-        dialog = pilot.app.screen
-        assert isinstance(dialog, ScrapeDialog)
+        dialog = await until_open(pilot, ScrapeDialog)
         await pilot.press("ctrl+r")
         await until_shown(pilot, "Choose a category")
         dialog.category.value = "no such thing"
@@ -162,9 +168,7 @@ async def test_a_file_is_looked_into_and_imported(home: Home, tmp_path: Path) ->
     async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "No corpus yet")
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
-        dialog = pilot.app.screen
-        assert isinstance(dialog, ImportDialog)
+        dialog = await until_open(pilot, ImportDialog)
         await pilot.press("ctrl+r")
         await until_shown(pilot, "Name a file to import")
         dialog.path.value = str(tmp_path / "nothing.txt")

@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import HOSTILE
-from tests.tui.corpora import end_jobs, fill, names, paper, screen_of
-from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_gone, until_shown
+from tests.processes import end_jobs
+from tests.tui.corpora import fill, names, paper, screen_of
+from tests.tui.seen import (
+    app_of,
+    forecast_at_once,
+    opened,
+    text_of,
+    until,
+    until_gone,
+    until_open,
+    until_shown,
+)
 from titletui.corpus.files import Source, start_import
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
@@ -125,7 +135,7 @@ async def test_enter_goes_to_the_papers_and_then_shows_the_abstract(home: Home) 
         await pilot.press("enter")
         assert screen_of(pilot).view.papers.has_focus
         await pilot.press("j", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PaperDialog))
+        await until_open(pilot, PaperDialog)
         await until_shown(pilot, "Doe, Jane", "eess.AS cs.SD", "Long ago.")
         await pilot.press("c", "j", "k")
         assert app_of(pilot).clipboard == "Speech R[0,1] [/b]"
@@ -192,9 +202,7 @@ async def test_the_corpus_that_was_highlighted_is_so_again_and_is_offered_to_tra
         await pilot.press("j")
         await until(pilot, lambda: settings.corpus == "b")
         await pilot.press("2", "n")
-        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
-        dialog = pilot.app.screen
-        assert isinstance(dialog, NewRunDialog)
+        dialog = await until_open(pilot, NewRunDialog)
         await until(pilot, lambda: dialog.corpus.value == "b")
         assert dialog.corpus.options == ["a", "b", "c"]
     settings.mode = "corpus"
@@ -210,12 +218,12 @@ async def test_x_says_what_is_lost_and_only_a_yes_deletes(home: Home) -> None:
     async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "30 papers")
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
+        await until_open(pilot, ConfirmDialog)
         await until_shown(pilot, "Delete the corpus a with 30 papers?", "Runs keep their own copy")
         await pilot.press("escape")
         assert names(home) == ["a"]
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
+        await until_open(pilot, ConfirmDialog)
         await pilot.press("y")
         await until_shown(pilot, "No corpus yet")
     assert names(home) == []
@@ -228,7 +236,7 @@ async def test_a_corpus_is_renamed(home: Home) -> None:
         await until_shown(pilot, "1 papers")
         for name in ("../x", "b"):
             await pilot.press("R")
-            await until(pilot, lambda: isinstance(pilot.app.screen, PromptDialog))
+            await until_open(pilot, PromptDialog)
             pilot.app.screen.query_one("Input").value = name  # type: ignore[attr-defined]
             await pilot.press("enter")
             await pilot.pause(0.2)
@@ -237,7 +245,7 @@ async def test_a_corpus_is_renamed(home: Home) -> None:
                 await pilot.pause(0.05)
             assert names(home) == ["a", "b"]
         await pilot.press("R")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PromptDialog))
+        await until_open(pilot, PromptDialog)
         pilot.app.screen.query_one("Input").value = "speech"  # type: ignore[attr-defined]
         await pilot.press("enter")
         await until(pilot, lambda: names(home) == ["b", "speech"])
@@ -251,14 +259,14 @@ async def test_an_exported_corpus_can_be_imported_again(home: Home, tmp_path: Pa
         await until_shown(pilot, "30 papers")
         for typed, complaint in ((str(tmp_path / "x.pdf"), "must end in"), ("/no/x.txt", "folder")):
             await pilot.press("E")
-            await until(pilot, lambda: isinstance(pilot.app.screen, PromptDialog))
+            await until_open(pilot, PromptDialog)
             pilot.app.screen.query_one("Input").value = typed  # type: ignore[attr-defined]
             await pilot.press("enter")
             await until_shown(pilot, complaint)
             await pilot.press("escape")
         for _ in range(2):
             await pilot.press("E")
-            await until(pilot, lambda: isinstance(pilot.app.screen, PromptDialog))
+            await until_open(pilot, PromptDialog)
             pilot.app.screen.query_one("Input").value = str(target)  # type: ignore[attr-defined]
             await pilot.press("enter")
             await until(pilot, target.exists)
@@ -280,9 +288,7 @@ async def test_t_opens_a_new_run_on_this_corpus(home: Home) -> None:
     async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "30 papers")
         await pilot.press("j", "t")
-        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
-        dialog = pilot.app.screen
-        assert isinstance(dialog, NewRunDialog)
+        dialog = await until_open(pilot, NewRunDialog)
         await until(pilot, lambda: dialog.corpus.value == "b")
         assert app_of(pilot).current_mode == "train"
 
@@ -296,7 +302,7 @@ async def test_markup_in_titles_and_names_is_literal_and_does_nothing(home: Home
         await pilot.press("l")
         for _ in HOSTILE:
             await pilot.press("enter")
-            await until(pilot, lambda: isinstance(pilot.app.screen, PaperDialog))
+            await until_open(pilot, PaperDialog)
             assert not set(text_of(pilot)) & set("\x1b\x9b\x9d\x07\x7f\x08\u202e\u2066")
             await pilot.press("escape", "j")
         await pilot.press("h", "x")

@@ -8,9 +8,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.processes import end_jobs
 from tests.run_folders import held
-from tests.tui.corpora import end_jobs, fill, names, paper, screen_of
-from tests.tui.seen import forecast_at_once, opened, until, until_gone, until_shown
+from tests.tui.corpora import fill, names, paper, screen_of
+from tests.tui.seen import forecast_at_once, opened, until, until_gone, until_open, until_shown
 from titletui.corpus.browse import END, Page, Row
 from titletui.corpus.harvest import Query
 from titletui.corpus.store import CorpusStore
@@ -48,10 +49,7 @@ def harvest(home: Home, name: str, corpus: str, **ended: str) -> JobFolder:
 async def scrape(pilot: Pilot[int]) -> ScrapeDialog:
     await until_shown(pilot, "No corpus yet")
     await pilot.press("n")
-    await until(pilot, lambda: isinstance(pilot.app.screen, ScrapeDialog))
-    dialog = pilot.app.screen
-    assert isinstance(dialog, ScrapeDialog)
-    return dialog
+    return await until_open(pilot, ScrapeDialog)
 
 
 async def test_keys_for_a_corpus_do_no_harm_where_there_is_none(home: Home) -> None:
@@ -112,7 +110,7 @@ async def test_an_export_needs_the_name_of_a_file(home: Home, tmp_path: Path) ->
     async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "1 papers")
         await pilot.press("E")
-        await until(pilot, lambda: isinstance(pilot.app.screen, PromptDialog))
+        await until_open(pilot, PromptDialog)
         for typed in ("", str(tmp_path)):
             pilot.app.screen.query_one(Input).value = typed
             await pilot.press("enter")
@@ -126,7 +124,7 @@ async def test_a_corpus_and_a_paper_are_opened_by_the_mouse(home: Home) -> None:
         await pilot.click("#corpora", offset=(3, 0), times=2)
         await until(pilot, lambda: screen_of(pilot).view.papers.has_focus)
         await pilot.click("#papers", offset=(3, 2), times=2)
-        await until(pilot, lambda: isinstance(pilot.app.screen, PaperDialog))
+        await until_open(pilot, PaperDialog)
         await until_shown(pilot, "Speech 1")
 
 
@@ -227,9 +225,7 @@ async def test_an_import_names_its_corpus_and_takes_no_folder(home: Home, tmp_pa
     async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "No corpus yet")
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ImportDialog))
-        dialog = pilot.app.screen
-        assert isinstance(dialog, ImportDialog)
+        dialog = await until_open(pilot, ImportDialog)
         dialog.path.value = str(tmp_path)
         await until_shown(pilot, "is a folder; name")
         dialog.path.value = ""

@@ -5,7 +5,7 @@ import sys
 
 from tests.terminal import CORPUS, Terminal
 from tests.tui.corpora import fill, paper
-from tests.tui.seen import app_of, opened, until, until_gone, until_shown
+from tests.tui.seen import app_of, opened, until, until_gone, until_open, until_shown
 from titletui.home import Home
 from titletui.tui.readiness import get_ready
 from titletui.tui.screens.settings import SettingsDialog
@@ -39,7 +39,7 @@ async def test_what_was_parsed_once_is_not_parsed_again_but_for_other_colours(ho
         known = set(map(id, app.stylesheet.rules))
         assert known
         await pilot.press("escape", "1", "2", "4", "comma")
-        await until(pilot, lambda: isinstance(app.screen, SettingsDialog))
+        await until_open(pilot, SettingsDialog)
         again = known - set(map(id, app.stylesheet.rules))
         assert len(again) < len(known) / 10, "but for defaults that weigh less now"
         app.theme = "titletui-light"

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import psutil
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Collapsible, Input
 
-from tests.processes import processes_of
+from tests.processes import end_jobs
 from tests.run_folders import held, run_folder
 from tests.training_runs import toy_corpus
 from tests.tui.seen import (
@@ -17,6 +16,7 @@ from tests.tui.seen import (
     text_of,
     until,
     until_gone,
+    until_open,
     until_shown,
 )
 from titletui.home import Home
@@ -40,12 +40,7 @@ def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     forecast_at_once(monkeypatch, examples=10)
     yield
-    for job in list_jobs(home.jobs):
-        for process in processes_of(job):
-            try:
-                process.kill()
-            except psutil.Error:
-                continue
+    end_jobs(home)
 
 
 def screen_of(pilot: Pilot[int]) -> TrainScreen:
@@ -57,9 +52,7 @@ def screen_of(pilot: Pilot[int]) -> TrainScreen:
 async def new_run(pilot: Pilot[int]) -> NewRunDialog:
     await until_shown(pilot, "No run yet")
     await pilot.press("n")
-    await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
-    dialog = pilot.app.screen
-    assert isinstance(dialog, NewRunDialog)
+    dialog = await until_open(pilot, NewRunDialog)
     await until(pilot, lambda: dialog.corpus.value)
     return dialog
 
@@ -147,11 +140,11 @@ async def test_figures_of_a_run_without_a_plan_or_a_heldout_loss_are_shown(home:
         await until_shown(pilot, "⏸ young", "? bad")
         for _ in range(2):
             await pilot.press("i")
-            await until(pilot, lambda: isinstance(pilot.app.screen, FiguresDialog))
+            await until_open(pilot, FiguresDialog)
             await until_shown(pilot, "state")
             assert "held-out by step" not in text_of(pilot)
             await pilot.press("escape", "L")
-            await until(pilot, lambda: isinstance(pilot.app.screen, LogDialog))
+            await until_open(pilot, LogDialog)
             await until_shown(pilot, "state:")
             await pilot.press("escape", "j")
 

@@ -5,15 +5,23 @@ import os
 import sqlite3
 from collections.abc import Iterator
 
-import psutil
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input
 
-from tests.processes import processes_of
+from tests.processes import end_jobs
 from tests.processes import until as wait_until
 from tests.training_runs import QUICK, toy_base, toy_corpus
-from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_gone, until_shown
+from tests.tui.seen import (
+    app_of,
+    forecast_at_once,
+    opened,
+    text_of,
+    until,
+    until_gone,
+    until_open,
+    until_shown,
+)
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
@@ -34,20 +42,13 @@ def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     forecast_at_once(monkeypatch, examples=10)
     yield
-    for job in list_jobs(home.jobs):
-        for process in processes_of(job):
-            try:
-                process.kill()
-            except psutil.Error:
-                continue
+    end_jobs(home)
 
 
 async def new_run(pilot: Pilot[int]) -> NewRunDialog:
     await until_shown(pilot, "No run yet")
     await pilot.press("n")
-    await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
-    dialog = pilot.app.screen
-    assert isinstance(dialog, NewRunDialog)
+    dialog = await until_open(pilot, NewRunDialog)
     await until(pilot, lambda: dialog.query("#estimate"))
     return dialog
 
@@ -239,9 +240,7 @@ async def test_a_run_learns_from_the_starred_titles(home: Home) -> None:
             library.star("A starred title number 9")
             await until_shown(pilot, "★ 10")
             await pilot.press("T")
-            await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
-            dialog = pilot.app.screen
-            assert isinstance(dialog, NewRunDialog)
+            dialog = await until_open(pilot, NewRunDialog)
             await until(pilot, lambda: dialog.corpus.value == "★ shortlist")
             assert dialog.corpus.options == ["toy", "★ shortlist"]
             await until(pilot, lambda: dialog.preset.value == "starred-titles")
@@ -283,9 +282,7 @@ async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> 
         await until(pilot, lambda: job.state is State.DONE, tries=2400)
         await until_shown(pilot, "✓ first run", "12/12", "held-out", "━━ average")
         await pilot.press("C")
-        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
-        again = pilot.app.screen
-        assert isinstance(again, NewRunDialog)
+        again = await until_open(pilot, NewRunDialog)
         await until(pilot, lambda: again.corpus.value == "toy")
         assert again.base.value == "first run"
         await until_gone(pilot, "✕")

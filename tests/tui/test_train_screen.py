@@ -7,7 +7,7 @@ import pytest
 from tests.hostile import HOSTILE
 from tests.run_folders import held, overfit_run, run_folder
 from tests.tui import seen
-from tests.tui.seen import app_of, text_of, until, until_shown
+from tests.tui.seen import app_of, text_of, until, until_open, until_shown
 from titletui.home import Home
 from titletui.jobs.events import Evaluated, Note, Overfit, Rising
 from titletui.jobs.folder import Exit, State, list_jobs
@@ -120,7 +120,7 @@ async def test_a_failed_run_shows_reason_advice_and_log(home: Home) -> None:
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "out of GPU memory. Use a smaller batch.", "[/b] no \ufffd")
         await pilot.press("L")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LogDialog))
+        await until_open(pilot, LogDialog)
         await until_shown(pilot, "state: failed", "loading")
         await pilot.press("c", "escape")
         await until(pilot, lambda: pilot.app.screen is screen_of(app_of(pilot)))
@@ -173,7 +173,7 @@ async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None
     async with seen.opened(home, "train").run_test(size=(110, 50), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("i")
-        await until(pilot, lambda: isinstance(pilot.app.screen, FiguresDialog))
+        await until_open(pilot, FiguresDialog)
         await until_shown(pilot, "unique 98%", "baseline ROUGE-L", "0.22", "starter-titles")
         await until_shown(pilot, "copies", "7%")
         await until_shown(pilot, "held-out by step", "●", "bits/char", "1.50", "[/b]", "44")
@@ -195,7 +195,7 @@ async def test_x_asks_and_only_a_yes_deletes(home: Home) -> None:
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("x")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmDialog))
+        await until_open(pilot, ConfirmDialog)
         await until_shown(pilot, "Delete the run a-1?", "cannot be brought back")
         await pilot.press("n")
         await until(pilot, lambda: pilot.app.screen is screen_of(app_of(pilot)))
@@ -258,7 +258,7 @@ async def test_enter_goes_to_generate_with_the_run_as_model(home: Home) -> None:
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1", "best at 50")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, BestDialog))
+        await until_open(pilot, BestDialog)
         await pilot.press("b")
         await until(pilot, lambda: pilot.app.current_mode == "generate")
         assert app_of(pilot).settings.generate.model == "a-1@50"
@@ -284,7 +284,7 @@ async def test_continue_opens_a_new_run_that_begins_with_the_old_one(
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("C")
-        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
+        await until_open(pilot, NewRunDialog)
         assert isinstance(pilot.app.screen, NewRunDialog)
         assert pilot.app.screen.base.value == "a-1"
         await until_shown(pilot, "Continue a-1")

@@ -4,7 +4,7 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.tui.seen import app_of, opened, until
+from tests.tui.seen import app_of, opened, until, until_open
 from titletui.home import Home
 from titletui.tui.screens.corpus_scrape import ScrapeDialog
 from titletui.tui.screens.train_new import NewRunDialog
@@ -56,7 +56,7 @@ async def test_what_is_typed_behind_the_key_goes_into_the_dialog(home: Home) -> 
         assert isinstance(dialog, ScrapeDialog)
         await until(pilot, lambda: dialog.category.value == "speech")
         type_at_once(pilot, "escape", "2", "n", "tab", "tab", "ctrl+u", *"gpt2")
-        await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
+        await until_open(pilot, NewRunDialog)
         await until(pilot, lambda: [i.value for i in pilot.app.screen.query(Input)][:1] == ["gpt2"])
 
 

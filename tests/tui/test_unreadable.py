@@ -10,7 +10,7 @@ import pytest
 from tests.run_folders import run_folder
 from tests.tui.corpora import fill, paper
 from tests.tui.corpora import screen_of as corpus_screen
-from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_shown
+from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_open, until_shown
 from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.jobs.folder import Exit
@@ -68,7 +68,7 @@ async def test_runs_that_cannot_be_read_are_told_and_come_once_they_can(
         await pilot.press("n")
         await until_shown(pilot, "New run", "yours")
         await pilot.press("escape", "3", "p")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ModelPicker))
+        await until_open(pilot, ModelPicker)
         await until_shown(pilot, "yours")
         await pilot.press("escape", "2")
         (home.jobs / "run").unlink()
@@ -84,7 +84,7 @@ async def test_a_new_run_says_why_no_corpus_can_be_offered(
         async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
             await until_shown(pilot, "No run yet")
             await pilot.press("n")
-            await until(pilot, lambda: isinstance(pilot.app.screen, NewRunDialog))
+            await until_open(pilot, NewRunDialog)
             await until_shown(pilot, "corpus.db")
             await pilot.press("escape")
             await until_shown(pilot, "No run yet")

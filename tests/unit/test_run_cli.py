@@ -7,11 +7,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from tests.faults.disks import read_only_folder
-from tests.processes import processes_of, until
+from tests.processes import end_jobs, until
 from tests.run_folders import held, overfit_run, run_folder
 from tests.terminal import QUIT, Terminal
 from titletui.cli import main
@@ -19,7 +18,7 @@ from titletui.cli.run_report import estimate
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.events import AnyEvent, Diverged, Evaluated, Note, Progress, Rising
-from titletui.jobs.folder import Exit, list_jobs
+from titletui.jobs.folder import Exit
 from titletui.training.forecast import Forecast
 
 DONE = Exit(outcome="done")
@@ -29,12 +28,7 @@ DONE = Exit(outcome="done")
 def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield
-    for job in list_jobs(home.jobs):
-        for process in processes_of(job):
-            try:
-                process.kill()
-            except psutil.Error:
-                continue
+    end_jobs(home)
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
