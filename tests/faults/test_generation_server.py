@@ -5,7 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import msgspec
 import psutil
@@ -22,6 +25,39 @@ from titletui.home import Home
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_gpt2(tmp_path_factory.mktemp("model"))
+
+
+class Piped(NamedTuple):
+    """A server whose other side is the test."""
+
+    process: subprocess.Popen[bytes]
+    asked: IO[bytes]
+    answers: IO[bytes]
+    errors: IO[bytes]
+
+    def ask(self, *lines: bytes) -> None:
+        self.asked.write(b"\n".join(lines) + b"\n")
+        self.asked.flush()
+
+
+@contextmanager
+def piped(*command: str) -> Iterator[Piped]:
+    """Python with these arguments; what is left of it at the end is killed."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdin, process.stdout, process.stderr:
+        try:
+            yield Piped(process, process.stdin, process.stdout, process.stderr)
+        finally:
+            process.kill()
+            process.wait()
 
 
 async def test_a_killed_server_restarts_once_and_writes_the_same_titles(
@@ -72,21 +108,12 @@ async def test_a_server_that_cannot_start_says_its_last_words(
 
 
 def test_a_server_whose_other_side_was_killed_ends_while_it_writes(model: Path) -> None:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "titletui.generation.server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    server.stdin.write(msgspec.json.encode(request(model, count=1000, length=100)) + b"\n")
-    server.stdin.flush()
-    while b'"candidate"' not in server.stdout.readline():
-        pass
-    server.stdin.close()
-    until(lambda: server.poll() is not None, 10)
-    server.stdout.close()
+    with piped("-m", "titletui.generation.server") as server:
+        server.ask(msgspec.json.encode(request(model, count=1000, length=100)))
+        while b'"candidate"' not in server.answers.readline():
+            pass
+        server.asked.close()
+        until(lambda: server.process.poll() is not None, 10)
 
 
 def test_only_answers_come_on_standard_output(model: Path) -> None:
@@ -101,24 +128,15 @@ def test_only_answers_come_on_standard_output(model: Path) -> None:
         "threading.Timer(0.1, lambda: os.write(1, b'noise of a C library\\n')).start()\n"
         "raise SystemExit(s.main())"
     )
-    server = subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    assert server.stderr is not None
-    server.stdin.write(b"\n".join(lines) + b"\n")
-    server.stdin.flush()
-    answers: list[dict[str, object]] = []
-    while not answers or answers[-1]["type"] != "finished":
-        answers.append(msgspec.json.decode(server.stdout.readline()))
-    server.stdin.close()
-    assert server.stdout.read() == b""
-    assert b"noise" in server.stderr.read()
-    server.wait(10)
+    with piped("-c", script) as server:
+        server.ask(*lines)
+        answers: list[dict[str, object]] = []
+        while not answers or answers[-1]["type"] != "finished":
+            answers.append(msgspec.json.decode(server.answers.readline()))
+        server.asked.close()
+        assert server.answers.read() == b""
+        assert b"noise" in server.errors.read()
+        server.process.wait(10)
     failed = {answer["id"] for answer in answers if answer["type"] == "failed"}
     assert failed == {0, 7, 8}
 
@@ -164,19 +182,8 @@ async def test_a_server_that_says_what_nobody_understands_is_ended_and_told(
 
 
 def test_a_server_whose_answers_nobody_reads_ends_by_itself() -> None:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "titletui.generation.server"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    assert server.stderr is not None
-    server.stdout.close()
-    server.stdin.write(b"\n" + msgspec.json.encode(request("/nowhere/model")) + b"\n")
-    server.stdin.flush()
-    assert server.wait(30) == 0
-    assert b"Traceback" not in server.stderr.read()
-    server.stdin.close()
-    server.stderr.close()
+    with piped("-m", "titletui.generation.server") as server:
+        server.answers.close()
+        server.ask(b"", msgspec.json.encode(request("/nowhere/model")))
+        assert server.process.wait(30) == 0
+        assert b"Traceback" not in server.errors.read()
