@@ -130,7 +130,7 @@ class Display:
 
 
 def _sentence(event: Progress) -> str:
-    parts = [f"{event.done:,} {event.unit}"]
+    parts = [event.far]
     if event.fraction is not None:
         parts.insert(0, f"{100 * event.fraction:.0f} %")
     if event.day:

@@ -70,7 +70,7 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
             counted = [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
             if seen.eta is not None and self.state.alive:
                 counted.insert(0, f"about {span(seen.eta)} left")
-            far = [part for part in (seen.day, f"{seen.done:,} {seen.unit}") if part]
+            far = [part for part in (seen.day, seen.far) if part]
             lines += [" · ".join(map(display, parts)) for parts in (far, counted) if parts]
             if seen.waiting and self.state.alive:
                 lines.append(display(seen.waiting))
