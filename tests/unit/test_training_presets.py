@@ -19,7 +19,7 @@ from titletui.training.base_models import find_model, load_model, read_card
 from titletui.training.plan import Plan
 from titletui.training.presets import allowed, override, preset, presets
 from titletui.training.recipe import Recipe
-from titletui.training.runs import continue_run, prepare_run
+from titletui.training.runs import continued, parent_plan, prepare_run
 
 ARCHITECTURES: dict[str, Callable[[Path], Path]] = {
     "starter-titles": tiny_gpt2,
@@ -153,9 +153,8 @@ def test_a_finished_run_is_continued_on_another_corpus(home: Home) -> None:
     first = toy_run(home, "first", steps="5")
     assert run_to_end(first) == 0
     with toy_corpus(home, [f"Another title {n}" for n in range(30)], "other") as store:
-        job = continue_run(
-            home, store, "first", corpus="other", changes={"steps": "4"}, start=False
-        )
+        recipe = continued(parent_plan(home, "first").recipe, "first", {"steps": "4"})
+        job = prepare_run(home, store, "other", recipe, parent="first")
     assert job.name == "other-1"
     assert run_to_end(job) == 0
     card = read_card(job.model)

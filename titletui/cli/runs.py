@@ -100,7 +100,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from titletui.training.runs import resume_run, start_run
 
     home = find_home()
-    corpus, papers = _lessons(arguments, arguments.corpus)
+    corpus = _source(arguments, arguments.corpus)
     existing = None
     if arguments.run_name and not arguments.estimate:
         existing = JobFolder(home.jobs / "run" / checked_name(arguments.run_name, "run name"))
@@ -111,6 +111,7 @@ def _train(arguments: argparse.Namespace) -> int:
             resume_run(home, existing.name)
             say(f"{existing.name} goes on.")
         return _follow(existing, arguments)
+    papers = _starred(corpus)
     usual = DEFAULT if papers is None else STARRED
     recipe = override(preset(arguments.preset or usual), _changes(arguments))
     if arguments.estimate:
@@ -133,50 +134,58 @@ def _train(arguments: argparse.Namespace) -> int:
 def _continue(arguments: argparse.Namespace) -> int:
     from titletui.corpus.store import CorpusStore
     from titletui.home import find_home
-    from titletui.training.runs import continue_run, continued
+    from titletui.training.runs import continued, parent_plan, start_run
 
-    home = find_home()
-    own, _ = continued(home, arguments.parent, {})
-    corpus, papers = _lessons(arguments, arguments.corpus or ("" if arguments.shortlist else own))
+    home, parent = find_home(), arguments.parent
+    plan = parent_plan(home, parent)
+    same = "" if arguments.shortlist else plan.corpus
+    corpus = _source(arguments, arguments.corpus or same)
+    papers = _starred(corpus)
+    recipe = continued(plan.recipe, parent, _changes(arguments), starred=papers is not None)
     if arguments.estimate:
-        starred = papers is not None
-        _, recipe = continued(home, arguments.parent, _changes(arguments), starred=starred)
         return _estimate(corpus, recipe, papers, arguments)
     with CorpusStore.open(home) as store:
-        job = continue_run(
+        job = start_run(
             home,
             store,
-            arguments.parent,
-            corpus=corpus,
-            papers=papers,
-            changes=_changes(arguments),
+            corpus,
+            recipe,
             name=arguments.run_name,
             processes=arguments.processes,
             slurm=arguments.slurm,
+            parent=parent,
+            papers=papers,
         )
     say(f"The run {job.name} has started.")
     return _follow(job, arguments)
 
 
-def _lessons(arguments: argparse.Namespace, corpus: str | None) -> tuple[str, Any]:
-    """What to learn from: a corpus, and None; or the shortlist, and its titles.
+def _source(arguments: argparse.Namespace, corpus: str | None) -> str:
+    """What to learn from: a corpus, or the shortlist under its name.
 
     Raises:
         UsageError: both are named, or neither is.
     """
     from titletui.errors import UsageError
+    from titletui.shortlist.papers import SHORTLIST
+
+    if corpus and corpus != SHORTLIST and arguments.shortlist:
+        raise UsageError(f"Learn from the corpus {corpus} or from the --shortlist, not from both.")
+    if not corpus and not arguments.shortlist:
+        raise UsageError("Name the corpus to learn from, or --shortlist.")
+    return SHORTLIST if arguments.shortlist else str(corpus)
+
+
+def _starred(source: str) -> Any:
+    """The starred titles where they are what to learn from, and None for a corpus."""
     from titletui.home import find_home
     from titletui.shortlist.papers import SHORTLIST, as_papers
     from titletui.shortlist.store import Library
 
-    if corpus and not arguments.shortlist and corpus != SHORTLIST:
-        return corpus, None
-    if corpus and corpus != SHORTLIST:
-        raise UsageError(f"Learn from the corpus {corpus} or from the --shortlist, not from both.")
-    if not corpus and not arguments.shortlist:
-        raise UsageError("Name the corpus to learn from, or --shortlist.")
+    if source != SHORTLIST:
+        return None
     with Library.open(find_home()) as library:
-        return SHORTLIST, as_papers(library.favourites())
+        return as_papers(library.favourites())
 
 
 def _estimate(corpus: str, recipe: Any, papers: Any, arguments: argparse.Namespace) -> int:

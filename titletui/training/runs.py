@@ -168,62 +168,36 @@ def resume_run(home: Home, name: str) -> JobFolder:
     return job
 
 
-def continue_run(
-    home: Home,
-    store: CorpusStore,
-    parent: str,
-    *,
-    corpus: str | None = None,
-    papers: Sequence[Paper] | None = None,
-    changes: Mapping[str, str] | None = None,
-    name: str | None = None,
-    processes: int = 1,
-    slurm: bool = False,
-    start: bool = True,
-) -> JobFolder:
-    """A new run from the model of another, on the same corpus or another one.
+def parent_plan(home: Home, parent: str) -> Plan:
+    """The plan of a run that is to be continued.
 
     Args:
         parent: `RUN`, `RUN@STEP` or `RUN@best`.
-        papers: as `start_run`.
-        changes: fields of the parent's recipe to change, as text.
-        start: False only makes its folder.
 
     Raises:
-        UsageError, TitletuiError: as `start_run`, or the parent has no model yet.
+        UsageError: there is no such run.
     """
-    own, recipe = continued(home, parent, changes or {}, starred=papers is not None)
-    make = start_run if start else prepare_run
-    return make(
-        home,
-        store,
-        corpus or own,
-        recipe,
-        name=name,
-        processes=processes,
-        slurm=slurm,
-        parent=parent,
-        papers=papers,
-    )
+    return find_job(home.jobs, "run", parent.partition("@")[0]).work(Plan)
 
 
 def continued(
-    home: Home, parent: str, changes: Mapping[str, str], *, starred: bool = False
-) -> tuple[str, Recipe]:
-    """The corpus of the run that `continue_run` begins with, and the recipe of the new one.
+    recipe: Recipe, parent: str, changes: Mapping[str, str], *, starred: bool = False
+) -> Recipe:
+    """The recipe of a run that goes on from the model of another.
 
     Args:
+        recipe: the parent's.
+        parent: `RUN`, `RUN@STEP` or `RUN@best`.
+        changes: fields to change, as text.
         starred: it is to learn from starred titles: few, so that what was right for a corpus is
             not right for them. Of the parent's recipe the task is kept.
 
     Raises:
-        UsageError: there is no such run, or a change is impossible.
+        UsageError: a change is impossible.
     """
-    plan = find_job(home.jobs, "run", parent.partition("@")[0]).work(Plan)
-    recipe = plan.recipe
     if starred and recipe.preset != STARRED:
         recipe = msgspec.structs.replace(preset(STARRED), task=recipe.task)
-    return plan.corpus, override(msgspec.structs.replace(recipe, base=parent), changes)
+    return override(msgspec.structs.replace(recipe, base=parent), changes)
 
 
 def free_name(home: Home, corpus: str) -> str:
