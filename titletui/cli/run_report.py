@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from titletui.cli.output import print_json, say
-from titletui.text import display
+from titletui.text import display, span
 
 if TYPE_CHECKING:
     from titletui.jobs.events import Evaluated, Overfit
@@ -169,7 +169,7 @@ def estimate(forecast: "Forecast") -> list[str]:
         on = f" on {forecast.device}" if forecast.device else ""
         said.append(f"memory: {forecast.memory / 1e9:.2f} GB, {free}{on}")
     if forecast.seconds is not None:
-        said.append(f"time: about {_duration(forecast.seconds)}, without evaluations")
+        said.append(f"time: about {span(forecast.seconds)}, without evaluations")
     said += [f"note: {forecast.note}"] if forecast.note else []
     said += [f"it does not fit: {forecast.problem}"] if forecast.problem else []
     return said
@@ -260,7 +260,7 @@ class _Picture:
         if view.steps:
             parts.append(ProgressBar(total=view.steps, completed=view.step, width=60))
         if view.last:
-            eta = f", {_duration(view.eta)} left" if view.eta is not None else ""
+            eta = f", {span(view.eta)} left" if view.eta is not None else ""
             parts.append(
                 Text(
                     f"{view.last.speed:,.0f} title tokens/s, rate {view.last.rate:.2e}, norm "
@@ -275,11 +275,3 @@ class _Picture:
             parts.append(Text(f"step {view.preview.step}, copies {view.copies:.0%}", style="dim"))
             parts += [Text("  " + display(title)) for title in view.preview.titles[:5]]
         self._live.update(Group(*parts), refresh=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -9,7 +9,7 @@ from titletui.cli.output import say
 from titletui.jobs import launch
 from titletui.jobs.events import AnyEvent, Note, Progress, Started
 from titletui.jobs.folder import JobFolder, State
-from titletui.text import display
+from titletui.text import display, span
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -136,15 +136,7 @@ def _sentence(event: Progress) -> str:
     if event.day:
         parts.append(event.day)
     if event.eta is not None:
-        parts.append(f"{_duration(event.eta)} left")
+        parts.append(f"{span(event.eta)} left")
     if event.waiting:
         parts.append(event.waiting)
     return " · ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5_400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3_600:.1f} h"

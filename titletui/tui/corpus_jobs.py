@@ -11,7 +11,7 @@ from titletui.errors import TitletuiError
 from titletui.jobs import events
 from titletui.jobs.folder import JobFolder, State, list_jobs
 from titletui.jobs.log import EventTail
-from titletui.text import display
+from titletui.text import display, span
 from titletui.tui.job_watch import GLYPHS
 
 _DOING = {"harvest": "scraping", "import": "importing"}
@@ -79,19 +79,6 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
         if self.bad:
             lines.append(f"{self.bad} lines of its log cannot be read")
         return lines
-
-
-def span(seconds: float) -> str:
-    """A stretch of time as a person says it: `40 s`, `6 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{max(0, round(seconds))} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    if minutes >= 600:
-        return f"{round(seconds / 3600)} h"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 class _Work(msgspec.Struct):

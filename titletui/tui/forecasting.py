@@ -8,9 +8,8 @@ from collections.abc import AsyncGenerator
 import msgspec
 from textual.content import Content
 
-from titletui.text import display, size
+from titletui.text import display, size, span
 from titletui.training.forecast import Forecast, Question, command, environment
-from titletui.tui.corpus_jobs import span
 
 _MUTED = "$foreground 60%"
 

@@ -5,9 +5,8 @@ import math
 from textual.content import Content
 
 from titletui.jobs.folder import State
-from titletui.text import size
+from titletui.text import size, span
 from titletui.training.runs import RunView
-from titletui.tui.corpus_jobs import span
 
 Figure = tuple[str, str]
 
