@@ -89,7 +89,7 @@ async def measure(seconds: float) -> None:
     from titletui.jobs import launch
     from titletui.settings import GenerateSettings, Settings
     from titletui.training.presets import override, preset
-    from titletui.training.runs import start_run
+    from titletui.training.runs import prepare_run, start_run
     from titletui.tui.app import TitletuiApp
     from titletui.tui.widgets.row_list import RowList
 
@@ -102,7 +102,7 @@ async def measure(seconds: float) -> None:
         store.create("own")
         store.add("own", papers)
         recipe = override(preset("starter-titles"), {"steps": "5000", "eval_every": "200"})
-        run = start_run(home, store, "own", recipe, name="own-1")
+        run = start_run(prepare_run(home, store, "own", recipe, name="own-1"))
     harvest = start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
     settings = Settings(mode="generate", welcome=False, generate=GenerateSettings(count=1000))
     app = TitletuiApp(home, settings)

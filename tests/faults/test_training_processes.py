@@ -22,7 +22,7 @@ from titletui.jobs.folder import JobFolder, State, find_job
 from titletui.training.plan import Plan
 from titletui.training.presets import override
 from titletui.training.recipe import Recipe
-from titletui.training.runs import resume_run, start_run
+from titletui.training.runs import prepare_run, resume_run, start_run
 
 PATIENCE = 200
 
@@ -90,7 +90,7 @@ def test_a_killed_process_among_several_ends_the_run_cleanly_and_it_resumes(home
     assert run_to_end(alone) == 0
     recipe = override(Recipe(), {**QUICK, **plain, "base": str(toy_base(home))})
     with CorpusStore(home.corpus_db) as store:
-        job = start_run(home, store, "toy", recipe, name="two", processes=2)
+        job = start_run(prepare_run(home, store, "toy", recipe, name="two", processes=2))
     until(lambda: view(job).step >= 5, PATIENCE)
     second = [p for p in processes_of(job) if p.environ().get("RANK") == "1"]
     assert len(second) == 1

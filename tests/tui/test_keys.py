@@ -488,6 +488,7 @@ async def test_generate_writes_again_side_by_side_and_until_new(filled: Home) ->
         await until(pilot, lambda: len(screen.columns) == 1)
         await until(pilot, lambda: bool(screen.column.titles.rows), tries=2000)
         app.settings.generate.count = 1000
+        app.settings.generate.length = 100
         await pilot.press(*keys("generate.until_new"))
         await until(pilot, lambda: len(screen.column.titles.rows) > 2, tries=2000)
         assert screen.column.titles.running

@@ -16,7 +16,7 @@ from titletui.jobs import launch, queue
 from titletui.jobs.folder import JobFolder, State
 from titletui.training.presets import override
 from titletui.training.recipe import Recipe
-from titletui.training.runs import resume_run, start_run
+from titletui.training.runs import prepare_run, resume_run, start_run
 
 PATIENCE = 250
 
@@ -51,10 +51,11 @@ def place() -> str:
 def submitted(home: Home, *, processes: int = 1, **changes: str) -> JobFolder:
     changes = {**QUICK, "base": str(toy_base(home)), **changes}
     with toy_corpus(home) as store:
-        return start_run(
+        job = prepare_run(
             home, store, "toy", override(Recipe(), changes),
             name="queued", processes=processes, slurm=True,
         )  # fmt: skip
+        return start_run(job)
 
 
 def ticket(job: JobFolder) -> queue.Ticket:

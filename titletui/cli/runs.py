@@ -93,11 +93,10 @@ def _changes(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from titletui.corpus.store import CorpusStore
     from titletui.home import checked_name, find_home
     from titletui.jobs.folder import JobFolder
     from titletui.training.presets import DEFAULT, STARRED, override, preset
-    from titletui.training.runs import resume_run, start_run
+    from titletui.training.runs import resume_run
 
     home = find_home()
     corpus = _source(arguments, arguments.corpus)
@@ -114,38 +113,35 @@ def _train(arguments: argparse.Namespace) -> int:
     papers = _starred(corpus)
     usual = DEFAULT if papers is None else STARRED
     recipe = override(preset(arguments.preset or usual), _changes(arguments))
-    if arguments.estimate:
-        return _estimate(corpus, recipe, papers, arguments)
-    with CorpusStore.open(home) as store:
-        job = start_run(
-            home,
-            store,
-            corpus,
-            recipe,
-            name=arguments.run_name,
-            processes=arguments.processes,
-            slurm=arguments.slurm,
-            papers=papers,
-        )
-    say(f"The run {job.name} has started.")
-    return _follow(job, arguments)
+    return _begin(corpus, recipe, papers, arguments)
 
 
 def _continue(arguments: argparse.Namespace) -> int:
-    from titletui.corpus.store import CorpusStore
     from titletui.home import find_home
-    from titletui.training.runs import continued, parent_plan, start_run
+    from titletui.training.runs import continued, parent_plan
 
-    home, parent = find_home(), arguments.parent
-    plan = parent_plan(home, parent)
+    parent = arguments.parent
+    plan = parent_plan(find_home(), parent)
     same = "" if arguments.shortlist else plan.corpus
     corpus = _source(arguments, arguments.corpus or same)
     papers = _starred(corpus)
     recipe = continued(plan.recipe, parent, _changes(arguments), starred=papers is not None)
+    return _begin(corpus, recipe, papers, arguments, parent=parent)
+
+
+def _begin(
+    corpus: str, recipe: Any, papers: Any, arguments: argparse.Namespace, *, parent: str = ""
+) -> int:
+    """Starts a run and watches it, or says only what it would be."""
+    from titletui.corpus.store import CorpusStore
+    from titletui.home import find_home
+    from titletui.training.runs import prepare_run, start_run
+
     if arguments.estimate:
         return _estimate(corpus, recipe, papers, arguments)
+    home = find_home()
     with CorpusStore.open(home) as store:
-        job = start_run(
+        job = prepare_run(
             home,
             store,
             corpus,
@@ -156,6 +152,7 @@ def _continue(arguments: argparse.Namespace) -> int:
             parent=parent,
             papers=papers,
         )
+        start_run(job)
     say(f"The run {job.name} has started.")
     return _follow(job, arguments)
 

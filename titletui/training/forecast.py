@@ -36,7 +36,7 @@ _GLANCE = 0.5
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A run that is thought of; `papers` are as for `start_run`."""
+    """A run that is thought of; `papers` are as for `prepare_run`."""
 
     corpus: str
     recipe: Recipe

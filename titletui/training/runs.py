@@ -32,46 +32,6 @@ from titletui.training.workers import run_command, run_variables
 _SHAPING = ("torch", "transformers", "tokenizers", "accelerate", "peft")
 
 
-def start_run(
-    home: Home,
-    store: CorpusStore,
-    corpus: str,
-    recipe: Recipe,
-    *,
-    name: str | None = None,
-    processes: int = 1,
-    slurm: bool = False,
-    parent: str = "",
-    papers: Sequence[Paper] | None = None,
-) -> JobFolder:
-    """Freezes the papers, makes the run's folder and starts it, detached.
-
-    Args:
-        name: of the run; None takes the corpus' name with the next free number.
-        processes: side by side on this machine, sharing each batch.
-        slurm: submit it to Slurm.
-        parent: the run that it goes on from, for the record.
-        papers: to learn from these; `corpus` is then only what they are called.
-
-    Raises:
-        UsageError: the corpus, the base model or the recipe is not as it must be.
-        TitletuiError: there are too few papers, or the job cannot be made or started.
-    """
-    job = prepare_run(
-        home,
-        store,
-        corpus,
-        recipe,
-        name=name,
-        processes=processes,
-        slurm=slurm,
-        parent=parent,
-        papers=papers,
-    )
-    _launch(job)
-    return job
-
-
 def prepare_run(
     home: Home,
     store: CorpusStore,
@@ -84,7 +44,19 @@ def prepare_run(
     parent: str = "",
     papers: Sequence[Paper] | None = None,
 ) -> JobFolder:
-    """As `start_run`, without starting it."""
+    """Freezes the papers and makes the run's folder; `start_run` starts it.
+
+    Args:
+        name: of the run; None takes the corpus' name with the next free number.
+        processes: side by side on this machine, sharing each batch.
+        slurm: submit it to Slurm.
+        parent: the run that it goes on from, for the record.
+        papers: to learn from these; `corpus` is then only what they are called.
+
+    Raises:
+        UsageError: the corpus, the base model or the recipe is not as it must be.
+        TitletuiError: there are too few papers, or the folder cannot be made.
+    """
     checked(recipe)
     if not 1 <= processes <= 1024:
         raise UsageError(f"processes: must be a whole number from 1 to 1024, not {processes}.")
@@ -141,11 +113,17 @@ def _check_base(home: Home, recipe: Recipe) -> None:
         )
 
 
-def _launch(job: JobFolder) -> None:
+def start_run(job: JobFolder) -> JobFolder:
+    """Starts a prepared run, detached, and returns it.
+
+    Raises:
+        TitletuiError: it cannot be started.
+    """
     if job.work(Plan).slurm:
         submit(job)
     else:
         launch.start(job, run_command(job), run_variables(job))
+    return job
 
 
 def resume_run(home: Home, name: str) -> JobFolder:
@@ -164,7 +142,7 @@ def resume_run(home: Home, name: str) -> JobFolder:
     if not state.resumable:
         raise TitletuiError(f"The run {name} is {state.value}; it cannot be resumed now.")
     with contextlib.nullcontext() if job.work(Plan).slurm else the_gpu(home):
-        _launch(job)
+        start_run(job)
     return job
 
 

@@ -307,20 +307,16 @@ class TrainScreen(ModeScreen):
         """Deletes this run, after a question."""
         from titletui.tui.screens.confirm import ConfirmDialog
 
-        line = self.chosen
-        if line is None:
+        job = self._resting()
+        if job is None:
             return
-        if line.state.alive:
-            self.app.say(f"{line.name} is running; stop it first (space).", "warning")
-            return
-        job = self._job(line)
         consequence = (
             "Its model, its checkpoints, its log and its copy of the papers go, and cannot be "
             "brought back. Titles that it wrote and the shortlist stay."
         )
-        question = ConfirmDialog(f"Delete the run {line.name}?", consequence, "delete")
+        question = ConfirmDialog(f"Delete the run {job.name}?", consequence, "delete")
         if await self.app.push_screen_wait(question):
-            if self.runs.pinned == line.name:
+            if self.runs.pinned == job.name:
                 self.runs.pinned = ""
             await self._said(job.delete)
             await self._look(always=True)
@@ -331,21 +327,27 @@ class TrainScreen(ModeScreen):
         from titletui.home import checked_name
         from titletui.tui.screens.prompt import PromptDialog
 
-        line = self.chosen
-        if line is None:
+        job = self._resting()
+        if job is None:
             return
-        if line.state.alive:
-            self.app.say(f"{line.name} is running; stop it first (space).", "warning")
-            return
-        job = self._job(line)
         dialog = PromptDialog(
-            f"Rename {line.name}", line.name, check=lambda text: checked_name(text, "run name")
+            f"Rename {job.name}", job.name, check=lambda text: checked_name(text, "run name")
         )
         name = await self.app.push_screen_wait(dialog)
-        if name is not None and name != line.name:
+        if name is not None and name != job.name:
             if await self._said(lambda: job.rename(name)) is not None:
                 self._wanted = name
             await self._look(always=True)
+
+    def _resting(self) -> JobFolder | None:
+        """The chosen run; None, which is said, while it runs."""
+        line = self.chosen
+        if line is None:
+            return None
+        if line.state.alive:
+            self.app.say(f"{line.name} is running; stop it first (space).", "warning")
+            return None
+        return self._job(line)
 
     def _job(self, line: RunLine) -> JobFolder:
         return JobFolder(self.app.home.jobs / "run" / line.name)

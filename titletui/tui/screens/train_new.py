@@ -259,7 +259,7 @@ class NewRunDialog(Dialog[str | None]):
     @work(exclusive=True, group="start")
     async def action_start(self) -> None:
         """Starts the run, if everything in the form is possible."""
-        from titletui.training.runs import start_run
+        from titletui.training.runs import prepare_run, start_run
 
         if self._starting:
             return
@@ -272,13 +272,15 @@ class NewRunDialog(Dialog[str | None]):
                 _refuse(self._forecast[1])
             job = await self.app.corpora.ask(
                 lambda store: start_run(
-                    home,
-                    store,
-                    corpus,
-                    recipe,
-                    name=name or None,
-                    parent=self._from,
-                    papers=question.papers,
+                    prepare_run(
+                        home,
+                        store,
+                        corpus,
+                        recipe,
+                        name=name or None,
+                        parent=self._from,
+                        papers=question.papers,
+                    )
                 )
             )
         except TitletuiError as error:
