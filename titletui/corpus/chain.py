@@ -118,11 +118,7 @@ class Harvest(Scraper):  # type: ignore[misc]
             if answer.error == "noRecordsMatch":
                 return self._listed(chain, answer)
             self._refuse_error(answer)
-            if answer.token and answer.token in tokens:
-                raise HarvestError(
-                    f"{self._fetcher.server} gives the same page again and again; resume later."
-                )
-            tokens.add(answer.token)
+            self._refuse_circle(answer.token, tokens)
             empty = 0 if answer.entries else empty + 1
             if empty >= _EMPTY_PAGES:
                 raise HarvestError(
@@ -186,11 +182,7 @@ class Harvest(Scraper):  # type: ignore[misc]
                 chain = self._store_page(chain, page, recovered=count)
                 found += count
             token = answer.token
-            if token in tokens and token:
-                raise HarvestError(
-                    f"{self._fetcher.server} gives the same page again and again; resume later."
-                )
-            tokens.add(token)
+            self._refuse_circle(token, tokens)
             chain = msgspec.structs.replace(chain, token=token)
             self._ledger.write(chain)
             if not token or self._is_past(answer):
@@ -265,27 +257,44 @@ class Harvest(Scraper):  # type: ignore[misc]
                 chain = self._store_page(chain, answer)
                 return chain if answer.token else self._listed(chain, answer)
         self._reporter.note(f"A page cannot be had ({error}); goes on day by day.", "warning")
-        start = chain.reached or chain.since
-        answer = self._ask(self._identifiers_query(start, ""))
-        self._refuse_error(answer)
-        days = sorted({entry.datestamp for entry in self._within(answer.entries)})
-        for place, day in enumerate(days):
-            try:
-                for page, _ in self._day(day):
-                    chain = self._store_page(chain, page)
-            except PassingError:
-                wanted = [entry for entry in answer.entries if entry.datestamp == day]
-                for page in self._one_by_one(self._ledger.unknown(wanted)):
-                    chain = self._store_page(chain, page)
-                if place + 1 < len(days):
-                    chain = msgspec.structs.replace(chain, reached=days[place + 1], token="")
-                    self._ledger.write(chain)
-                    return chain
-        if answer.token:
-            chain = msgspec.structs.replace(chain, reached=days[-1], token="")
-            self._ledger.write(chain)
-            return chain
-        return self._listed(chain, answer)
+        start, token = chain.reached or chain.since, ""
+        had: set[str] = set()
+        tokens: set[str] = set()
+        while True:
+            answer = self._ask(self._identifiers_query(start, token))
+            self._refuse_error(answer)
+            days = sorted({entry.datestamp for entry in self._within(answer.entries)} - had)
+            for place, day in enumerate(days):
+                try:
+                    for page, _ in self._day(day):
+                        chain = self._store_page(chain, page)
+                    had.add(day)
+                except PassingError:
+                    wanted = [entry for entry in answer.entries if entry.datestamp == day]
+                    for page in self._one_by_one(self._ledger.unknown(wanted)):
+                        chain = self._store_page(chain, page)
+                    if place + 1 < len(days):
+                        return self._from(chain, days[place + 1])
+            token = answer.token
+            if not token or self._is_past(answer):
+                return self._listed(chain, answer)
+            if days and days[-1] > start:
+                return self._from(chain, days[-1])
+            self._refuse_circle(token, tokens)
+
+    def _from(self, chain: Chain, day: str) -> Chain:
+        """Lets the list begin anew at `day`."""
+        chain = msgspec.structs.replace(chain, reached=day, token="")
+        self._ledger.write(chain)
+        return chain
+
+    def _refuse_circle(self, token: str, tokens: set[str]) -> None:
+        """Adds `token`, where it is one, to those that were seen."""
+        if token in tokens:
+            raise HarvestError(
+                f"{self._fetcher.server} gives the same page again and again; resume later."
+            )
+        tokens |= {token} - {""}
 
     def _ask(self, query: dict[str, str], *, tries: int | None = None) -> Answer:
         answer = self._fetcher.get(query, read_answer, tries=tries)
