@@ -6,7 +6,6 @@ that a settings screen shows. `fields` lists them, `with_value` sets one from te
 
 import difflib
 import functools
-import math
 import tomllib
 import typing
 from pathlib import Path
@@ -277,11 +276,8 @@ def _problem(field: Field, given: Any, *, strict: bool) -> str:
         nested = given
         for part in reversed(field.name.split(".")):
             nested = {part: nested}
-        settings = msgspec.convert(nested, Settings, strict=strict)
+        msgspec.convert(nested, Settings, strict=strict)
     except msgspec.ValidationError:
-        return shown
-    found = value(settings, field.name)
-    if isinstance(found, float) and not math.isfinite(found):
         return shown
     return ""
 

@@ -5,8 +5,10 @@ Lengths and words of a corpus of more than 100,000 papers are those of an even s
 
 import heapq
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -191,9 +193,4 @@ def _most(counter: Counter[str], n: int) -> list[tuple[str, int]]:
 
 
 def _quantile(counts: list[int], texts: int, share: float) -> int:
-    so_far = 0
-    for n, count in enumerate(counts):
-        so_far += count
-        if so_far >= share * texts:
-            return n
-    return len(counts) - 1
+    return bisect_left(list(accumulate(counts)), share * texts)

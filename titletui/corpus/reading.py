@@ -86,14 +86,15 @@ class ReadingProcess:
             stdout=subprocess.PIPE,
             bufsize=0,
         )
+        assert self._process.stdout is not None
+        self._out = self._process.stdout
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._out.close()
         self._process.wait()
 
     def __iter__(self) -> Iterator[Piece]:
@@ -117,8 +118,7 @@ class ReadingProcess:
 
     def _exactly(self, size: int) -> bytearray:
         """So many bytes; none where it is time to stop."""
-        assert self._process.stdout is not None
-        source = self._process.stdout.fileno()
+        source = self._out.fileno()
         data = bytearray(size)
         empty = memoryview(data)
         while empty:
