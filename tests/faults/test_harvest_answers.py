@@ -420,7 +420,6 @@ def test_a_list_of_identifiers_that_has_become_empty_ends_the_check(
         assert len(stored(home)) == 60
 
 
-@pytest.mark.fault("F11")
 def test_a_server_that_goes_while_records_are_asked_for_one_by_one_leaves_a_harvest_to_resume(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,11 +10,13 @@ import pytest
 from tests.processes import until
 from titletui.cli import main
 from titletui.corpus import begin
+from titletui.corpus import reading as reading_room
 from titletui.corpus.columns import find_columns
 from titletui.corpus.files import Source, start_import
 from titletui.corpus.formats import Bad, PaperReader
 from titletui.corpus.insight import describe
 from titletui.corpus.paper import Paper
+from titletui.corpus.reading import ReadingProcess
 from titletui.corpus.share import export_corpus
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
@@ -167,3 +169,54 @@ def test_a_corpus_that_may_only_be_read_is_counted_too(home: Home) -> None:
     with CorpusStore(home.corpus_db, read_only=True) as store:
         assert describe(store, "a").papers == 1
         assert describe(store, "a").words == [("speech", 1)]
+
+
+def test_titles_that_begin_with_a_bracket_are_no_json_array(tmp_path: Path) -> None:
+    path = tmp_path / "papers.txt"
+    path.write_text("[Re] Speech in Noise\nMusic in Rooms\n")
+    assert read(path) == (["[Re] Speech in Noise", "Music in Rooms"], [])
+
+
+def test_empty_rows_and_endless_titles_of_a_table_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "papers.csv"
+    path.write_text(f"id,title\n1,Speech\n,\n2,{'long ' * 500}\n3,Music\n")
+    titles, bad = read(path)
+    assert titles == ["Speech", "Music"]
+    assert [(one.line, one.reason) for one in bad] == [
+        (4, "its title is longer than 2,000 characters")
+    ]
+
+
+def test_a_table_of_single_words_has_no_titles(tmp_path: Path) -> None:
+    path = tmp_path / "words.csv"
+    path.write_text("2401.00001,speech\n2401.00002,music\n")
+    assert find_columns(path.read_text().splitlines(keepends=True), ".csv") is None
+
+
+def test_utf_16_is_read_on_where_it_was_left(tmp_path: Path) -> None:
+    path = tmp_path / "papers.txt"
+    path.write_bytes("Größe\nSpeech\nMusic\n".encode("utf-16"))
+    with PaperReader(path) as reader:
+        reader.lines.skip_to(0, 2)
+        assert [one.title for one in reader if isinstance(one, Paper)] == ["Music"]
+
+
+def test_a_reading_process_that_is_gone_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "papers.txt"
+    path.write_text("Speech in Noise\n" * 1_000)
+    with ReadingProcess(tmp_path, path, 0, 0, lambda: False) as reading:
+        reading._process.kill()
+        with pytest.raises(TitletuiError, match="The process that reads the file ended with code"):
+            list(reading)
+
+
+def test_long_records_come_in_smaller_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "papers.txt"
+    path.write_text("".join(f"Speech in Noise {number}\n" for number in range(50)))
+    monkeypatch.setattr(reading_room, "_BATCH_BYTES", 200)
+    with PaperReader(path) as reader:
+        read_in = [piece.read for piece in reading_room.pieces(reader)]
+    assert sum(read_in) == 50
+    assert max(read_in) < 20

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.disks import small_disk
 from tests.processes import until
 from tests.terminal import Terminal
 from titletui.corpus.files import Source
 from titletui.corpus.lines import LineReader
 from titletui.corpus.piped import start_piped_import, take_in
 from titletui.corpus.store import CorpusStore
-from titletui.errors import UsageError
+from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
 from titletui.jobs.folder import JobFolder
 
@@ -144,3 +145,23 @@ def test_in_a_terminal_nothing_is_piped_in(home: Home) -> None:
     with Terminal([sys.executable, "-m", "titletui", "import", "-"]) as terminal:
         assert terminal.ended() == 2
         assert "Nothing is piped in" in terminal.text
+
+
+def test_a_pipe_that_is_larger_than_the_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 512) as disk:
+        (disk / "jobs").mkdir(mode=0o700)
+        home = Home(disk, disk, disk, disk)
+        fifo = tmp_path / "much.txt"
+        os.mkfifo(fifo)
+        feeder = subprocess.Popen(
+            [sys.executable, "-c", "import sys; open(sys.argv[1], 'wb').write(b'a title\\n' * 10**6)",
+             str(fifo)], stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        told: list[int] = []
+        with pytest.raises(
+            TitletuiError, match=r"cannot be kept .*No space left.* free some space"
+        ):
+            take_in(home, fifo, told.append)
+        feeder.kill()
+        feeder.wait()
+        assert not list((disk / "jobs" / "import").iterdir())
