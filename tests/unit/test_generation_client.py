@@ -121,6 +121,27 @@ async def test_whoever_stops_listening_cancels(client: GenerationClient, model: 
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.timeout(60)
+async def test_a_number_may_be_used_again_as_soon_as_its_request_is_answered(
+    client: GenerationClient, model: Path
+) -> None:
+    for _ in range(3):
+        async for answer in client.generate(request(model, id=1)):
+            last = answer
+        assert isinstance(last, Finished)
+
+
+async def test_what_was_never_asked_for_can_be_cancelled_or_unloaded(
+    client: GenerationClient, model: Path
+) -> None:
+    await client.cancel(1)
+    await client.unload()
+    assert client.pid is None
+    assert len(await titles(client, request(model, id=1))) == 3
+    await client.cancel(99)
+    assert len(await titles(client, request(model, id=2))) == 3
+
+
 async def test_two_requests_at_once_are_both_answered(
     client: GenerationClient, model: Path
 ) -> None:
@@ -160,6 +181,18 @@ async def test_the_server_gets_no_secret_of_other_programs(
         known = psutil.Process(client.pid).environ()
     assert "AWS_SECRET_ACCESS_KEY" not in known
     assert known["TITLETUI_HOME"] == os.environ["TITLETUI_HOME"]
+
+
+async def test_without_a_folder_of_its_own_the_server_has_the_folders_of_the_platform(
+    home: Home, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TITLETUI_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    async with GenerationClient(home) as client:
+        assert len(await titles(client, request(model))) == 3
+        assert client.pid is not None
+        assert "TITLETUI_HOME" not in psutil.Process(client.pid).environ()
+    assert [path for path in tmp_path.rglob("titletui") if path.is_dir()]
 
 
 async def test_closing_ends_the_server_within_a_second_even_while_it_writes(

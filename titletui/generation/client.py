@@ -7,7 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Self
 
 import msgspec
@@ -133,17 +133,19 @@ class GenerationClient:
             if request.id in self._cancelled:
                 yield Finished(id=request.id, reason="cancelled")
                 return
-            async for answer in server.ask(request):
-                if isinstance(answer, Candidate):
-                    if answer.index in seen:
-                        continue
-                    seen.add(answer.index)
-                    # A server that is asked once more has to write the same titles.
-                    if isinstance(request, Generate) and request.seed is None:
-                        request = msgspec.structs.replace(request, seed=answer.seed)
-                yield answer
-                if isinstance(answer, Finished | Failed):
-                    return
+            # Closed at once: later it would take the answers of a next request of the same number.
+            async with contextlib.aclosing(server.ask(request)) as answers:
+                async for answer in answers:
+                    if isinstance(answer, Candidate):
+                        if answer.index in seen:
+                            continue
+                        seen.add(answer.index)
+                        # A server that is asked once more has to write the same titles.
+                        if isinstance(request, Generate) and request.seed is None:
+                            request = msgspec.structs.replace(request, seed=answer.seed)
+                    yield answer
+                    if isinstance(answer, Finished | Failed):
+                        return
             if self._closed:
                 yield Failed(id=request.id, error="The generator was closed.")
                 return
@@ -196,18 +198,16 @@ class _Process:
     def alive(self) -> bool:
         return self._open and self.process.returncode is None
 
-    async def ask(self, request: Generate | Prepare) -> AsyncIterator[Answer]:
+    async def ask(self, request: Generate | Prepare) -> AsyncGenerator[Answer]:
         """The answers to one request; ends early where the process does."""
         answers = self._said.setdefault(request.id, asyncio.Queue())
         over = False
         try:
             if not await self.send(request):
                 return
-            while (answer := await answers.get()) is not None:
+            while not over and (answer := await answers.get()) is not None:
                 over = isinstance(answer, Finished | Failed)
                 yield answer
-                if over:
-                    return
         finally:
             self._said.pop(request.id, None)
             if not over:
