@@ -54,6 +54,25 @@ def tiny_gpt_neo(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
     return folder
 
 
+def tiny_bloom(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
+    """A Bloom as small, whose configuration does not say how much it can read."""
+    from transformers import AutoModelForCausalLM, BloomConfig
+
+    tokenizer = train_tokenizer(TITLES, 320)
+    config = BloomConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        n_layer=2,
+        n_head=2,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    _write_card(folder, tasks)
+    return folder
+
+
 def _shape(context: int, architecture: Architecture = "gpt2") -> Recipe:
     return Recipe(
         vocabulary=320, width=32, layers=2, heads=2, context=context, architecture=architecture
@@ -78,4 +97,12 @@ def _write_card(folder: Path, tasks: Sequence[Task]) -> None:
         (folder / CARD).write_bytes(msgspec.json.encode(Card(tasks=tuple(tasks))))
 
 
-__all__ = ["CHAT_TEMPLATE", "END", "TITLES", "tiny_gpt2", "tiny_gpt_neo", "tiny_llama"]
+__all__ = [
+    "CHAT_TEMPLATE",
+    "END",
+    "TITLES",
+    "tiny_bloom",
+    "tiny_gpt2",
+    "tiny_gpt_neo",
+    "tiny_llama",
+]

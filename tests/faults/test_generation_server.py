@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ import psutil
 import pytest
 
 from tests.generation_requests import all_answers, request, titles
+from tests.hub_server import hub_server
 from tests.models import tiny_gpt2
 from tests.processes import until
 from titletui.generation.client import GenerationClient
-from titletui.generation.messages import Candidate, Failed, Finished
+from titletui.generation.messages import Answer, Candidate, Failed, Finished
 from titletui.home import Home
+from titletui.training.base_models import hub_cache
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +172,41 @@ async def test_a_pytorch_that_does_not_work_is_told_and_the_server_lives(
             assert isinstance(answers[-1], Failed)
             assert said in answers[-1].error
         assert client.pid is not None
+
+
+def test_a_memory_that_does_not_suffice_is_told_and_a_server_without_requests_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise MemoryError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("TITLETUI_IDLE_SECONDS", "1")
+    # Sooner than the ten seconds after which a server looks around.
+    script = "import titletui.generation.server as s; s._GLANCE = 0.1; raise SystemExit(s.main())"
+    with piped("-c", script) as server:
+        server.ask(msgspec.json.encode(request("starter")))
+        answers = [msgspec.json.decode(line, type=Answer) for line in server.answers]
+        assert server.process.wait(30) == 0
+    assert isinstance(answers[-1], Failed)
+    assert "not enough memory; ask for fewer titles" in answers[-1].error
+
+
+def test_a_model_that_went_from_the_hubs_cache_is_fetched_again(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITLETUI_IDLE_SECONDS", "2")
+    with hub_server(model) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        with piped("-m", "titletui.generation.server") as server:
+            for number in (1, 2):
+                server.ask(msgspec.json.encode(request("org/tiny", id=number)))
+                answer: Answer | None = None
+                while not isinstance(answer, Finished | Failed):
+                    answer = msgspec.json.decode(server.answers.readline(), type=Answer)
+                assert isinstance(answer, Finished), answer
+                shutil.rmtree(hub_cache())
+            assert hub.sent == 2 * (model / "model.safetensors").stat().st_size
+            assert server.process.wait(30) == 0
 
 
 async def test_a_server_that_says_what_nobody_understands_is_ended_and_told(

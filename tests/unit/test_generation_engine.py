@@ -1,5 +1,6 @@
 """Each kind of model is opened in the right way and given its own form of prompt."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.generation_requests import request
-from tests.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
+from tests.models import tiny_bloom, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from titletui.errors import TitletuiError
 from titletui.generation.engine import Engine, open_engine
 from titletui.generation.gpt2 import Gpt2Decoder
@@ -138,11 +139,12 @@ def test_an_adapter_writes_as_its_merged_model(home: Home, tmp_path: Path) -> No
     assert [title.ids for title in written(engine, adapter)[0]] != [title.ids for title in plain]
 
 
-@pytest.mark.parametrize("make", [tiny_gpt_neo, tiny_llama])
+@pytest.mark.parametrize("make", [tiny_bloom, tiny_gpt_neo, tiny_llama])
 def test_other_models_write_through_transformers(make, home: Home, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder = make(tmp_path)
     engine = opened(home, folder)
     assert not isinstance(engine.decoder, Gpt2Decoder)
+    assert engine.decoder.context == {tiny_gpt_neo: 128, tiny_llama: 256}.get(make, 1024)
     titles, _ = written(engine, folder, prefix="Neur", count=30)
     assert [title.row for title in titles] == list(range(30))
     assert all(title.text.startswith("Neur") for title in titles)
@@ -155,6 +157,24 @@ def test_a_model_that_lacks_weights_is_refused_in_a_sentence(home: Home, tmp_pat
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(TitletuiError, match=r"\.$"):
         opened(home, folder)
+
+
+def test_a_tokenizer_that_does_not_give_text_back_is_refused(home: Home, tmp_path: Path) -> None:
+    path = tiny_gpt2(tmp_path) / "tokenizer.json"
+    path.write_text(
+        json.dumps({**json.loads(path.read_text()), "normalizer": {"type": "Lowercase"}})
+    )
+    with pytest.raises(TitletuiError, match="does not give text back as it was"):
+        opened(home, tmp_path)
+
+
+def test_a_token_that_the_model_has_no_row_for_is_refused(home: Home, tmp_path: Path) -> None:
+    path = tiny_gpt2(tmp_path) / "tokenizer.json"
+    table = json.loads(path.read_text())
+    table["added_tokens"].append({**table["added_tokens"][0], "id": 400, "content": "<more>"})
+    path.write_text(json.dumps(table))
+    with pytest.raises(TitletuiError, match=r"has more tokens .* than the model has rows"):
+        opened(home, tmp_path)
 
 
 @pytest.mark.skipif(

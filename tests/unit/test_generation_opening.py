@@ -62,6 +62,28 @@ def test_a_prefix_longer_than_the_context_is_read_from_its_end(vocabulary: Vocab
     assert "prefix" in opening.note
 
 
+def test_of_a_word_without_an_end_only_the_last_letters_may_be_written_otherwise(
+    vocabulary: Vocabulary,
+) -> None:
+    opening = opened(vocabulary, "q" * 40)
+    kept = len(opening.tokens) - opening.ending
+    assert text(vocabulary, opening.tokens) == "q" * 40
+    assert text(vocabulary, opening.tokens[kept:]) == "q" * 24
+
+
+def test_a_prefix_that_takes_all_the_room_leaves_none_for_the_abstract(
+    vocabulary: Vocabulary,
+) -> None:
+    prompt = make_prompt("abstract-to-title", abstract=ABSTRACT)
+    opening = opened(vocabulary, "q" * 500 + " Robust", prompt)
+    read = text(vocabulary, opening.tokens)
+    assert len(opening.tokens) + opening.length <= 64
+    assert read.startswith("\n\nq")
+    assert read.endswith("q Robust")
+    assert "prefix is longer" in opening.note
+    assert "abstract is longer" in opening.note
+
+
 def test_an_abstract_is_cut_at_the_end_of_a_sentence(vocabulary: Vocabulary) -> None:
     prompt = make_prompt("abstract-to-title", abstract=ABSTRACT * 5)
     opening = open_title(vocabulary, prompt, "", length=20, context=96)

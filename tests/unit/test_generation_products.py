@@ -67,3 +67,16 @@ def test_a_whole_model_says_nearly_the_same_by_bytes(make, tmp_path: Path) -> No
         replace_products(by_bytes)
         got = by_bytes(tokens).logits
     assert float((got - expected).norm() / expected.norm()) < 0.1
+
+
+def test_without_byte_instructions_a_model_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "has_byte_products", lambda: False)
+    model = load_model(ModelInfo(name="tiny", kind="folder", path=tiny_gpt2(tmp_path))).model
+    tokens = torch.arange(1, 21)[None]
+    with torch.inference_mode():
+        expected = model(tokens).logits
+        replace_products(model)
+        assert torch.equal(model(tokens).logits, expected)
+    assert all(weight.numel() for weight in model.parameters())

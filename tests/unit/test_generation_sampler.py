@@ -272,3 +272,23 @@ def test_a_title_always_says_more_than_its_prefix(decoder: Decoder, vocabulary: 
         for title in write_titles(decoder, vocabulary, opening, Knobs(temperature=3), 300):
             assert title.ids[0] != vocabulary.end
             assert title.tokens == len(title.ids)
+
+
+def test_markers_are_never_written_however_likely_the_model_finds_them(
+    folders: dict[str, Path],
+) -> None:
+    whole = loaded(folders["gpt2"])
+    whole.tokenizer.add_special_tokens({"additional_special_tokens": ["<mask>"]})
+    whole.model.resize_token_embeddings(len(whole.tokenizer), mean_resizing=False)
+    (marker,) = whole.tokenizer.convert_tokens_to_ids(["<mask>"])
+    with torch.no_grad():
+        # All that the model reads makes it want the marker more than all else.
+        whole.model.transformer.ln_f.bias.fill_(5)
+        whole.model.transformer.wte.weight[marker] = 5
+        scores = whole.model(torch.tensor([[1, 2, 3]])).logits
+    assert bool((scores.argmax(dim=-1) == marker).all())
+    vocabulary = vocabulary_of(whole.tokenizer)
+    titles = write(TransformersDecoder(whole.model), vocabulary, "Neur", 20, seed=1)
+    assert len(titles) == 20
+    assert max(len(title.ids) for title in titles) > 1
+    assert all(marker not in title.ids for title in titles)

@@ -12,6 +12,7 @@ import pytest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
+from titletui.generation import alike
 from titletui.generation.novelty import Novelty
 
 WORDS = [
@@ -142,6 +143,17 @@ def test_what_arrives_while_it_is_open_is_compared_too(tmp_path: Path) -> None:
 def test_a_corpus_that_is_not_there_is_said(small: Path) -> None:
     with pytest.raises(UsageError, match="no corpus named 'nobody'"):
         Novelty(small, "nobody")
+
+
+def test_words_that_were_forgotten_are_looked_up_again(
+    large: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, titles = large
+    monkeypatch.setattr(alike, "_REMEMBERED", 3)
+    with Novelty(path, "all") as novelty:
+        for title in [*titles[:20], *titles[:5]]:
+            assert novelty.check(title.upper()).kind == "copy"
+        assert novelty.check("vorital spectal meldenmost").kind == "new"
 
 
 def test_hostile_titles_are_compared_like_others(large: tuple[Path, list[str]]) -> None:
