@@ -12,6 +12,7 @@ from pathlib import Path
 from titletui.errors import TitletuiError, UsageError
 
 NAME_LENGTH = 100
+_SHOWN = 80
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]+")
 
 
@@ -52,11 +53,11 @@ def find_home() -> Home:
     """The folders of this user, made if they are missing.
 
     Raises:
-        TitletuiError: a folder cannot be made.
+        TitletuiError: a folder cannot be made, or `TITLETUI_HOME` names none.
     """
     root = os.environ.get("TITLETUI_HOME")
     if root:
-        top = Path(root).expanduser().absolute()
+        top = named_path(root).absolute()
         home = Home(top, top, top / "cache", top / "logs")
     else:
         from platformdirs import PlatformDirs
@@ -86,6 +87,26 @@ def private_folder(folder: Path) -> Path:
             "set TITLETUI_HOME to a folder that you can write to."
         ) from error
     return folder
+
+
+def named_path(typed: str | Path) -> Path:
+    """The path that a person names, `~` and `~user` being folders of users.
+
+    It need not be there, but it can be asked whether it is.
+
+    Raises:
+        UsageError: there is no such user, the name is too long, or its folder is closed.
+    """
+    found = os.path.expanduser(typed)
+    path = Path(found)
+    if found.startswith("~") and not os.path.lexists(path):
+        raise UsageError(f"There is no user {path.parts[0][1:]!r:.40}, nor a file {typed!s:.80}.")
+    try:
+        path.is_dir()
+    except OSError as error:
+        shown = typed if len(str(typed)) <= _SHOWN else f"{str(typed)[:_SHOWN]}…"
+        raise UsageError(f"{shown} cannot be opened ({error.strerror}); name another.") from error
+    return path
 
 
 def checked_name(name: str, what: str = "name") -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from titletui.atomic import write_whole
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home, checked_name, find_home
+from titletui.home import Home, checked_name, find_home, named_path
 
 BAD_NAMES = [
     "", " ", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "nul\x00", "new\nline", "esc\x1b[0m",
@@ -100,6 +100,35 @@ def test_a_name_that_could_leave_its_folder_is_refused(name: str, record_propert
 @pytest.mark.parametrize("name", ["eess-as-1", "cs.CL", "my titles.txt", "Größe", "日本", "[red]"])
 def test_a_good_name_is_kept_as_it_is(name: str) -> None:
     assert checked_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("~nobody-of-that-name/x.txt", "no user 'nobody-of-that-name'"), ("x" * 300, "too long")],
+)
+def test_a_path_that_nothing_can_have_is_refused(typed: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as refused:
+        named_path(typed)
+    assert len(str(refused.value)) < 200
+
+
+def test_a_path_is_what_a_shell_would_make_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert named_path("~/papers.jsonl") == tmp_path / "papers.jsonl"
+    assert named_path("not/there.txt") == Path("not/there.txt")
+    assert named_path("./~x") == Path("./~x")
+    assert named_path("") == Path()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~lock").touch()
+    assert named_path(Path("~lock")) == Path("~lock")
+
+
+def test_a_home_of_a_user_that_there_is_not_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TITLETUI_HOME", "~nobody-of-that-name/home")
+    with pytest.raises(UsageError, match="no user"):
+        find_home()
 
 
 def test_a_file_that_cannot_be_written_whole_is_not_touched(tmp_path: Path) -> None:

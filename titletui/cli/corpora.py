@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from titletui.cli.output import print_json, print_line, say
 from titletui.errors import UsageError
-from titletui.home import Home, checked_name, find_home
+from titletui.home import Home, checked_name, find_home, named_path
 
 if TYPE_CHECKING:
     from titletui.corpus.insight import Insight, Lengths
@@ -110,7 +110,7 @@ def _import(arguments: argparse.Namespace) -> int:
     from titletui.corpus.files import Source, corpus_name_for, start_import
     from titletui.corpus.piped import behind, is_pipe, start_piped_import, take_in
 
-    path = behind(arguments.file.expanduser())
+    path = behind(named_path(arguments.file))
     home = find_home()
     name = arguments.name or corpus_name_for(path)
     if is_pipe(path):
@@ -284,7 +284,7 @@ def _export(arguments: argparse.Namespace) -> int:
                 sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
             return 0
-        path = Path(arguments.file).expanduser()
+        path = named_path(arguments.file)
         count = export_corpus(store, arguments.name, path, overwrite=arguments.overwrite)
     say(f"{count:,} papers in {path}.")
     return 0

@@ -16,7 +16,7 @@ from titletui.corpus.formats import Bad, PaperReader, data_ending
 from titletui.corpus.marks import forget_mark, read_mark, write_mark
 from titletui.corpus.reading import Piece, ReadingProcess
 from titletui.corpus.store import Added, CorpusStore
-from titletui.home import Home, checked_name, find_home
+from titletui.home import Home, checked_name, find_home, named_path
 from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.folder import Exit, JobFolder
 from titletui.jobs.worker import EXIT_FAILED, Job, run_worker
@@ -87,7 +87,7 @@ def start_import(home: Home, source: Source) -> JobFolder:
         TitletuiError: another file is being imported into the corpus.
     """
     checked_name(source.corpus, "corpus name")
-    path = Path(source.path).expanduser().absolute()
+    path = named_path(source.path).absolute()
     PaperReader(path).close()
     source = msgspec.structs.replace(source, path=str(path))
     with CorpusStore.open(home) as store:

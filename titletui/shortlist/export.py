@@ -11,6 +11,7 @@ import msgspec
 
 from titletui.atomic import write_whole
 from titletui.errors import TitletuiError, UsageError
+from titletui.home import named_path
 from titletui.shortlist.records import BatchSettings, Favourite
 from titletui.text import harmless
 
@@ -24,10 +25,11 @@ def export(favourites: Sequence[Favourite], path: Path, *, overwrite: bool = Fal
     A `.txt` file holds the titles alone, one a line. The file is written whole or not at all.
 
     Raises:
-        UsageError: the ending is none of `.md`, `.txt`, `.csv`, `.jsonl`.
+        UsageError: the ending is none of `.md`, `.txt`, `.csv`, `.jsonl`, or nothing can have
+            that name.
         TitletuiError: the file is there already, or cannot be written.
     """
-    path = Path(path).expanduser()
+    path = named_path(path)
     write = FORMATS.get(path.suffix.lower())
     if write is None:
         known = ", ".join(FORMATS)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from titletui.errors import TitletuiError, UsageError, first_line
-from titletui.home import Home
+from titletui.home import Home, named_path
 from titletui.jobs.folder import JobFolder, list_jobs
 from titletui.training import safety
 from titletui.training.recipe import Recipe, Task
@@ -114,7 +114,7 @@ def find_model(home: Home, name: str) -> ModelInfo:
     jobs = {job.name: job for job in list_jobs(home.jobs, "run")}
     if run in jobs:
         return _describe(name, "run", _of_run(jobs[run], mark))
-    path = Path(name).expanduser()
+    path = named_path(name)
     if path.is_dir() or name.startswith((".", "/", "~")):
         if not path.is_dir():
             raise UsageError(f"There is no model folder {name}.")

@@ -9,6 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static, TextArea
 
+from titletui.errors import UsageError
+from titletui.home import named_path
 from titletui.text import display
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
@@ -76,7 +78,11 @@ class AbstractDialog(Dialog[str | None]):
         )
         if not name:
             return
-        path = Path(name).expanduser()
+        try:
+            path = named_path(name)
+        except UsageError as error:
+            self.app.show_error(error)
+            return
         try:
             self.area.text = _shown(await self.app.errands.ask(lambda _: _read(path)))
         except OSError as error:

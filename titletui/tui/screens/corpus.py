@@ -1,7 +1,6 @@
 """Corpora: scrape, import, browse."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -9,6 +8,7 @@ from textual.binding import Binding, BindingType
 
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
+from titletui.home import named_path
 from titletui.jobs import launch
 from titletui.tui.screens.corpora import CorporaScreen
 from titletui.tui.widgets.corpus_list import CorpusList
@@ -217,7 +217,7 @@ class CorpusScreen(CorporaScreen):
         typed = await self.app.push_screen_wait(dialog)
         if typed is None:
             return
-        path = Path(typed.strip()).expanduser().absolute()
+        path = named_path(typed.strip()).absolute()
         replace = path.exists()
         if replace:
             question = ConfirmDialog(f"Replace {path}?", "What is in it now is lost.", "replace")
@@ -237,7 +237,7 @@ class CorpusScreen(CorporaScreen):
 
 
 def _check_export(typed: str) -> None:
-    path = Path(typed.strip()).expanduser()
+    path = named_path(typed.strip())
     if not typed.strip() or path.is_dir():
         raise UsageError("Name a file to export to.")
     if not path.absolute().parent.is_dir():

@@ -18,7 +18,7 @@ from titletui.corpus.formats import Bad, PaperReader
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusSummary
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import checked_name
+from titletui.home import checked_name, named_path
 from titletui.text import display, size
 from titletui.tui.own_app import app_type
 from titletui.tui.screens.dialog import Dialog
@@ -94,12 +94,12 @@ class ImportDialog(Dialog[Source | None]):
         """What is to be imported.
 
         Raises:
-            UsageError: no file is named, or the corpus cannot have that name.
+            UsageError: no file is named, or it or the corpus cannot have that name.
         """
         typed = self.path.value.strip()
         if not typed:
             raise UsageError("Name a file to import.")
-        path = Path(typed).expanduser().absolute()
+        path = named_path(typed).absolute()
         name = self.corpus.value.strip() or corpus_name_for(path)
         return Source(corpus=checked_name(name, "corpus name"), path=str(path))
 

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from titletui.errors import TitletuiError
+from titletui.home import named_path
 from titletui.shortlist.export import export
 from titletui.shortlist.records import Favourite
 from titletui.text import display
@@ -87,14 +88,16 @@ class ExportDialog(Dialog[str]):
     @work
     async def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        path, titles = Path(event.value).expanduser(), self._titles
-        overwrite = False
-        if path.is_file():
-            question = ConfirmDialog(f"{path.name} is there already.", "Overwrite it?", "overwrite")
-            overwrite = await self.app.push_screen_wait(question)
-            if not overwrite:
-                return
+        titles, overwrite = self._titles, False
         try:
+            path = named_path(event.value)
+            if path.is_file():
+                question = ConfirmDialog(
+                    f"{path.name} is there already.", "Overwrite it?", "overwrite"
+                )
+                overwrite = await self.app.push_screen_wait(question)
+                if not overwrite:
+                    return
             written = await self.app.errands.ask(
                 lambda _: export(titles, path, overwrite=overwrite)
             )
