@@ -2,6 +2,7 @@
 
 import random
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -330,3 +331,30 @@ def test_a_library_that_turns_into_a_folder_is_told_and_the_app_goes_on(home: Ho
         terminal.until("Temperature")
         terminal.press("q")
         assert terminal.ended() == 0
+
+
+def test_a_terminal_is_given_back_as_it_was_and_with_what_waited_dropped() -> None:
+    script = (
+        "import sys, tty\n"
+        "from titletui.tui.ending import GiveBack\n"
+        "give = GiveBack()\n"
+        "tty.setraw(give.descriptor)\n"
+        "sys.stdout.write('\\x1b[?1049h' + 'frame ' * 20)\n"
+        "sys.stdout.flush()\n"
+        "give()\n"
+        "print('painted too late', flush=True)\n"
+        "give.wait()\n"
+    )
+    with Terminal([sys.executable, "-c", script]) as terminal:
+        assert terminal.ended() == 0
+        assert terminal.modes == terminal.before
+        assert not terminal.alternate
+        assert "painted too late" not in terminal.text
+
+
+def test_where_there_is_no_terminal_there_is_nothing_to_give_back() -> None:
+    script = "from titletui.tui.ending import GiveBack; print('said'); GiveBack()()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=True
+    )
+    assert done.stdout == b"said\n"

@@ -13,6 +13,8 @@ from tests.oai_server import Reply, papers, serving, spread
 from tests.processes import until
 from tests.terminal import Terminal
 from titletui.cli import main
+from titletui.corpus import insight
+from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.folder import JobFolder, State
@@ -214,3 +216,19 @@ def test_hostile_titles_are_printed_harmlessly(
     for harmful in (b"\x1b", b"\x07", "\x9b".encode(), "\u202e".encode()):
         assert harmful not in out
         assert harmful not in error
+
+
+def test_a_large_corpus_is_said_to_be_measured_by_a_sample(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(insight, "SAMPLE", 100)
+    monkeypatch.setattr(insight, "TOKENIZED", 10)
+    with CorpusStore(home.corpus_db) as store:
+        store.create("c")
+        store.add("c", [Paper(id=f"2401.{n:05}", title=f"Speech {n}") for n in range(999)])
+        newest = store.page("c").rows[1].id
+        store.add("c", [Paper(id=newest, title="Speech", abstract="We study speech in rooms.")])
+    assert main(["corpora", "c"]) == 0
+    said = capsys.readouterr().out
+    assert "from an even sample of" in said
+    assert "in tokens: mean" in said

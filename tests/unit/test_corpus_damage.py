@@ -98,3 +98,19 @@ def test_a_folder_that_cannot_be_written_still_shows_its_corpora(
         assert len(store.page("c", search="neural").rows) == 3
         with pytest.raises(TitletuiError, match="reading only"):
             store.create("d")
+
+
+def test_damage_that_no_glance_meets_is_found_once_it_is_suspected(home: Home) -> None:
+    path = home.corpus_db
+    with CorpusStore(path) as store:
+        store.create("c")
+        store.add("c", some(5_000))
+        pages = store.rows("SELECT pageno FROM dbstat WHERE name = 'papers' AND pagetype = 'leaf'")
+    with path.open("r+b") as file:
+        file.seek((pages[len(pages) // 2][0] - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with CorpusStore.open(home) as store:
+        assert store.notice == ""
+    path.with_name("corpus.db-suspicious").touch()
+    with CorpusStore.open(home) as store:
+        assert "moved to corpus-damaged" in store.notice

@@ -12,6 +12,8 @@ from titletui.cli import main
 from titletui.corpus.files import Source, start_import
 from titletui.corpus.filters import parse_filters
 from titletui.corpus.harvest import Query
+from titletui.corpus.ledger import Chain, Tally
+from titletui.corpus.reporting import nothing_came
 from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.folder import State
@@ -119,3 +121,8 @@ def test_a_file_without_a_usable_record_makes_no_corpus(home: Home, tmp_path: Pa
     assert folder.exit.reason == "None of 3 records could be used; no corpus was made."
     assert "Line 3 was left out" in notes(folder)
     assert corpora(home) == []
+
+
+def test_papers_that_were_there_already_are_told() -> None:
+    chain = Chain(query=FILTERED, tally=Tally(seen=300, skipped=300))
+    assert nothing_came(chain, "", "arXiv") == "All 300 papers were there already."

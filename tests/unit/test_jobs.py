@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.faults.disks import small_disk
 from tests.processes import Nothing, counting, processes_of, start_counting, until
 from tests.run_folders import held
 from titletui.errors import TitletuiError, UsageError
@@ -271,3 +272,25 @@ def test_a_queue_that_nobody_can_ask_leaves_a_job_where_it_is(
     ticket = queue.Ticket("7", 1.0)
     assert queue.ask(tmp_path, ticket, anew=True).place is queue.Place.UNKNOWN
     assert not queue.take_out(tmp_path, ticket)
+
+
+def test_an_event_that_a_full_disk_cut_does_not_spoil_the_next_one(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        path = disk / "events.jsonl"
+        with EventLog(path) as log:
+            log.append(Note(text="first"))
+
+            def fill() -> None:
+                for _ in range(100):
+                    log.append(Note(text="x" * 3_000))
+
+            with pytest.raises(OSError, match="No space left"):
+                fill()
+            whole = path.read_bytes().count(b"\n")
+            assert not path.read_bytes().endswith(b"\n")
+            os.truncate(path, path.stat().st_size - 1_000)
+            log.append(Note(text="last"))
+        tail = EventTail(path)
+        assert [event.text for event in tail.read() if isinstance(event, Note)][-1] == "last"
+        assert tail.bad == 1
+        assert path.read_bytes().count(b"\n") == whole + 2

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from titletui.corpus.store import CorpusStore
 from titletui.home import Home
 from titletui.jobs.events import AnyEvent, Diverged, Evaluated, Note, Progress, Rising
 from titletui.jobs.folder import Exit
+from titletui.jobs.logind import kills_user_processes
 from titletui.training.forecast import Forecast
 
 DONE = Exit(outcome="done")
@@ -217,3 +219,34 @@ def test_on_a_disk_that_cannot_be_written_the_lists_are_shown_and_why_nothing_ca
         out, error = capsys.readouterr()
         assert out.startswith("a ")
         assert "cannot be written" in error
+
+
+def test_ctrl_c_ends_the_watching_and_not_the_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = run_folder(home, "a-1", [3.0] * 10, steps=500)
+
+    def pressed(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with held(job), monkeypatch.context() as patch:
+        patch.setattr("titletui.cli.run_report.time.sleep", pressed)
+        assert main(["watch", "a-1"]) == 130
+    assert "a-1 trains on; `titletui watch a-1` shows it again." in capsys.readouterr().err
+    assert not job.stop_requested
+
+
+def test_a_machine_that_ends_processes_at_logout_is_told_of_at_the_start(
+    home: Home,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "logind.conf").write_text("[Login]\nKillUserProcesses=yes\n")
+    monkeypatch.setattr(kills_user_processes, "__defaults__", ([tmp_path], tmp_path / "nobody"))
+    job = run_folder(home, "a-1", [3.0] * 10, steps=500)
+    with held(job):
+        assert main(["train", "eess.AS", "--run", "a-1", "--detach"]) == 0
+    assert "run `loginctl enable-linger` once" in capsys.readouterr().err
+    assert main(["doctor"]) == 0
+    assert "KillUserProcesses=yes" in capsys.readouterr().out

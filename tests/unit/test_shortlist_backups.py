@@ -8,6 +8,9 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.shortlist.backups import (
     EVERY,
@@ -183,3 +186,22 @@ def test_old_copies_go_when_a_new_one_is_there(tmp_path: Path) -> None:
         library.star("Two")
         assert make_copy(path, folder) is not None
     assert len(copies(folder)) == 5
+
+
+def test_a_copy_of_a_damaged_library_takes_no_place_among_the_good_ones(tmp_path: Path) -> None:
+    path, folder = tmp_path / "library.db", tmp_path / "backups"
+    with Library(path) as library:
+        for number in range(2_000):
+            library.star(f"Title {number}")
+    connection = sqlite3.connect(path)
+    pages = connection.execute(
+        "SELECT pageno FROM dbstat WHERE name = 'favourites' AND pagetype = 'leaf'"
+    ).fetchall()
+    connection.close()
+    with path.open("r+b") as file:
+        file.seek((pages[len(pages) // 2][0] - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(TitletuiError, match="damaged"):
+        make_copy(path, folder)
+    assert copies(folder) == []
+    Backups(path, folder).finish()

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.disks import read_only_folder
 from titletui.errors import TitletuiError, UsageError
 from titletui.generation.messages import Generate
+from titletui.home import Home
 from titletui.shortlist.records import BatchSettings, Favourite, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 
@@ -239,3 +241,18 @@ def test_a_tag_that_is_none_is_refused(library: Library, tag: str) -> None:
 
 def test_the_library_is_readable_by_its_owner_only(library: Library) -> None:
     assert stat.S_IMODE(library.path.stat().st_mode) == 0o600
+
+
+def test_a_candidate_that_is_gone_cannot_be_starred(home: Home) -> None:
+    with Library.open(home) as library:
+        with pytest.raises(TitletuiError, match="not in the library any more"):
+            library.star("A Title", candidate=999)
+        assert library.favourites() == []
+
+
+def test_a_folder_in_which_nothing_can_be_kept_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    refused = pytest.raises(TitletuiError, match="so nothing can be kept; make it writable")
+    with read_only_folder(folder) as closed, refused:
+        Library.open(Home(closed, closed, closed, closed))

@@ -11,7 +11,7 @@ import pytest
 from titletui.errors import TitletuiError
 from titletui.home import Home
 from titletui.shortlist.embeddings import Embeddings
-from titletui.shortlist.learning import fit
+from titletui.shortlist.learning import evaluate, fit
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 from titletui.shortlist.taste import ENOUGH, Learned, Taste, learn, starter
@@ -184,3 +184,9 @@ def test_how_well_it_does_is_told_only_where_enough_batches_can_tell(tmp_path: P
         learned = fit(library.choices(), Embeddings(starter()))
     assert learned.auc is None
     assert "it takes some more batches to tell how well" in learned.said
+
+
+def test_a_taste_whose_passed_titles_are_all_of_one_batch_is_not_rated() -> None:
+    liked = np.array([1] * 20 + [0] * 20)
+    batches = np.array([n // 4 for n in range(20)] + [9] * 20)
+    assert evaluate(np.zeros((40, 2)), liked, batches) is None
