@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +36,7 @@ from titletui.tui.app import TitletuiApp
 from titletui.tui.screens.train_new import NewRunDialog
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.recipe_form import ELSEWHERE, RecipeForm, as_text, choices, setting_names
+from titletui.tui.widgets.steady import Steady
 
 
 @pytest.fixture(autouse=True)
@@ -258,6 +260,76 @@ async def test_a_run_learns_from_the_starred_titles(home: Home) -> None:
     (job,) = [job for job in list_jobs(home.jobs, "run") if job.name != "first"]
     await asyncio.to_thread(wait_until, lambda: job.state is State.DONE)
     assert (job.work(Plan).papers, job.work(Plan).corpus) == (10, "★ shortlist")
+
+
+async def test_a_start_that_is_asked_for_twice_starts_one_run(home: Home) -> None:
+    toy_corpus(home).close()
+    go_on = threading.Event()
+    async with opened(home, "train").run_test(size=(110, 40), notifications=True) as pilot:
+        dialog = await new_run(pilot)
+        dialog.base.value = str(toy_base(home))
+        dialog.steps.value = "3"
+        await until_shown(pilot, "10 examples")
+        slow = asyncio.create_task(app_of(pilot).corpora.ask(lambda _: go_on.wait(60)))
+        await pilot.press("ctrl+r", "ctrl+r")
+        assert pilot.app.screen is dialog
+        go_on.set()
+        await slow
+        await until(pilot, lambda: pilot.app.screen is not dialog)
+        await until_shown(pilot, "toy-1")
+    (job,) = list_jobs(home.jobs, "run")
+    await asyncio.to_thread(wait_until, lambda: job.state is State.DONE)
+
+
+async def test_a_low_terminal_keeps_its_lines_for_the_figures(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forecast_at_once(monkeypatch, examples=90, shown=[("<|endoftext|>", "Speech<|endoftext|>")])
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(100, 20)) as pilot:
+        dialog = await new_run(pilot)
+        await until_shown(pilot, "90 examples")
+        assert "endoftext" not in str(dialog.query_one("#estimate", Steady).content)
+
+
+async def test_what_was_set_stays_set_when_the_settings_are_folded_and_unfolded(
+    home: Home,
+) -> None:
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(100, 40)) as pilot:
+        dialog = await unfolded(pilot)
+        dialog.form.query_one("#set-seed", Input).value = "77"
+        fold = dialog.query_one(Collapsible)
+        for folded in (True, False):
+            fold.collapsed = folded
+            await pilot.pause(0.1)
+        assert len(dialog.query(RecipeForm)) == 1
+        assert dialog.recipe().seed == 77
+
+
+async def test_a_model_from_nothing_is_no_model_that_must_be_found(home: Home) -> None:
+    toy_corpus(home).close()
+    async with opened(home, "train").run_test(size=(100, 40)) as pilot:
+        dialog = await new_run(pilot)
+        dialog.base.value = "no/such/model/at/all"
+        await until_shown(pilot, "✕")
+        dialog.base.value = "new"
+        await until_gone(pilot, "✕")
+        await until_shown(pilot, "10 examples")
+
+
+async def test_a_choice_with_nothing_to_choose_from_stays_empty(home: Home) -> None:
+    async with opened(home, "train").run_test(size=(100, 40)) as pilot:
+        dialog = await new_run(pilot)
+        await until_shown(pilot, "no corpus to train on yet")
+        dialog.corpus.focus()
+        await until(pilot, lambda: dialog.corpus.has_focus)
+        await pilot.press("right", "left", "a")
+        assert dialog.corpus.value == ""
+        dialog.preset.focus()
+        before = dialog.preset.value
+        await pilot.press("z")
+        assert dialog.preset.value == before
 
 
 async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> None:

@@ -11,6 +11,7 @@ from titletui.home import Home
 from titletui.jobs.events import Note, Step
 from titletui.jobs.folder import Exit, JobFolder
 from titletui.jobs.log import EventLog, EventTail
+from titletui.tui import run_watch
 from titletui.tui.run_watch import RunWatch
 
 MANY = 120_000
@@ -83,6 +84,37 @@ def test_a_run_that_is_done_is_not_read_again(home: Home) -> None:
     os.utime(old.events, (before, before))
     lines, _ = watch.look({"new"})
     assert {line.name: line.standing for line in lines} == {"new": "3.00", "old": "3.00"}
+
+
+def test_a_run_that_there_was_no_time_for_is_read_in_the_next_look(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("old", "new"):
+        run_folder(home, name, [3.0] * 50, ended=Exit(outcome="done"))
+    monkeypatch.setattr(run_watch, "_PIECE", 1000)
+    watch = RunWatch(home.jobs)
+    with monkeypatch.context() as hurried:
+        hurried.setattr(run_watch, "_BUDGET", 0.0)
+        lines, _ = watch.look({"new"})
+        assert [line.read for line in lines] == [False, False]
+    for _ in range(200):
+        lines, _ = watch.look({"new"})
+        if all(line.read for line in lines):
+            break
+    assert {line.name: line.standing for line in lines} == {"new": "3.00", "old": "3.00"}
+
+
+def test_a_line_that_is_still_being_written_is_waited_for(home: Home) -> None:
+    job = run_folder(home, "torn", [3.0] * 5, steps=50, ended=Exit(outcome="stopped"))
+    line = msgspec.json.encode(Step(step=6, loss=2.0, average=2.0, rate=1e-4)) + b"\n"
+    with job.events.open("ab") as file:
+        file.write(line[:20])
+    watch = RunWatch(home.jobs)
+    lines, shown = watch.look()
+    assert (lines[0].read, shown["torn"].view.step, shown["torn"].view.bad_lines) == (True, 5, 0)
+    with job.events.open("ab") as file:
+        file.write(line[20:])
+    assert watch.look()[1]["torn"].view.step == 6
 
 
 def test_a_run_that_was_deleted_is_gone(home: Home) -> None:

@@ -78,7 +78,8 @@ class RunWatch:
                 lines[job.path] = known[0]
                 continue
             view = self._read(job, until)
-            lines[job.path] = _line(view, state, read=job.path not in self._ends)
+            read = job.path not in self._ends and view.unread < _PIECE
+            lines[job.path] = _line(view, state, read=read)
             self._settled[job.path] = (lines[job.path], marked)
             if job.name in wanted:
                 shown[job.name] = _shown(view, state)

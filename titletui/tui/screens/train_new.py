@@ -256,7 +256,7 @@ class NewRunDialog(Dialog[str | None]):
             else:
                 verdict.say("")
 
-    @work(exclusive=True, group="start")
+    @work(group="start")
     async def action_start(self) -> None:
         """Starts the run, if everything in the form is possible."""
         from titletui.training.runs import prepare_run, start_run
