@@ -36,10 +36,11 @@ def run_folder(
     more: Sequence[AnyEvent] = (),
     ended: Exit | None = None,
     recipe: Recipe | None = None,
+    parent: str = "",
 ) -> JobFolder:
     """A run that got as far as `losses` go; a loss that is not finite ends it as diverged."""
     recipe = recipe or Recipe(steps=steps or len(losses))
-    plan = Plan(recipe=recipe, corpus="eess.AS", papers=3064, sha256="0" * 64)
+    plan = Plan(recipe=recipe, corpus="eess.AS", papers=3064, sha256="0" * 64, parent=parent)
     job = create_job(home.jobs, "run", name, plan)
     averages = losses if averages is None else averages
     with EventLog(job.events) as log:

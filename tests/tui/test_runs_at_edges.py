@@ -25,6 +25,7 @@ from titletui.jobs.folder import Exit, State, list_jobs
 from titletui.jobs.log import EventLog
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
+from titletui.tui.screens.prompt import PromptDialog
 from titletui.tui.screens.train import TrainScreen
 from titletui.tui.screens.train_figures import FiguresDialog
 from titletui.tui.screens.train_log import LogDialog
@@ -62,7 +63,7 @@ async def test_keys_for_a_run_do_no_harm_where_there_is_none(home: Home) -> None
         await until_shown(pilot, "No run yet")
         screen = screen_of(pilot)
         for action in ("compare", "continue_run", "stop_or_resume", "generate", "delete",
-                       "rename", "figures", "log", "go_on"):  # fmt: skip
+                       "rename", "figures", "log", "go_on", "preview(-1)"):  # fmt: skip
             await screen.run_action(action)
             await pilot.pause()
         assert pilot.app.screen is screen
@@ -147,6 +148,83 @@ async def test_figures_of_a_run_without_a_plan_or_a_heldout_loss_are_shown(home:
             await until_open(pilot, LogDialog)
             await until_shown(pilot, "state:")
             await pilot.press("escape", "j")
+
+
+async def test_the_log_of_a_run_that_goes_on_says_no_end(home: Home) -> None:
+    job = run_folder(home, "a-1", [3.0] * 10, steps=500)
+    job.log.write_text("loading the model\n")
+    with held(job):
+        async with opened(home, "train").run_test(size=(100, 40)) as pilot:
+            await until_shown(pilot, "● a-1")
+            await pilot.press("L")
+            dialog = await until_open(pilot, LogDialog)
+            await until_shown(pilot, "state: running", "loading the model")
+            await pilot.press("c")
+            assert app_of(pilot).clipboard.splitlines()[1:] == [
+                "state: running", "", "loading the model"
+            ]  # fmt: skip
+            assert pilot.app.screen is dialog
+
+
+async def test_figures_say_what_a_run_goes_on_from(home: Home) -> None:
+    run_folder(home, "a-2", [3.0] * 10, ended=DONE, parent="a-1@200")
+    async with opened(home, "train").run_test(size=(100, 40)) as pilot:
+        await until_shown(pilot, "✓ a-2")
+        await pilot.press("i")
+        await until_shown(pilot, "goes on from", "a-1@200")
+
+
+async def test_figures_are_those_of_the_run_that_was_gone_to_just_before(home: Home) -> None:
+    for name, loss in (("old", 2.0), ("new", 3.0)):
+        run_folder(home, name, [loss] * 60, ended=DONE)
+    async with opened(home, "train").run_test(size=(100, 40)) as pilot:
+        await until_shown(pilot, "▸ ✓ new")
+        screen = screen_of(pilot)
+        screen.runs.highlighted = 1
+        await screen.run_action("figures")
+        await until_shown(pilot, "Figures of old")
+
+
+async def test_whoever_is_sent_to_a_run_finds_it_and_what_was_asked_of_it(home: Home) -> None:
+    for name in ("old", "new"):
+        run_folder(home, name, [3.0] * 60, ended=DONE)
+    async with opened(home, "shortlist").run_test(size=(100, 40)) as pilot:
+        await until_shown(pilot, "Nothing starred")
+        await app_of(pilot).open_mode("train", "old", "figures")
+        await until_open(pilot, FiguresDialog)
+        await until_shown(pilot, "Figures of old")
+        await pilot.press("escape")
+        await until_shown(pilot, "▸ ✓ old")
+
+
+async def test_a_name_that_another_run_has_is_refused_and_the_run_keeps_its_own(
+    home: Home,
+) -> None:
+    for name in ("taken", "a-1"):
+        run_folder(home, name, [3.0] * 60, ended=DONE)
+    async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "▸ ✓ a-1")
+        await pilot.press("R")
+        (await until_open(pilot, PromptDialog)).query_one(Input).value = "taken"
+        await pilot.press("enter")
+        await until_shown(pilot, "There is a run named taken already")
+        await pilot.press("escape")
+        await until_shown(pilot, "▸ ✓ a-1", "✓ taken")
+    assert {job.name for job in list_jobs(home.jobs)} == {"taken", "a-1"}
+
+
+async def test_leaving_tells_of_the_runs_that_go_on_and_of_no_other(home: Home) -> None:
+    jobs = [run_folder(home, name, [3.0] * 10, steps=500) for name in ("a-1", "b-1")]
+    app = opened(home, "train")
+    with held(jobs[0]):
+        async with app.run_test(size=(100, 30), notifications=True) as pilot:
+            with held(jobs[1]):
+                await until_shown(pilot, "● a-1", "● b-1")
+                await until(pilot, lambda: len(app.shown_jobs) == 2)
+                jobs[1].record_exit(DONE, jobs[1].began)
+            await until(pilot, lambda: len(app.shown_jobs) == 1)
+            await pilot.press("q")
+    assert app.goodbye == ["a-1 trains on; `titletui` shows it again."]
 
 
 async def test_enter_walks_through_the_form_and_the_button_starts(home: Home) -> None:

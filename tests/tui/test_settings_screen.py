@@ -55,3 +55,39 @@ async def test_a_theme_shows_at_once_and_stays_only_if_it_is_kept(home: Home, en
         await until(pilot, lambda: pilot.app.theme == kept)
         await pilot.press("q")
     assert load_settings(home.config_toml).theme == kept
+
+
+async def test_another_choice_leaves_the_theme_as_it_is_and_is_kept(home: Home) -> None:
+    async with opened(home, "corpus").run_test(size=(120, 50)) as pilot:
+        await until_shown(pilot, "No corpus yet")
+        await pilot.press("comma")
+        await until_shown(pilot, "escape cancel")
+        bell = pilot.app.screen.query_one("#bell", Choice)
+        before = bell.value
+        bell.focus()
+        await pilot.press("right")
+        assert bell.value != before
+        assert pilot.app.theme == DEFAULT_THEME
+        await pilot.press("enter")
+        await until_gone(pilot, "escape cancel")
+        await pilot.press("q")
+    kept = load_settings(home.config_toml)
+    assert (kept.bell, kept.theme) == (bell.value == "yes", DEFAULT_THEME)
+
+
+async def test_the_default_is_for_the_setting_in_focus_and_for_none_without_one(
+    home: Home,
+) -> None:
+    async with opened(home, "corpus").run_test(size=(120, 50)) as pilot:
+        await until_shown(pilot, "No corpus yet")
+        await pilot.press("comma")
+        await until_shown(pilot, "escape cancel")
+        dialog = pilot.app.screen
+        field = dialog.query_one("#generate-temperature", Input)
+        field.value = "1.7"
+        dialog.set_focus(None)
+        await pilot.press("ctrl+d")
+        assert field.value == "1.7"
+        field.focus()
+        await pilot.press("ctrl+d")
+        assert field.value == "0.8"
