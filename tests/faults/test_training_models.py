@@ -155,6 +155,9 @@ HALF: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda m: adapter(m, weights=True, base_model_name_or_path=""),
         "does not say which model",
     ),
+    "an adapter of itself": (
+        lambda m: adapter(m, weights=True, base_model_name_or_path=str(m)), "stands on itself"
+    ),
     "an adapter of another model": (
         lambda m: adapter(m, weights=True, base_model_name_or_path="starter"),
         "does not fit starter|cannot",
@@ -180,6 +183,17 @@ def test_a_model_that_cannot_be_used_is_refused_before_a_run_is_made(
 ) -> None:
     (model / "model.safetensors").unlink()
     with toy_corpus(home) as store, pytest.raises(TitletuiError, match="has no weights"):
+        prepare_run(home, store, "toy", Recipe(base=str(model)))
+    assert not (home.jobs / "run").exists()
+
+
+@pytest.mark.fault("F45")
+@pytest.mark.timeout(60)
+def test_an_adapter_that_stands_on_itself_is_refused_before_a_run_is_made(
+    home: Home, model: Path
+) -> None:
+    adapter(model, weights=True, base_model_name_or_path=str(model))
+    with toy_corpus(home) as store, pytest.raises(TitletuiError, match="stands on itself"):
         prepare_run(home, store, "toy", Recipe(base=str(model)))
     assert not (home.jobs / "run").exists()
 

@@ -15,6 +15,7 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
 from titletui.jobs.folder import State, list_jobs
 from titletui.shortlist.store import Library
+from titletui.training import room
 from titletui.training.base_models import find_model, load_model, read_card
 from titletui.training.plan import Plan
 from titletui.training.presets import allowed, override, preset, presets
@@ -102,6 +103,12 @@ def test_lora_leaves_an_adapter_alone_which_is_merged_when_it_is_loaded(
     ]
     assert changed
     assert all("q_proj" in name or "v_proj" in name for name in changed)
+    # A run on the adapter takes as much room as one on the model that it stands on.
+    further = toy_run(home, "further", base="lora")
+    assert further.work(Plan).recipe.base == "lora"
+    assert room.parameters(home, Recipe(base="lora")) == room.parameters(
+        home, Recipe(base=str(base))
+    )
 
 
 def test_lora_resumes_bit_for_bit(home: Home, tmp_path: Path) -> None:

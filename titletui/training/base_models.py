@@ -126,6 +126,29 @@ def find_model(home: Home, name: str) -> ModelInfo:
     return _describe(name, "hub", cached) if cached else ModelInfo(name=name, kind="hub")
 
 
+def foundation(home: Home, info: ModelInfo) -> list[ModelInfo]:
+    """`info` and, where it is an adapter, what it stands on, down to a whole model.
+
+    Raises:
+        UsageError: an adapter stands on what is not there.
+        TitletuiError: an adapter does not say on what, or stands on itself.
+    """
+    found = [info]
+    while info.adapter:
+        if not info.base:
+            raise TitletuiError(
+                f"The adapter in {info.path} does not say which model it belongs on."
+            )
+        info = find_model(home, info.base)
+        if info.path in [known.path for known in found]:
+            raise TitletuiError(
+                f"The adapter in {info.path} stands on itself; name its base model in "
+                "adapter_config.json."
+            )
+        found.append(info)
+    return found
+
+
 def read_card(folder: Path) -> Card:
     """The card in `folder`; an empty one where there is none.
 
@@ -272,13 +295,11 @@ def _load_adapter(
     on_wait: Callable[[str, int, int], None] | None,
 ) -> LoadedModel:
     safety.check_adapter(folder)
-    if not info.base:
-        raise TitletuiError(f"The adapter in {folder} does not say which model it belongs on.")
     from titletui.home import find_home
 
     home = home or find_home()
     base = load_model(
-        find_model(home, info.base),
+        foundation(home, info)[1],
         home=home,
         attention=attention,
         dtype=dtype,

@@ -11,7 +11,7 @@ from titletui.errors import TitletuiError
 from titletui.home import Home, private_folder
 from titletui.jobs.folder import State, list_jobs
 from titletui.training import gpu, safety
-from titletui.training.base_models import find_model
+from titletui.training.base_models import find_model, foundation
 from titletui.training.recipe import Recipe
 from titletui.training.run_view import RunView
 
@@ -95,9 +95,7 @@ def parameters(home: Home, recipe: Recipe) -> int:
     if recipe.base == "new":
         embeddings = (recipe.vocabulary + recipe.context) * recipe.width
         return embeddings + 12 * recipe.layers * recipe.width**2
-    info = find_model(home, recipe.base)
-    while info.adapter:
-        info = find_model(home, info.base)
+    info = foundation(home, find_model(home, recipe.base))[-1]
     return safety.read_weights(info.path).parameters if info.path else 0
 
 

@@ -20,7 +20,7 @@ from titletui.home import Home, private_folder
 from titletui.jobs import launch
 from titletui.jobs.folder import JobFolder, State, create_job, find_job, list_jobs
 from titletui.training import gpu, safety
-from titletui.training.base_models import find_model
+from titletui.training.base_models import find_model, foundation
 from titletui.training.plan import FEWEST_PAPERS, Plan
 from titletui.training.presets import STARRED, checked, override, preset
 from titletui.training.recipe import Recipe
@@ -100,12 +100,11 @@ def prepare_run(
 
 def _check_base(home: Home, recipe: Recipe) -> None:
     """Makes sure that the base model, where it is here already, is fit to be loaded."""
-    info = find_model(home, recipe.base)
-    while info.adapter:
-        safety.check_adapter(info.path or Path())
-        info = find_model(home, info.base)
-    if info.path is not None:
-        safety.check_model(info.path)
+    *adapters, whole = foundation(home, find_model(home, recipe.base))
+    for adapter in adapters:
+        safety.check_adapter(adapter.path or Path())
+    if whole.path is not None:
+        safety.check_model(whole.path)
     if recipe.quantization != "none" and not gpu.has_gpu():
         raise TitletuiError(
             f"quantization={recipe.quantization} needs a CUDA GPU, and this machine has none; set "
