@@ -137,10 +137,10 @@ def figures(
     of held-out papers, and, with `baseline_`, those of each abstract's first sentence.
     """
     titles = sample_titles(model, tokenizer, recipe, data.pairs, recipe.final_titles, step, limit)
-    found: dict[str, float] = {}
-    if titles:
-        found["unique"] = len({normalised(title) for title in titles}) / len(titles)
-        found["copies"] = data.titles.copies(titles)
+    found = {
+        "unique": len({normalised(title) for title in titles}) / len(titles),
+        "copies": data.titles.copies(titles),
+    }
     known = [paper.abstract if recipe.task == "abstract" else paper.title for paper in data.pairs]
     words = {"samples": frequent_words(titles, _WORDS), "corpus": frequent_words(known, _WORDS)}
     task = _task_with_abstract(recipe)

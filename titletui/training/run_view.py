@@ -197,7 +197,7 @@ class RunView:
             self.diverged = event
         elif isinstance(event, Evaluated):
             self.evaluated = event
-        elif isinstance(event, Ended):
+        else:
             self.ended = event
 
     def _take_step(self, event: Step) -> None:
