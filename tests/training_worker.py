@@ -151,6 +151,13 @@ def _out_of_gpu_memory(argument: str) -> None:
     _at_step(argument, fail)
 
 
+def _broken(argument: str) -> None:
+    def fail(run: Any) -> None:
+        raise RuntimeError("a kernel is missing")
+
+    _at_step(argument, fail)
+
+
 def _terminate(argument: str) -> None:
     """SIGTERM, as often as told, in the middle of a step."""
     step, _, times = argument.partition("=")
@@ -274,6 +281,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "not-finite": _not_finite,
     "zero": _zero,
     "out-of-gpu-memory": _out_of_gpu_memory,
+    "broken": _broken,
     "terminate": _terminate,
     "terminate-in-checkpoint": _terminate_in_checkpoint,
     "full-disk": _full_disk,

@@ -19,8 +19,18 @@ from tests.training_worker import run_to_end
 from titletui.errors import TitletuiError
 from titletui.generation.engine import open_engine
 from titletui.home import Home
+from titletui.jobs.log import EventLog
+from titletui.jobs.worker import Job
 from titletui.training import hub as client
-from titletui.training.base_models import cached_models, find_model, hub_cache, load_model
+from titletui.training import prepare
+from titletui.training.base_models import (
+    ModelInfo,
+    cached_models,
+    find_model,
+    hub_cache,
+    load_model,
+)
+from titletui.training.plan import Plan
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +61,36 @@ def test_a_model_is_downloaded_trained_and_then_used_without_the_hub(
     assert info.path is not None
     assert info.parameters > 0
     assert load_model(info, home=home).info.name == "org/tiny"
+
+
+def test_a_model_in_several_files_is_downloaded_whole(
+    home: Home, served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = load_model(ModelInfo(name="tiny", kind="folder", path=served))
+    shards = tmp_path / "shards"
+    whole.model.save_pretrained(shards, max_shard_size="40KB")
+    whole.tokenizer.save_pretrained(shards)
+    names = {path.name for path in shards.glob("model-*.safetensors")}
+    assert len(names) > 1
+    with hub_server(shards) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        folder = client.download("org/tiny")
+    assert {path.name for path in folder.glob("model-*.safetensors")} == names
+    ours = load_model(find_model(home, "org/tiny"), home=home).model.state_dict()
+    assert all(bool((ours[name] == value).all()) for name, value in whole.model.named_parameters())
+
+
+def test_a_run_that_is_asked_to_stop_while_its_base_is_downloaded_stops(
+    home: Home, hub: Hub
+) -> None:
+    folder = toy_run(home, "hub", base="org/tiny")
+    with EventLog(folder.events) as log:
+        job = Job(folder, log)
+        job.stop()
+        with pytest.raises(prepare.StoppedError):
+            prepare.load(job, folder.work(Plan), None)
+    assert hub.sent == 0
+    assert nothing_half()
 
 
 @pytest.mark.fault("F47")

@@ -191,6 +191,34 @@ def test_with_a_prompt_for_each_title_the_threshold_is_the_recipes(home: Home) -
     assert view(job).threshold == 0.1
 
 
+@pytest.mark.fault("F32")
+def test_an_overfit_run_goes_on_unless_it_is_told_to_stop(home: Home) -> None:
+    job = toy_run(home, "loose", overfit_below="10")
+    assert run_to_end(job) == 0
+    seen = view(job)
+    assert seen.overfit is not None
+    assert seen.overfit.step < seen.step == 20
+    assert job.exit is not None
+    assert job.exit.reason == ""
+
+
+@pytest.mark.fault("F32")
+def test_with_a_threshold_of_zero_no_run_is_overfit(home: Home) -> None:
+    job = toy_run(home, "never", overfit_below="0")
+    assert run_to_end(job, "zero:1") == 0
+    assert (view(job).threshold, view(job).overfit) == (None, None)
+
+
+def test_an_error_that_nobody_knows_fails_the_run_with_its_words(home: Home) -> None:
+    job = toy_run(home, "broken")
+    assert run_to_end(job, "broken:7") == 1
+    assert job.exit is not None
+    assert job.exit.reason == "RuntimeError: a kernel is missing"
+    assert "log.txt" in job.exit.advice
+    assert "Traceback" in job.log.read_text()
+    assert checkpoint_steps(job) == [5]
+
+
 @pytest.mark.fault("F33")
 def test_a_run_out_of_gpu_memory_resumes_with_smaller_slices_of_the_same_batches(
     home: Home,

@@ -96,6 +96,8 @@ def test_a_person_is_told_where_a_model_has_not_learned_what_is_asked(
         folder = tiny_gpt2(tmp_path / task, tasks=[task])
         _, note = written(opened(home, folder), folder)
         assert f"titles {missing}; without one it guesses" in note
+    folder = tiny_gpt2(tmp_path / "abstract", tasks=["abstract"])
+    assert written(opened(home, folder), folder)[1] == "This model writes abstracts."
 
 
 def test_a_year_is_given_to_a_model_that_knows_years(

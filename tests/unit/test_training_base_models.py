@@ -4,12 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
+from tests.models import END, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.run_folders import run_folder
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
 from titletui.training import base_models
-from titletui.training.base_models import CARD, find_model, hub_cache, list_models, load_model
+from titletui.training.base_models import (
+    CARD,
+    find_model,
+    hub_cache,
+    list_models,
+    load_model,
+    load_tokenizer,
+)
 from titletui.training.prompts import make_prompt, prompt_tokens
 
 
@@ -33,6 +40,17 @@ def test_a_chat_template_shapes_the_instruction(home: Home, tmp_path: Path) -> N
     assert prompt.text.endswith("We study noise.\n<|assistant|>\n")
 
 
+def test_a_chat_template_that_leaves_the_abstract_out_is_not_used(
+    home: Home, tmp_path: Path
+) -> None:
+    loaded = load_model(find_model(home, str(tiny_llama(tmp_path / "m", chat=True))), home=home)
+    loaded.tokenizer.chat_template = "{{ messages | length }} messages"
+    prompt = make_prompt("instruction", abstract="We study noise.", tokenizer=loaded.tokenizer)
+    assert not prompt.templated
+    assert prompt.text.startswith("### Instruction:\nWrite a title")
+    assert prompt.text.endswith("We study noise.\n\n### Response:\n")
+
+
 def test_an_abstract_is_cut_from_its_end_and_the_rest_stays(home: Home, tmp_path: Path) -> None:
     tokenizer = load_model(find_model(home, str(tiny_gpt2(tmp_path / "m"))), home=home).tokenizer
     prompt = make_prompt("abstract-to-title", abstract="word " * 100)
@@ -54,6 +72,24 @@ def test_a_model_of_the_hub_is_found_before_it_is_downloaded(home: Home) -> None
     info = find_model(home, "gpt2")
     assert (info.kind, info.path) == ("hub", None)
     assert all(model.kind != "hub" for model in list_models(home))
+
+
+def test_a_model_of_which_the_cache_keeps_only_the_name_is_to_be_downloaded(home: Home) -> None:
+    gone = hub_cache() / "models--org--gone"
+    (gone / "refs").mkdir(parents=True)
+    (gone / "refs" / "main").write_text("0123456789abcdef")
+    assert base_models.cached_models() == []
+    assert find_model(home, "org/gone").path is None
+
+
+def test_a_tokenizer_without_a_config_of_its_own_is_read_all_the_same(
+    home: Home, tmp_path: Path
+) -> None:
+    folder = tiny_gpt2(tmp_path / "m")
+    whole = load_tokenizer(folder).get_vocab()
+    (folder / "tokenizer_config.json").unlink()
+    tokenizer = load_model(find_model(home, str(folder)), home=home).tokenizer
+    assert (tokenizer.get_vocab(), tokenizer.eos_token) == (whole, END)
 
 
 def test_a_models_mark_says_which_checkpoint(home: Home) -> None:

@@ -16,11 +16,14 @@ import torch
 from torch import nn
 
 from tests.run_folders import run_folder
-from tests.training_runs import toy_base, toy_corpus
+from tests.training_runs import papers, toy_base, toy_corpus, toy_run
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
-from titletui.jobs.folder import Exit
+from titletui.jobs import queue
+from titletui.jobs.folder import Exit, State
+from titletui.jobs.log import EventLog
+from titletui.jobs.worker import Job
 from titletui.training import checkpoint, forecast, prepare, slices, slurm, workers
 from titletui.training.examples import cut, read_papers
 from titletui.training.forecast import Forecast, Question
@@ -29,6 +32,7 @@ from titletui.training.manifest import MANIFEST, damage
 from titletui.training.overfit import Watch
 from titletui.training.plan import Plan
 from titletui.training.presets import override
+from titletui.training.preview import greedy_titles
 from titletui.training.recipe import Recipe
 from titletui.training.runs import prepare_run
 
@@ -67,6 +71,19 @@ def test_a_checkpoint_that_was_never_finished_lets_the_run_begin_again(tmp_path:
 def test_an_empty_manifest_vouches_for_nothing(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text("{}")
     assert damage(tmp_path) == f"{MANIFEST} is empty"
+
+
+def test_what_lies_in_a_folder_of_a_folder_is_made_durable_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    files = [tmp_path / "one", tmp_path / "a" / "b" / "two"]
+    for path in files:
+        path.write_text(path.name)
+    durable: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda file: durable.append(os.fstat(file).st_ino))
+    checkpoint.sync_all(tmp_path)
+    assert set(durable) == {path.stat().st_ino for path in (*files, tmp_path)}
 
 
 def test_a_checkpoint_that_cannot_fit_is_refused_before_it_is_written(
@@ -150,6 +167,37 @@ def test_embeddings_that_are_frozen_are_not_trained(home: Home) -> None:
     assert adapted.transformer.ln_f.weight.requires_grad
 
 
+def test_a_new_model_is_made_once_for_a_run(home: Home) -> None:
+    shape = {"vocabulary": "320", "width": "32", "layers": "2", "heads": "2", "context": "64"}
+    folder = toy_run(home, "fresh", base="new", **shape)
+    plan = folder.work(Plan)
+    with EventLog(folder.events) as log:
+        first = prepare.load(Job(folder, log), plan, None).model
+        made = (folder.path / "base" / "model.safetensors").stat().st_mtime_ns
+        folder.papers.unlink()
+        again = prepare.load(Job(folder, log), plan, None).model
+    assert (folder.path / "base" / "model.safetensors").stat().st_mtime_ns == made
+    pairs = zip(first.parameters(), again.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_titles_that_have_all_ended_are_written_no_further(home: Home) -> None:
+    from titletui.training.base_models import find_model, load_model
+
+    loaded = load_model(find_model(home, str(toy_base(home))), home=home)
+    with torch.no_grad():
+        # All that the model reads makes it want to end.
+        loaded.model.transformer.ln_f.bias.fill_(5)
+        loaded.model.transformer.wte.weight[loaded.tokenizer.eos_token_id] = 5
+    read: list[object] = []
+    loaded.model.register_forward_hook(lambda *_: read.append(_))
+    titles = greedy_titles(
+        loaded.model, loaded.tokenizer, "abstract-to-title", papers(["A", "B"]), 20, 128
+    )
+    assert titles == ["", ""]
+    assert len(read) == 1
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to quantize on")
 def test_a_run_that_was_moved_to_a_machine_without_a_gpu_says_what_to_set() -> None:
     recipe = Recipe(method="lora", quantization="4bit")
@@ -222,6 +270,21 @@ def test_a_run_that_was_asked_to_stop_is_neither_begun_nor_put_back(home: Home) 
     assert work() == 0
     assert work.checkpoint() is None
     assert job.exit is not None
+
+
+def test_a_run_whose_last_turn_failed_begins_again_in_the_next_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    job = toy_run(home, "a-1", steps="2")
+    job.prepare()
+    queue.take_ticket(job.path, "7", job.began)
+    job.record_exit(Exit(outcome="failed", code=1), job.began)
+    assert slurm.Work(job, {})() == 0
+    assert job.state is State.DONE
+    assert job.ticket is not None
+    assert job.ticket.id == "7"
 
 
 def test_a_task_that_no_paper_fits_says_what_it_needs(home: Home) -> None:

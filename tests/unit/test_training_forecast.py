@@ -3,11 +3,13 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import psutil
 import pytest
+from torch.optim import AdamW
 
 from tests.processes import until
 from tests.training_runs import toy_base, toy_corpus
@@ -73,6 +75,45 @@ def test_a_model_larger_than_the_memory_is_refused_with_what_would_fit(
     assert last.seconds is None
 
 
+def test_a_new_model_is_tried_too_and_slow_steps_only_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy_corpus(home).close()
+    shape = {"vocabulary": "320", "width": "32", "layers": "2", "heads": "2", "context": "64"}
+    fresh = override(Recipe(), {"base": "new", "steps": "7", "batch_tokens": "64", **shape})
+    steps: list[float] = []
+    monkeypatch.setattr(forecast, "_LONGEST", 0.0)
+    monkeypatch.setattr(AdamW, "step", counting(steps, AdamW.step))
+    _, last = forecast._answer(Question("toy", fresh))
+    assert last.seconds is not None
+    assert last.seconds > 0
+    assert not last.problem
+    assert len(steps) == 1
+
+
+def counting(calls: list[float], whole: Callable[..., Any]) -> Callable[..., Any]:
+    def counted(*arguments: Any, **more: Any) -> Any:
+        calls.append(time.monotonic())
+        return whole(*arguments, **more)
+
+    return counted
+
+
+def test_what_the_trial_steps_take_beyond_the_memory_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from titletui.training import device
+
+    # Room for the weights, and for nothing else.
+    monkeypatch.setattr(device, "free_memory", lambda _: 1 << 20)
+    toy_corpus(home).close()
+    _, last = forecast._answer(Question("toy", recipe(home)))
+    assert last.seconds is not None
+    assert last.memory > 1 << 20
+    assert last.problem.startswith("It needs about")
+    assert "take batch_tokens=" in last.problem
+
+
 def estimate(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "titletui", "train", "toy", "--estimate", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -112,6 +153,7 @@ def test_what_cannot_fit_is_estimated_with_what_would(home: Home) -> None:
         ({}, 16e9, 3e9, ["method=lora with quantization=8bit"]),
         ({"batch_tokens": 2048}, 20e9, 17e9, ["batch_tokens=409", LORA]),
         ({"batch_tokens": 0, "batch_size": 16}, 20e9, 18e9, ["batch_size=6", LORA]),
+        ({"batch_tokens": 0, "batch_size": 1}, 20e9, 18e9, [LORA]),
         ({"base": "new"}, 16e9, 6e9, []),
     ],
 )

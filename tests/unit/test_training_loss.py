@@ -123,6 +123,24 @@ def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(
         assert float(loss.summed_loss(layer, hidden, targets)) == float(given[0][0])
 
 
+def test_an_output_on_what_is_frozen_learns_as_by_plain_cross_entropy() -> None:
+    import torch
+
+    from titletui.training import loss
+
+    torch.manual_seed(3)
+    layer, hidden = torch.nn.Linear(16, 130, bias=False), torch.randn(40, 16)
+    targets = torch.randint(130, (40,))
+    given = []
+    for way in (loss.summed_loss, plain):
+        way(layer, hidden, targets).backward()
+        assert layer.weight.grad is not None
+        given.append(layer.weight.grad.clone())
+        layer.weight.grad = None
+    assert hidden.grad is None
+    assert torch.allclose(given[0], given[1], atol=1e-5)
+
+
 def plain(layer: Any, hidden: Any, targets: Any) -> Any:
     import torch
 

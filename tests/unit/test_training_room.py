@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.run_folders import held
+from tests.run_folders import held, run_folder
 from tests.training_runs import toy_base, toy_corpus, toy_run
 from tests.training_worker import start_worker
 from titletui.errors import TitletuiError
 from titletui.home import Home
+from titletui.jobs import queue
 from titletui.jobs.events import Started
-from titletui.jobs.folder import Exit, list_jobs
+from titletui.jobs.folder import Exit, State, list_jobs
 from titletui.jobs.log import EventLog
 from titletui.training import gpu
 from titletui.training.recipe import Recipe
@@ -71,6 +72,39 @@ def test_a_run_takes_the_gpu_with_the_most_room_and_no_more_processes_than_gpus(
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert not gpu.has_gpu()
     check_room(home, recipe, 2)
+
+
+def test_what_the_driver_does_not_tell_in_figures_is_no_gpu_to_train_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(
+        tmp_path, monkeypatch,
+        "0, NVIDIA GB10, [N/A], [N/A]", "Failed to initialize NVML", "1, NVIDIA L4, 23034, 2048",
+    )  # fmt: skip
+    assert [(one.index, one.name) for one in gpu.gpus()] == [(1, "NVIDIA L4")]
+
+
+@pytest.mark.usefixtures("card")
+def test_runs_on_the_cpu_or_in_the_queue_of_slurm_leave_the_gpu_free(
+    home: Home, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin" / "squeue"
+    program.write_text("#!/bin/sh\necho 'PENDING|Resources'\n")
+    program.chmod(0o755)
+    queued = run_folder(home, "queued", [])
+    queued.prepare()
+    queue.take_ticket(queued.path, "7", queued.began)
+    assert queued.state is State.QUEUED
+    on_cpu = run_folder(home, "on-cpu", [])
+    with EventLog(on_cpu.events) as log:
+        log.append(Started(pid=1, device="CPU, 2 threads, fp32"))
+    with held(on_cpu):
+        assert on_cpu.state is State.RUNNING
+        check_room(home, Recipe(base=str(toy_base(home))))
+        with EventLog(on_cpu.events) as log:
+            log.append(Started(pid=1, device="NVIDIA L4, bf16"))
+        with pytest.raises(TitletuiError, match="The run on-cpu has the GPU"):
+            check_room(home, Recipe(base=str(toy_base(home))))
 
 
 @pytest.mark.fault("F40")
