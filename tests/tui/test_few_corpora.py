@@ -1,6 +1,8 @@
 """The Corpus screen at its edges: no corpus, unusual jobs, keys and clicks in its dialogs."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,15 @@ from textual.widgets import Input
 from tests.processes import end_jobs
 from tests.run_folders import held
 from tests.tui.corpora import fill, names, paper, screen_of
-from tests.tui.seen import forecast_at_once, opened, until, until_gone, until_open, until_shown
+from tests.tui.seen import (
+    app_of,
+    forecast_at_once,
+    opened,
+    until,
+    until_gone,
+    until_open,
+    until_shown,
+)
 from titletui.corpus.browse import END, Page, Row
 from titletui.corpus.harvest import Query
 from titletui.corpus.store import CorpusStore
@@ -20,11 +30,14 @@ from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.folder import Exit, JobFolder, create_job, list_jobs
 from titletui.jobs.log import EventLog
 from titletui.tui.paper_pages import PaperPages
+from titletui.tui.screens import corpora as corpora_screen
 from titletui.tui.screens import corpus as corpus_screen
+from titletui.tui.screens.confirm import ConfirmDialog
 from titletui.tui.screens.corpus_import import ImportDialog
 from titletui.tui.screens.corpus_scrape import ScrapeDialog
 from titletui.tui.screens.paper import PaperDialog
 from titletui.tui.screens.prompt import PromptDialog
+from titletui.tui.widgets import corpus_view
 
 
 @pytest.fixture(autouse=True)
@@ -72,11 +85,14 @@ async def test_keys_for_a_corpus_do_no_harm_where_there_is_none(home: Home) -> N
 
 
 async def test_a_corpus_that_was_imported_has_nothing_to_be_updated_from(home: Home) -> None:
-    fill(home, "mine", [paper(1, "Speech")], category="")
+    with CorpusStore(home.corpus_db) as store:
+        store.create("mine", source="titles.txt")
+        store.add("mine", [paper(1, "Speech")])
     async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "1 papers")
         await pilot.press("u")
-        await until_shown(pilot, "mine", "✕")
+        await until_shown(pilot, "✕ mine came from a file; import it again")
+    assert not list_jobs(home.jobs)
 
 
 async def test_a_job_that_cannot_be_read_is_deleted_by_x(home: Home) -> None:
@@ -125,6 +141,113 @@ async def test_a_corpus_and_a_paper_are_opened_by_the_mouse(home: Home) -> None:
         await pilot.click("#papers", offset=(3, 2), times=2)
         await until_open(pilot, PaperDialog)
         await until_shown(pilot, "Speech 1")
+
+
+async def test_keys_for_papers_do_no_harm_in_a_corpus_without_any(home: Home) -> None:
+    fill(home, "a", [])
+    async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "▸ a", "0 papers")
+        screen = screen_of(pilot)
+        await pilot.press("enter")
+        assert screen.view.papers.has_focus
+        await pilot.press("enter", "G", "g", "j", "pagedown")
+        assert pilot.app.screen is screen
+        assert screen.view.papers.highlighted is None
+
+
+async def test_a_paper_that_was_taken_away_meanwhile_is_told(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpora_screen, "_LOOK", 1_000.0)
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(3)])
+    async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "Speech 2")
+        await pilot.press("enter")
+        with CorpusStore(home.corpus_db) as store:
+            store.delete("a")
+        await pilot.press("enter")
+        await until_shown(pilot, "There is no paper")
+        assert pilot.app.screen is screen_of(pilot)
+
+
+async def test_a_corpus_that_vanishes_while_it_waits_to_be_counted_says_so(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpora_screen, "_LOOK", 1_000.0)
+    for name in ("a", "b"):
+        fill(home, name, [paper(ord(name), f"Speech {name}")])
+    go_on = threading.Event()
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "▸ a", "Speech a", "speech 1")
+        screen = screen_of(pilot)
+        slow = asyncio.create_task(screen.slow_store.ask(lambda _: go_on.wait(60)))
+        await pilot.press("j")
+        await until_shown(pilot, "▸ b", "Speech b", "counting…")
+        with CorpusStore(home.corpus_db) as store:
+            store.delete("b")
+        go_on.set()
+        await slow
+        await until_gone(pilot, "counting…")
+        assert "There is no corpus" in str(screen.view.insight.content)
+
+
+async def test_a_file_is_replaced_by_an_export_once_that_was_asked(
+    home: Home, tmp_path: Path
+) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("precious")
+    fill(home, "a", [paper(1, "Speech")])
+    async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "1 papers")
+        for key, holds in (("n", "precious"), ("y", "Speech\n")):
+            await pilot.press("E")
+            (await until_open(pilot, PromptDialog)).query_one(Input).value = str(target)
+            await pilot.press("enter")
+            await until_open(pilot, ConfirmDialog)
+            await pilot.press(key)
+            await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
+            await until(pilot, lambda holds=holds: target.read_text() == holds)  # type: ignore[misc]
+        await until_shown(pilot, "1 papers are in")
+
+
+async def test_whoever_is_sent_to_a_corpus_finds_it_and_what_was_asked_of_it(home: Home) -> None:
+    for name in ("a", "b"):
+        fill(home, name, [paper(ord(name), f"Speech {name}")])
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "▸ a")
+        await app_of(pilot).open_mode("corpus", "b", "rename")
+        await until_open(pilot, PromptDialog)
+        await until_shown(pilot, "Rename b")
+
+
+async def test_a_corpus_that_grows_does_not_move_who_reads_further_down(home: Home) -> None:
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(30)])
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "30 papers", "Speech 29")
+        await pilot.press("l", "j", "j")
+        papers = screen_of(pilot).view.papers
+        read = papers.row
+        with CorpusStore(home.corpus_db) as store:
+            store.add("a", [paper(99, "Newest")])
+        await until_shown(pilot, "31 papers")
+        assert papers.row == read
+        assert "Newest" not in [row.title for row in papers.rows]
+        await pilot.press("g", "g")
+        with CorpusStore(home.corpus_db) as store:
+            store.add("a", [paper(100, "Newest of all")])
+        await until_shown(pilot, "32 papers", "Newest of all")
+
+
+async def test_a_search_that_is_taken_back_at_once_leaves_the_list_as_it_is(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus_view, "_TYPING", 0.5)
+    fill(home, "a", [paper(n, f"Speech {n}") for n in range(30)])
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "Speech 29")
+        await pilot.press("l", "j", "j", "slash", "z", "backspace")
+        await pilot.pause(1.0)
+        assert screen_of(pilot).view.papers.highlighted == 2
 
 
 async def test_enter_in_the_search_goes_to_what_was_found(home: Home) -> None:
@@ -222,8 +345,8 @@ async def test_an_import_names_its_corpus_and_takes_no_folder(home: Home, tmp_pa
         await until_shown(pilot, "No corpus yet")
         await pilot.press("i")
         dialog = await until_open(pilot, ImportDialog)
-        dialog.path.value = str(tmp_path)
-        await until_shown(pilot, "is a folder; name")
+        dialog.path.value = "/"
+        await until_shown(pilot, "/ is a folder; name")
         dialog.path.value = ""
         await pilot.pause(0.3)
         dialog.path.value = str(tmp_path / "titles.txt")
