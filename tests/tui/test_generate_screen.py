@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual import events
 from textual.pilot import Pilot
@@ -23,7 +25,9 @@ from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
 from titletui.tui.candidate_row import Row, arranged
+from titletui.tui.screens import batches, curating
 from titletui.tui.screens.generate import GenerateScreen
+from titletui.tui.widgets import batch_column
 from titletui.tui.widgets.batch_column import BatchColumn
 from titletui.tui.writing import Batch
 
@@ -500,6 +504,90 @@ async def test_a_batch_that_comes_before_the_list_has_the_keys_takes_them(home: 
         batch.rows.append(Row(text="Title", index=0))
         await screen.set_columns([BatchColumn(batch)])
         await until(pilot, lambda: pilot.app.focused is screen.column.candidates)
+
+
+async def test_a_second_press_while_a_star_is_on_its_way_takes_nothing_back(
+    home: Home, library: Library
+) -> None:
+    go_on = threading.Event()
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, *TITLES)
+        slow = asyncio.create_task(app_of(pilot).library.ask(lambda _: go_on.wait(60)))
+        await pilot.press("space")
+        assert screen_of(pilot).column.titles.rows[0].star == "saving"
+        await pilot.press("space")
+        go_on.set()
+        await slow
+        await until_shown(pilot, "★ Neural Aardvarks")
+    assert [one.text for one in library.favourites()] == ["Neural Aardvarks"]
+
+
+async def test_a_star_that_another_instance_took_back_goes_without_a_word(
+    home: Home, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curating, "_LOOK", 1_000.0)
+    library.star(TITLES[0])
+    async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
+        await until_shown(pilot, "★ Neural Aardvarks")
+        library.unstar(library.favourites()[0].id)
+        await pilot.press("space")
+        await until_gone(pilot, "★")
+        assert "✕" not in text_of(pilot)
+        assert len(pilot.app.screen_stack) == 1
+    assert library.favourites() == []
+
+
+async def test_a_title_is_starred_as_soon_as_it_is_kept(home: Home) -> None:
+    batch = Batch(BatchSettings())
+    batch.running = True
+    batch.rows.append(Row(text="A Title", index=0))
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        await screen_of(pilot).set_columns([BatchColumn(batch)], focus=True)
+        await until_shown(pilot, "A Title")
+        await pilot.press("space")
+        await pilot.pause(0.2)
+        with Library.open(home) as library:
+            assert not library.favourites()
+            number = library.start_batch(BatchSettings(model="starter"))
+            (kept,) = library.add_candidates(number, [NewCandidate(text="A Title", index=0)])
+            batch.rows[0] = msgspec.structs.replace(batch.rows[0], id=kept)
+            await until_shown(pilot, "★ A Title")
+            assert [one.settings.model for one in library.favourites()] == ["starter"]
+
+
+async def test_what_has_arrived_but_was_not_drawn_yet_is_drawn_before_it_is_starred(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_column, "_SOON", 1_000.0)
+    batch = Batch(BatchSettings())
+    column = BatchColumn(batch)
+    async with opened(home).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        await screen_of(pilot).set_columns([column], focus=True)
+        column.changed(None)
+        batch.rows.append(Row(text="A Title", index=0))
+        column.changed(0)
+        await pilot.pause(0.1)
+        assert "A Title" not in text_of(pilot)
+        await pilot.press("space")
+        await until_shown(pilot, "A Title")
+        with Library.open(home) as library:
+            await until(pilot, lambda: [one.text for one in library.favourites()] == ["A Title"])
+
+
+async def test_writing_until_some_are_new_ends_after_a_number_of_rounds(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "MOST_ROUNDS", 2)
+    async with opened(home, count=1, length=8).run_test(size=(80, 24)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        screen = screen_of(pilot)
+        screen.write([("", screen.request())], until_new=100)
+        await until(pilot, lambda: len(screen.column.titles.rows) == 3, tries=1200)
+        await until(pilot, lambda: not screen._writing)
+        assert len(screen.column.titles.rows) == 3
+        assert not screen.column.titles.running
 
 
 async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> None:

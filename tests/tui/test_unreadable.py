@@ -19,6 +19,7 @@ from titletui.shortlist.records import BatchSettings, NewCandidate
 from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
 from titletui.tui.screens.generate import GenerateScreen
+from titletui.tui.screens.message import MessageDialog
 from titletui.tui.screens.model_picker import ModelPicker
 from titletui.tui.screens.train_new import NewRunDialog
 
@@ -158,6 +159,41 @@ async def test_a_star_that_cannot_be_kept_is_told_and_not_shown(home: Home) -> N
         await pilot.press("escape")
         await until(pilot, lambda: screen.column.titles.rows[0].star == "")
         assert "★ Old Otters" not in text_of(pilot)
+
+
+async def test_no_edit_note_or_tag_is_asked_for_that_could_not_be_kept(home: Home) -> None:
+    with Library.open(home) as library:
+        batch = library.start_batch(BatchSettings(model="starter"))
+        library.add_candidates(batch, [NewCandidate(text="Old Otters", index=0)])
+    async with opened(home, "generate").run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "Old Otters")
+        screen = pilot.app.screen
+        await app_of(pilot).library.ask(
+            lambda library: library._connection.execute("PRAGMA query_only = 1")
+        )
+        for keys in (("n",), ("t",), ("e", "!", "enter")):
+            await pilot.press(*keys)
+            await until_open(pilot, MessageDialog)
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is screen)
+        assert "★" not in text_of(pilot)
+    with Library.open(home) as library:
+        assert not library.favourites()
+
+
+async def test_titles_that_cannot_be_kept_are_told_while_they_are_written(home: Home) -> None:
+    generate = GenerateSettings(count=2, length=8)
+    app = TitletuiApp(home, Settings(mode="generate", welcome=False, generate=generate))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        screen = pilot.app.screen
+        assert isinstance(screen, GenerateScreen)
+        await app.library.ask(lambda library: library._connection.execute("PRAGMA query_only = 1"))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, MessageDialog), tries=1200)
+        await pilot.press("escape")
+        await until(pilot, lambda: not screen.column.titles.running)
+        assert screen.column.titles.id is None
 
 
 async def test_a_run_with_a_damaged_card_hides_no_other_model(home: Home) -> None:
