@@ -9,13 +9,15 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.widgets import Input
 
-from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
+from tests.tui.seen import app_of, text_of, until, until_gone, until_open, until_shown
 from titletui.errors import TitletuiError, UsageError
 from titletui.home import Home
 from titletui.settings import GenerateSettings, Settings, load_settings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.clipboard import osc52
 from titletui.tui.modes import MODES
+from titletui.tui.screens.corpus_scrape import ScrapeDialog
+from titletui.tui.screens.message import MessageDialog
 from titletui.tui.screens.mode import ModeScreen
 
 SIZES = ((80, 24), (120, 40))
@@ -182,6 +184,58 @@ async def test_the_palette_finds_an_action_by_what_it_does(home: Home) -> None:
         await until_shown(pilot, "New scrape")
 
 
+async def test_going_to_a_mode_closes_what_stands_in_front(home: Home) -> None:
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        app = app_of(pilot)
+        await until_shown(pilot, "No corpus yet")
+        await pilot.press("n")
+        await until_open(pilot, ScrapeDialog)
+        app.show_error(TitletuiError("The disk is away."))
+        await until_open(pilot, MessageDialog)
+        await app.open_mode("train")
+        assert (app.current_mode, len(app.screen_stack)) == ("train", 1)
+        await pilot.press("1")
+        await until_shown(pilot, "No corpus yet")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_dialog_ends_once_and_with_what_was_opened_in_front_of_it(home: Home) -> None:
+    async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
+        app = app_of(pilot)
+        await until_shown(pilot, "No corpus yet")
+        screen = app.screen
+        await pilot.press("n")
+        dialog = await until_open(pilot, ScrapeDialog)
+        app.show_error(TitletuiError("The disk is away."))
+        await until_open(pilot, MessageDialog)
+        dialog.dismiss(None)
+        dialog.dismiss(None)
+        await until(pilot, lambda: app.screen is screen)
+        await pilot.pause()
+        assert app.screen_stack == [screen]
+
+
+@pytest.mark.parametrize(
+    ("key", "action"), [("f1", "action_help"), ("f9", "action_settings")], ids=["help", "settings"]
+)
+async def test_what_is_open_is_not_opened_again(home: Home, key: str, action: str) -> None:
+    async with opened(home).run_test(size=(100, 30)) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        getattr(pilot.app, action)()
+        await pilot.pause()
+        assert len(pilot.app.screen_stack) == 2
+
+
+async def test_help_for_a_dialog_shows_its_keys(home: Home) -> None:
+    async with opened(home, "corpus").run_test(size=(100, 60)) as pilot:
+        await until_shown(pilot, "No corpus yet")
+        await pilot.press("n")
+        await until_open(pilot, ScrapeDialog)
+        app_of(pilot).action_help()
+        await until_shown(pilot, "Keys", "Start scraping", "Everywhere")
+
+
 async def test_keys_can_be_remapped(home: Home) -> None:
     settings = Settings(
         mode="generate", welcome=False, keys={"generate.hotter": "z"}, generate=GenerateSettings()
@@ -249,10 +303,14 @@ async def test_a_fault_of_its_own_ends_in_one_sentence_and_a_file(home: Home) ->
     async def crash() -> None:
         async with app.run_test(size=(80, 24)) as pilot:
             app.call_later(faulty)
+            app.screen.call_later(faulty)  # A second one is told of no more.
             await pilot.pause(0.5)
 
+    ended: list[bool] = []
+    app.on_quit.append(lambda: ended.append(True))
     with pytest.raises(ZeroDivisionError):
         await crash()
+    assert ended, "what the app owns ends with it"
     (report,) = home.logs.glob("crash-*.txt")
     text = report.read_text()
     assert "ZeroDivisionError" in text

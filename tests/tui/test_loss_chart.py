@@ -153,6 +153,30 @@ def test_held_out_losses_are_marks_and_the_best_one_is_filled() -> None:
     assert texts(rows)[ticks["1"]].count("●") == 1
 
 
+def test_of_held_out_losses_that_stand_close_some_are_left_out_but_never_the_best_or_the_last() -> (
+    None
+):
+    curve = line([3.0] * 600)
+    curve.heldout = [(float(step), 2.0) for step in range(1, 601)]
+    curve.heldout[299], curve.best = (300.0, 1.0), 300.0
+    rows = drawn({"a": curve})
+    ticks = tick_rows(rows)
+    marks = [at for at, char in enumerate(texts(rows)[ticks["2"]]) if char == "○"]
+    assert 10 <= len(marks) <= len(rows[0]) / 2
+    assert marks[-1] == len(rows[0]) - 1
+    assert texts(rows)[ticks["1"]].count("●") == 1
+
+
+def test_the_numbers_of_the_steps_stand_apart_however_narrow_the_chart() -> None:
+    for width in range(GUTTER + 3, 60):
+        for steps in (7, 40, 999, 1_000):
+            row = texts(drawn({"a": line([2.0] * steps, first=1)}, size=(width, 9)))[-1]
+            numbers = [part for part in row[GUTTER:].split("─") if part]
+            assert len(row) == width
+            assert numbers == sorted(set(numbers), key=float), row
+            assert all(float(part) <= steps for part in numbers), row
+
+
 def test_two_runs_are_told_apart_without_colour() -> None:
     rows = drawn({"one": line([4.0] * 200), "two": line([1.0] * 200)})
     ticks = tick_rows(rows)
@@ -213,6 +237,16 @@ def test_folding_in_any_portions_loses_no_extreme(values: list[float], portion: 
     assert min((e.low for e in present), default=math.inf) == min(finite, default=math.inf)
     assert max((e.high for e in present), default=-math.inf) == max(finite, default=-math.inf)
     assert any(e.broken for e in present) == (len(finite) < len(values))
+
+
+def test_a_line_that_grew_is_read_as_one_that_was_there_at_once() -> None:
+    steps = [float(step) for step in range(3_000)]
+    values = [5.0 / (1 + step % 97) for step in range(3_000)]
+    grown, whole = Trace(), Trace()
+    for end in range(0, 3_001, 50):
+        grown.update(steps[:end], values[:end])
+    whole.update(steps, values)
+    assert grown.columns(0.0, 100.0, 30) == whole.columns(0.0, 100.0, 30)
 
 
 def test_a_line_that_was_cut_back_by_a_resume_is_taken_anew() -> None:

@@ -11,6 +11,7 @@ from tests.tui.seen import opened, text_of, until, until_gone, until_shown
 from titletui.home import Home
 from titletui.shortlist.records import BatchSettings
 from titletui.shortlist.store import Library
+from titletui.tui.app import TitletuiApp
 from titletui.tui.candidate_row import Row
 from titletui.tui.screens.generate import GenerateScreen
 from titletui.tui.widgets.batch_column import BatchColumn
@@ -82,3 +83,12 @@ async def test_in_a_few_rows_both_halves_of_a_screen_have_some(home: Home) -> No
         await until_shown(pilot, "▸ a", "Speech 8", "Speech 6")
         await pilot.press("2")
         await until_shown(pilot, "eess-as-1", "╌╌╌")
+
+
+async def test_the_welcome_is_one_line_where_there_is_little_room(home: Home) -> None:
+    first, second = "1 Type how a title begins", "2 Titles appear as they are written"
+    async with TitletuiApp(home).run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, first, second)
+        await pilot.resize_terminal(76, 18)
+        await until_shown(pilot, "Type how a title begins")
+        await until_gone(pilot, first, second, "Press space to star")
