@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile import HOSTILE, TAME, doings, fill
-from tests.terminal import CORPUS, ENTER, ESCAPE, GENERATE, QUIT, SHORTLIST, TRAIN, Terminal
+from tests.terminal import APP, CORPUS, ENTER, ESCAPE, GENERATE, QUIT, SHORTLIST, TRAIN, Terminal
 from titletui.home import Home, find_home
 from titletui.shortlist.store import Library
 
@@ -265,6 +265,19 @@ def test_a_poor_terminal_gets_the_app_or_a_clear_sentence(
             assert terminal.text.strip().startswith("titletui: ")
         assert b"Traceback" not in terminal.painted
         assert terminal.modes == terminal.before
+
+
+@pytest.mark.fault("F52")
+@pytest.mark.parametrize("redirected", ["<&-", ">&-", "2>&-", "2>errors", "</dev/null", ">titles"])
+def test_with_a_stream_redirected_it_does_not_open_but_says_why(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redirected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Terminal(("sh", "-c", f"exec {' '.join(APP)} {redirected}")) as terminal:
+        assert terminal.ended() == 2
+        errors = tmp_path / "errors"
+        said = errors.read_text() if errors.exists() else " ".join(terminal.text.split())
+        assert said.startswith("titletui: The app needs a terminal")
 
 
 @pytest.mark.fault("F52")

@@ -342,7 +342,9 @@ def run_app() -> int:
         TitletuiError: there is no terminal to open it on.
     """
     served = "TEXTUAL_DRIVER" in os.environ
-    if not served and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual reads from the first and paints on the last.
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    if not served and not all(stream is not None and stream.isatty() for stream in streams):
         raise UsageError("The app needs a terminal; `titletui --help` lists commands for scripts.")
     if not served and os.environ.get("TERM") == "dumb":
         raise UsageError(
