@@ -18,6 +18,7 @@ from titletui.training.base_models import (
     load_tokenizer,
 )
 from titletui.training.prompts import make_prompt, prompt_tokens
+from titletui.training.safety import check_model
 
 
 @pytest.mark.parametrize("make", [tiny_gpt2, tiny_gpt_neo, tiny_llama])
@@ -80,6 +81,8 @@ def test_a_model_of_which_the_cache_keeps_only_the_name_is_to_be_downloaded(home
     (gone / "refs" / "main").write_text("0123456789abcdef")
     assert base_models.cached_models() == []
     assert find_model(home, "org/gone").path is None
+    with pytest.raises(TitletuiError, match="There is no model folder"):
+        check_model(gone / "snapshots" / "0123456789abcdef")
 
 
 def test_a_tokenizer_without_a_config_of_its_own_is_read_all_the_same(
