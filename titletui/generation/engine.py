@@ -19,14 +19,13 @@ from titletui.generation.products import has_byte_products, replace_products
 from titletui.generation.sampler import Decoder, Favour, Written, write_titles
 from titletui.home import Home
 from titletui.jobs.folder import list_jobs
-from titletui.training.base_models import LoadedModel, ModelInfo, find_model, load_model
+from titletui.training.base_models import PROBE, LoadedModel, ModelInfo, find_model, load_model
 from titletui.training.device import threads
 from titletui.training.pointer import FEATURES, Pointer
 from titletui.training.prompts import Prompt, make_prompt, misfit, task_for
 from titletui.training.safety import check_libraries, check_model
 from titletui.training.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
 
-PROBE = "Neural Speech Recognition: 2-D Models for α-Stable Noise"
 _GPU_RESERVE = 1 << 30
 
 Say = Callable[[str], None]

@@ -16,7 +16,7 @@ from titletui.training.recipe import Recipe, Task
 
 CARD = "titletui.json"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?")
-_PROBE = "Neural Speech Recognition: 2-D Models for α-Stable Noise"
+PROBE = "Neural Speech Recognition: 2-D Models for α-Stable Noise"
 
 ModelKind = Literal["starter", "run", "folder", "hub"]
 
@@ -269,14 +269,14 @@ def load_tokenizer(folder: Path) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
-        back = tokenizer.decode(tokenizer.encode(_PROBE, add_special_tokens=False))
+        back = tokenizer.decode(tokenizer.encode(PROBE, add_special_tokens=False))
     except Exception as error:
         raise TitletuiError(
             f"The tokenizer in {folder} cannot be used ({first_line(error)})."
         ) from error
     if tokenizer.eos_token_id is None:
         raise TitletuiError(f"The tokenizer in {folder} has no end token.")
-    if not isinstance(back, str) or back.strip() != _PROBE:
+    if not isinstance(back, str) or back.strip() != PROBE:
         raise TitletuiError(
             f"The tokenizer in {folder} does not give text back as it was; it is damaged or not "
             "made for a model that writes text."
