@@ -77,8 +77,8 @@ def private_folder(folder: Path) -> Path:
     Raises:
         TitletuiError: the folder cannot be made.
     """
-    missing = [part for part in (folder, *folder.parents) if not part.exists()]
     try:
+        missing = [part for part in (folder, *folder.parents) if not part.exists()]
         for part in reversed(missing):
             part.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

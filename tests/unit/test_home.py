@@ -10,7 +10,7 @@ import pytest
 
 from titletui.atomic import write_whole
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home, checked_name, find_home, named_path
+from titletui.home import Home, checked_name, find_home, named_path, private_folder
 
 BAD_NAMES = [
     "", " ", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "nul\x00", "new\nline", "esc\x1b[0m",
@@ -139,3 +139,8 @@ def test_a_file_that_cannot_be_written_whole_is_not_touched(tmp_path: Path) -> N
         write_whole(target, object())  # type: ignore[arg-type]
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["settings"]
+
+
+def test_a_home_that_no_folder_can_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TitletuiError, match="cannot be made"):
+        private_folder(tmp_path / ("x" * 300))
