@@ -153,14 +153,12 @@ def test_a_pipe_that_is_larger_than_the_disk_is_told_and_leaves_nothing(tmp_path
         home = Home(disk, disk, disk, disk)
         fifo = tmp_path / "much.txt"
         os.mkfifo(fifo)
+        feed = "import sys; open(sys.argv[1], 'wb').write(b'a title\\n' * 10**6)"
         feeder = subprocess.Popen(
-            [sys.executable, "-c", "import sys; open(sys.argv[1], 'wb').write(b'a title\\n' * 10**6)",
-             str(fifo)], stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-c", feed, str(fifo)], stderr=subprocess.DEVNULL
+        )
         told: list[int] = []
-        with pytest.raises(
-            TitletuiError, match=r"cannot be kept .*No space left.* free some space"
-        ):
+        with pytest.raises(TitletuiError, match=r"cannot be kept .*No space left.* free some"):
             take_in(home, fifo, told.append)
         feeder.kill()
         feeder.wait()
