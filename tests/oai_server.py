@@ -264,6 +264,13 @@ def body(entries: str, *, token: str | None = None, day: str = "2024-12-31") -> 
     return f"{head}<ListRecords>{entries}{end}</ListRecords>{_FOOT}".encode()
 
 
+def error_body(code: str, text: str) -> bytes:
+    """An answer with an OAI error in place of a list."""
+    right = body("").decode()
+    start = right.index("<ListRecords>")
+    return (right[:start] + f"<error code='{code}'>{text}</error></OAI-PMH>").encode()
+
+
 def record_xml(record: Record) -> str:
     """A record as it stands in a page."""
     return _record(record)

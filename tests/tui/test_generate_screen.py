@@ -1,21 +1,18 @@
 """The Generate screen: titles stream in, stars last, and every key does what its tooltip says."""
 
-import asyncio
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from textual import events
-from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from tests.hostile import HOSTILE
 from tests.models import tiny_gpt2
+from tests.tui.candidates import TITLES, opened, screen_of, shown, two_batches
 from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
@@ -25,54 +22,16 @@ from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
 from titletui.tui.candidate_row import Row, arranged
-from titletui.tui.screens import batches, curating
+from titletui.tui.screens import batches
 from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.widgets import batch_column
 from titletui.tui.widgets.batch_column import BatchColumn
 from titletui.tui.writing import Batch
-
-TITLES = ("Neural Aardvarks", "Neural Badgers", "Neural Civets")
 
 
 @pytest.fixture
 def library(home: Home) -> Iterator[Library]:
-    """Two batches; the newer one holds `TITLES`."""
-    with Library.open(home) as library:
-        old = library.start_batch(BatchSettings(model="starter", prefix="Old", temperature=0.5))
-        library.add_candidates(old, [NewCandidate(text="Old Otters", perplexity=5.0)])
-        new = library.start_batch(BatchSettings(model="starter", prefix="Neural", temperature=0.8))
-        kinds = ("new", "near", "copy")
-        library.add_candidates(
-            new,
-            [
-                NewCandidate(
-                    text=title,
-                    index=index,
-                    perplexity=9.0 - index,
-                    novelty=Novelty(
-                        kind=kinds[index], similarity=0.5 + index / 4, id="2305.01234",
-                        title="Neural Civets", year=2023,
-                    ),
-                )
-                for index, title in enumerate(TITLES)
-            ],
-        )  # fmt: skip
+    with two_batches(home) as library:
         yield library
-
-
-def opened(home: Home, **knobs: object) -> TitletuiApp:
-    generate = GenerateSettings(**knobs)  # type: ignore[arg-type]
-    return TitletuiApp(home, Settings(mode="generate", welcome=False, generate=generate))
-
-
-def screen_of(pilot: Pilot[int]) -> GenerateScreen:
-    screen = pilot.app.screen_stack[0]
-    assert isinstance(screen, GenerateScreen)
-    return screen
-
-
-def shown(pilot: Pilot[int]) -> list[str]:
-    return [row.reads for row in screen_of(pilot).column.candidates.rows]
 
 
 async def test_a_newcomer_writes_stars_and_finds_the_star_again(home: Home) -> None:
@@ -476,24 +435,6 @@ async def test_hostile_candidates_are_shown_as_they_are(home: Home) -> None:
         assert pilot.app.is_running
 
 
-async def test_a_star_that_is_read_while_a_batch_comes_up_does_not_move_the_cursor(
-    home: Home,
-) -> None:
-    batch = Batch(BatchSettings())
-    batch.rows += [Row(text=f"Title {number}", index=number) for number in range(5)]
-    column = BatchColumn(batch)
-    async with opened(home).run_test(size=(80, 24)) as pilot:
-        await until_shown(pilot, "No titles yet")
-        screen = pilot.app.screen
-        assert isinstance(screen, GenerateScreen)
-        coming_up = asyncio.create_task(screen.set_columns([column]))
-        while not coming_up.done():
-            column.changed(3)
-            await asyncio.sleep(0)
-        await until_shown(pilot, *(row.text for row in batch.rows))
-        assert column.at == 0
-
-
 async def test_a_batch_that_comes_before_the_list_has_the_keys_takes_them(home: Home) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "No titles yet")
@@ -504,76 +445,6 @@ async def test_a_batch_that_comes_before_the_list_has_the_keys_takes_them(home: 
         batch.rows.append(Row(text="Title", index=0))
         await screen.set_columns([BatchColumn(batch)])
         await until(pilot, lambda: pilot.app.focused is screen.column.candidates)
-
-
-async def test_a_second_press_while_a_star_is_on_its_way_takes_nothing_back(
-    home: Home, library: Library
-) -> None:
-    go_on = threading.Event()
-    async with opened(home).run_test(size=(80, 24)) as pilot:
-        await until_shown(pilot, *TITLES)
-        slow = asyncio.create_task(app_of(pilot).library.ask(lambda _: go_on.wait(60)))
-        await pilot.press("space")
-        assert screen_of(pilot).column.titles.rows[0].star == "saving"
-        await pilot.press("space")
-        go_on.set()
-        await slow
-        await until_shown(pilot, "★ Neural Aardvarks")
-    assert [one.text for one in library.favourites()] == ["Neural Aardvarks"]
-
-
-async def test_a_star_that_another_instance_took_back_goes_without_a_word(
-    home: Home, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(curating, "_LOOK", 1_000.0)
-    library.star(TITLES[0])
-    async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
-        await until_shown(pilot, "★ Neural Aardvarks")
-        library.unstar(library.favourites()[0].id)
-        await pilot.press("space")
-        await until_gone(pilot, "★")
-        assert "✕" not in text_of(pilot)
-        assert len(pilot.app.screen_stack) == 1
-    assert library.favourites() == []
-
-
-async def test_a_title_is_starred_as_soon_as_it_is_kept(home: Home) -> None:
-    batch = Batch(BatchSettings())
-    batch.running = True
-    batch.rows.append(Row(text="A Title", index=0))
-    async with opened(home).run_test(size=(80, 24)) as pilot:
-        await until_shown(pilot, "No titles yet")
-        await screen_of(pilot).set_columns([BatchColumn(batch)], focus=True)
-        await until_shown(pilot, "A Title")
-        await pilot.press("space")
-        await pilot.pause(0.2)
-        with Library.open(home) as library:
-            assert not library.favourites()
-            number = library.start_batch(BatchSettings(model="starter"))
-            (kept,) = library.add_candidates(number, [NewCandidate(text="A Title", index=0)])
-            batch.rows[0] = msgspec.structs.replace(batch.rows[0], id=kept)
-            await until_shown(pilot, "★ A Title")
-            assert [one.settings.model for one in library.favourites()] == ["starter"]
-
-
-async def test_what_has_arrived_but_was_not_drawn_yet_is_drawn_before_it_is_starred(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batch_column, "_SOON", 1_000.0)
-    batch = Batch(BatchSettings())
-    column = BatchColumn(batch)
-    async with opened(home).run_test(size=(80, 24)) as pilot:
-        await until_shown(pilot, "No titles yet")
-        await screen_of(pilot).set_columns([column], focus=True)
-        column.changed(None)
-        batch.rows.append(Row(text="A Title", index=0))
-        column.changed(0)
-        await pilot.pause(0.1)
-        assert "A Title" not in text_of(pilot)
-        await pilot.press("space")
-        await until_shown(pilot, "A Title")
-        with Library.open(home) as library:
-            await until(pilot, lambda: [one.text for one in library.favourites()] == ["A Title"])
 
 
 async def test_writing_until_some_are_new_ends_after_a_number_of_rounds(
