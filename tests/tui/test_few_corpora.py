@@ -220,6 +220,26 @@ async def test_whoever_is_sent_to_a_corpus_finds_it_and_what_was_asked_of_it(hom
         await until_shown(pilot, "Rename b")
 
 
+async def test_what_is_asked_of_a_corpus_is_not_done_to_another(home: Home) -> None:
+    """The list is being read when somebody is sent here; then the corpus has gone."""
+    for name in ("a", "b"):
+        fill(home, name, [paper(ord(name), f"Speech {name}")])
+    go_on = threading.Event()
+    async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "▸ a")
+        slow = asyncio.create_task(app_of(pilot).corpora.ask(lambda _: go_on.wait(60)))
+        await until(pilot, screen_of(pilot)._looking.locked)
+        await app_of(pilot).open_mode("corpus", "b", "rename")
+        go_on.set()
+        await slow
+        await until_open(pilot, PromptDialog)
+        await until_shown(pilot, "Rename b")
+        await pilot.press("escape")
+        await app_of(pilot).open_mode("corpus", "c", "delete")
+        await until_shown(pilot, "There is no corpus c any more.")
+        assert len(pilot.app.screen_stack) == 1
+
+
 async def test_a_corpus_that_grows_does_not_move_who_reads_further_down(home: Home) -> None:
     fill(home, "a", [paper(n, f"Speech {n}") for n in range(30)])
     async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:

@@ -188,13 +188,16 @@ async def test_figures_are_those_of_the_run_that_was_gone_to_just_before(home: H
 async def test_whoever_is_sent_to_a_run_finds_it_and_what_was_asked_of_it(home: Home) -> None:
     for name in ("old", "new"):
         run_folder(home, name, [3.0] * 60, ended=DONE)
-    async with opened(home, "shortlist").run_test(size=(100, 40)) as pilot:
+    async with opened(home, "shortlist").run_test(size=(100, 40), notifications=True) as pilot:
         await until_shown(pilot, "Nothing starred")
         await app_of(pilot).open_mode("train", "old", "figures")
         await until_open(pilot, FiguresDialog)
         await until_shown(pilot, "Figures of old")
         await pilot.press("escape")
         await until_shown(pilot, "▸ ✓ old")
+        await app_of(pilot).open_mode("train", "older", "delete")
+        await until_shown(pilot, "There is no run older any more.")
+        assert len(pilot.app.screen_stack) == 1
 
 
 async def test_a_name_that_another_run_has_is_refused_and_the_run_keeps_its_own(

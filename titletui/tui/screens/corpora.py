@@ -1,5 +1,6 @@
 """The corpora of this home, and what the highlighted one holds."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -39,7 +40,7 @@ class CorporaScreen(ModeScreen):
     def __init__(self) -> None:
         super().__init__()
         self.wanted = ""
-        self._looking = False
+        self._looking = asyncio.Lock()
         self.summaries: dict[str, CorpusSummary] = {}
         self._fruitless: list[CorpusJob] = []
         self._going: list[Deletion] = []
@@ -73,9 +74,16 @@ class CorporaScreen(ModeScreen):
     def show_item(self, name: str, action: str = "") -> None:
         """Highlights the corpus `name`; `action` is one of this screen's actions."""
         self.wanted = name or self.wanted
-        self.call_later(self.look, always=True)
-        if action:
-            self.call_later(self.run_action, action)
+        self.call_later(self._bring_up, name, action)
+
+    async def _bring_up(self, name: str, action: str) -> None:
+        """Never does to another corpus what was asked for one that has gone meanwhile."""
+        await self.look(always=True)
+        if name and (self.chosen is None or self.chosen.name != name):
+            self.wanted = ""
+            self.app.say(f"There is no corpus {name} any more.", "warning")
+        elif action:
+            await self.run_action(action)
 
     @property
     def chosen(self) -> CorpusLine | None:
@@ -83,10 +91,16 @@ class CorporaScreen(ModeScreen):
         return self.corpora.row
 
     async def look(self, *, always: bool = False) -> None:
-        """Reads the jobs and the corpora, and shows them; `always` also while out of sight."""
-        if self._looking or not (always or self.is_current):
-            return
-        self._looking = True
+        """Reads the jobs and the corpora, and shows them.
+
+        Args:
+            always: also while out of sight, and anew where another look is under way.
+        """
+        if always or (self.is_current and not self._looking.locked()):
+            async with self._looking:
+                await self._look()
+
+    async def _look(self) -> None:
         try:
             jobs = {job.corpus: job for job in await self._jobs.ask(lambda jobs: jobs.look())}
             summaries, notice = await self.app.corpora.ask(
@@ -97,8 +111,6 @@ class CorporaScreen(ModeScreen):
                 self.nothing.say("The corpora cannot be read", display(str(error)))
                 self.show_empty(True)
             return
-        finally:
-            self._looking = False
         if self.gone:
             return
         if self.is_current:

@@ -1,5 +1,6 @@
 """Runs: start, watch, stop, resume."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeVar
 
@@ -79,7 +80,7 @@ class TrainScreen(ModeScreen):
     def __init__(self) -> None:
         super().__init__()
         self._watch: StoreThread[RunWatch] | None = None
-        self._looking = False
+        self._looking = asyncio.Lock()
         self._wanted = ""
         self._shown: dict[str, Shown] = {}
 
@@ -117,9 +118,16 @@ class TrainScreen(ModeScreen):
             self._new_run(corpus=name, parent=model if known else "")
             return
         self._wanted = name or self._wanted
-        self.call_later(self._look, always=True)
-        if action:
-            self.call_later(self.run_action, action)
+        self.call_later(self._bring_up, name, action)
+
+    async def _bring_up(self, name: str, action: str) -> None:
+        """Never does to another run what was asked for one that has gone meanwhile."""
+        await self._look(always=True)
+        if name and (self.chosen is None or self.chosen.name != name):
+            self._wanted = ""
+            self.app.say(f"There is no run {name} any more.", "warning")
+        elif action:
+            await self.run_action(action)
 
     # --- what is shown
 
@@ -129,19 +137,25 @@ class TrainScreen(ModeScreen):
         return self.runs.row
 
     async def _look(self, *, always: bool = False) -> None:
-        if self._looking or self._watch is None or not (always or self.is_current):
-            return
-        self._looking = True
+        """Reads the runs and shows them.
+
+        Args:
+            always: also while out of sight, and anew where another look is under way.
+        """
+        watch = self._watch
+        if watch is not None and (always or (self.is_current and not self._looking.locked())):
+            async with self._looking:
+                await self._look_through(watch)
+
+    async def _look_through(self, watch: StoreThread[RunWatch]) -> None:
         wrong = ""
         try:
             names = {name for name in (self._wanted, self.runs.pinned) if name}
             if self.chosen:
                 names.add(self.chosen.name)
-            lines, shown = await self._watch.ask(lambda watch: watch.look(names))
+            lines, shown = await watch.ask(lambda watch: watch.look(names))
         except TitletuiError as error:
             lines, shown, wrong = [], {}, display(str(error))
-        finally:
-            self._looking = False
         if self.gone:
             return
         self._shown = shown
