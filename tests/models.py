@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -34,7 +35,7 @@ def tiny_llama(folder: Path, *, tasks: Sequence[Task] = (), chat: bool = False) 
 
 def tiny_gpt_neo(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
     """A GPT-Neo as small, with one global and one local layer."""
-    from transformers import AutoModelForCausalLM, GPTNeoConfig
+    from transformers import GPTNeoConfig
 
     tokenizer = train_tokenizer(TITLES, 320)
     config = GPTNeoConfig(
@@ -48,15 +49,12 @@ def tiny_gpt_neo(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    _write_card(folder, tasks)
-    return folder
+    return _of_config(folder, config, tokenizer, tasks)
 
 
 def tiny_bloom(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
     """A Bloom as small, whose configuration does not say how much it can read."""
-    from transformers import AutoModelForCausalLM, BloomConfig
+    from transformers import BloomConfig
 
     tokenizer = train_tokenizer(TITLES, 320)
     config = BloomConfig(
@@ -67,10 +65,7 @@ def tiny_bloom(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    _write_card(folder, tasks)
-    return folder
+    return _of_config(folder, config, tokenizer, tasks)
 
 
 def _shape(context: int, architecture: Architecture = "gpt2") -> Recipe:
@@ -87,6 +82,15 @@ def _save(folder: Path, recipe: Recipe, tasks: Sequence[Task], template: str = "
         tokenizer.chat_template = template
     logging.disable_progress_bar()
     new_model(recipe, tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    _write_card(folder, tasks)
+    return folder
+
+
+def _of_config(folder: Path, config: Any, tokenizer: Any, tasks: Sequence[Task]) -> Path:
+    from transformers import AutoModelForCausalLM
+
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     _write_card(folder, tasks)
     return folder
