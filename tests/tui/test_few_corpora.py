@@ -30,9 +30,9 @@ from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.folder import Exit, JobFolder, create_job, list_jobs
 from titletui.jobs.log import EventLog
 from titletui.tui.paper_pages import PaperPages
-from titletui.tui.screens import corpora as corpora_screen
 from titletui.tui.screens import corpus as corpus_screen
 from titletui.tui.screens.confirm import ConfirmDialog
+from titletui.tui.screens.corpora import CorporaScreen
 from titletui.tui.screens.corpus_import import ImportDialog
 from titletui.tui.screens.corpus_scrape import ScrapeDialog
 from titletui.tui.screens.paper import PaperDialog
@@ -158,7 +158,7 @@ async def test_keys_for_papers_do_no_harm_in_a_corpus_without_any(home: Home) ->
 async def test_a_paper_that_was_taken_away_meanwhile_is_told(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpora_screen, "_LOOK", 1_000.0)
+    monkeypatch.setattr(CorporaScreen, "LOOK", 1_000.0)
     fill(home, "a", [paper(n, f"Speech {n}") for n in range(3)])
     async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "Speech 2")
@@ -173,7 +173,7 @@ async def test_a_paper_that_was_taken_away_meanwhile_is_told(
 async def test_a_corpus_that_vanishes_while_it_waits_to_be_counted_says_so(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpora_screen, "_LOOK", 1_000.0)
+    monkeypatch.setattr(CorporaScreen, "LOOK", 1_000.0)
     for name in ("a", "b"):
         fill(home, name, [paper(ord(name), f"Speech {name}")])
     go_on = threading.Event()

@@ -1,6 +1,5 @@
 """The corpora of this home, and what the highlighted one holds."""
 
-import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -16,21 +15,22 @@ from titletui.errors import TitletuiError
 from titletui.jobs.folder import State
 from titletui.text import display
 from titletui.tui.corpus_jobs import CorpusJob, CorpusJobs
-from titletui.tui.screens.mode import ModeScreen
+from titletui.tui.screens.listed import ListedScreen
 from titletui.tui.stores import StoreThread
 from titletui.tui.widgets.corpus_list import CorpusLine, CorpusList
 from titletui.tui.widgets.corpus_view import CorpusView
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.job_pane import Deletion, JobPane
 
-_LOOK = 1.0
 _HOW = "`n` scrapes a category of arXiv, `i` imports a file of papers or titles"
 
 T = TypeVar("T")
 
 
-class CorporaScreen(ModeScreen):
+class CorporaScreen(ListedScreen):
     """The corpora on the left; on the right the highlighted one, as it grows or goes."""
+
+    THING = "corpus"
 
     corpora = getters.query_one("#corpora", CorpusList)
     view = getters.query_one("#right", CorpusView)
@@ -39,8 +39,6 @@ class CorporaScreen(ModeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wanted = ""
-        self._looking = asyncio.Lock()
         self.summaries: dict[str, CorpusSummary] = {}
         self._fruitless: list[CorpusJob] = []
         self._going: list[Deletion] = []
@@ -58,49 +56,18 @@ class CorporaScreen(ModeScreen):
         yield EmptyState("No corpus yet", keyed(_HOW), id="nothing")
 
     def on_mount(self) -> None:
-        self.set_interval(_LOOK, self.look)
-        self.call_later(self.look)
         self._finish_deletions()
-
-    async def on_screen_resume(self) -> None:
-        await self.look()
-
-    async def look_ahead(self) -> None:
-        await self.look(always=True)
 
     def main_widget(self) -> Widget | None:
         return self.view.papers if self.view.search.has_focus else self.corpora
-
-    def show_item(self, name: str, action: str = "") -> None:
-        """Highlights the corpus `name`; `action` is one of this screen's actions."""
-        self.wanted = name or self.wanted
-        self.call_later(self._bring_up, name, action)
-
-    async def _bring_up(self, name: str, action: str) -> None:
-        """Never does to another corpus what was asked for one that has gone meanwhile."""
-        await self.look(always=True)
-        if name and (self.chosen is None or self.chosen.name != name):
-            self.wanted = ""
-            self.app.say(f"There is no corpus {name} any more.", "warning")
-        elif action:
-            await self.run_action(action)
 
     @property
     def chosen(self) -> CorpusLine | None:
         """The highlighted corpus."""
         return self.corpora.row
 
-    async def look(self, *, always: bool = False) -> None:
-        """Reads the jobs and the corpora, and shows them.
-
-        Args:
-            always: also while out of sight, and anew where another look is under way.
-        """
-        if always or (self.is_current and not self._looking.locked()):
-            async with self._looking:
-                await self._look()
-
-    async def _look(self) -> None:
+    async def read(self) -> None:
+        """Reads the jobs and the corpora, and shows them."""
         try:
             jobs = {job.corpus: job for job in await self._jobs.ask(lambda jobs: jobs.look())}
             summaries, notice = await self.app.corpora.ask(

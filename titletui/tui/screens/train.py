@@ -1,6 +1,5 @@
 """Runs: start, watch, stop, resume."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, TypeVar
 
@@ -17,20 +16,19 @@ from titletui.jobs.folder import JobFolder, State
 from titletui.shortlist.papers import SHORTLIST
 from titletui.text import display
 from titletui.tui.run_watch import RunLine, RunWatch, Shown
-from titletui.tui.screens.mode import ModeScreen
+from titletui.tui.screens.listed import ListedScreen
 from titletui.tui.stores import StoreThread
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.run_list import RunList
 from titletui.tui.widgets.run_panel import RunPanel
 
-_LOOK = 0.5
 _WINDOWS = (1.0, 0.5, 0.1)
 _HOW = "`n` fine-tunes a model on the titles of a corpus"
 
 T = TypeVar("T")
 
 
-class TrainScreen(ModeScreen):
+class TrainScreen(ListedScreen):
     """The runs on the left; on the right how the highlighted one goes."""
 
     AREA: ClassVar[str] = "Train"
@@ -73,6 +71,9 @@ class TrainScreen(ModeScreen):
                 tooltip="How it ended and the last lines of its log"),
     ]  # fmt: skip
 
+    THING = "run"
+    LOOK = 0.5
+
     runs = getters.query_one("#runs", RunList)
     panel = getters.query_one("#run", RunPanel)
     nothing = getters.query_one("#nothing", EmptyState)
@@ -80,8 +81,6 @@ class TrainScreen(ModeScreen):
     def __init__(self) -> None:
         super().__init__()
         self._watch: StoreThread[RunWatch] | None = None
-        self._looking = asyncio.Lock()
-        self._wanted = ""
         self._shown: dict[str, Shown] = {}
 
     def compose_body(self) -> ComposeResult:
@@ -95,14 +94,6 @@ class TrainScreen(ModeScreen):
     def on_mount(self) -> None:
         root = self.app.home.jobs
         self._watch = StoreThread("runs", lambda: RunWatch(root))
-        self.set_interval(_LOOK, self._look)
-        self.call_later(self._look)
-
-    async def on_screen_resume(self) -> None:
-        await self._look()
-
-    async def look_ahead(self) -> None:
-        await self._look(always=True)
 
     def main_widget(self) -> Widget | None:
         return self.runs
@@ -117,17 +108,7 @@ class TrainScreen(ModeScreen):
             known = model and (self.app.home.jobs / "run" / model.partition("@")[0]).is_dir()
             self._new_run(corpus=name, parent=model if known else "")
             return
-        self._wanted = name or self._wanted
-        self.call_later(self._bring_up, name, action)
-
-    async def _bring_up(self, name: str, action: str) -> None:
-        """Never does to another run what was asked for one that has gone meanwhile."""
-        await self._look(always=True)
-        if name and (self.chosen is None or self.chosen.name != name):
-            self._wanted = ""
-            self.app.say(f"There is no run {name} any more.", "warning")
-        elif action:
-            await self.run_action(action)
+        super().show_item(name, action)
 
     # --- what is shown
 
@@ -136,24 +117,16 @@ class TrainScreen(ModeScreen):
         """The highlighted run."""
         return self.runs.row
 
-    async def _look(self, *, always: bool = False) -> None:
-        """Reads the runs and shows them.
-
-        Args:
-            always: also while out of sight, and anew where another look is under way.
-        """
-        watch = self._watch
-        if watch is not None and (always or (self.is_current and not self._looking.locked())):
-            async with self._looking:
-                await self._look_through(watch)
-
-    async def _look_through(self, watch: StoreThread[RunWatch]) -> None:
+    async def read(self) -> None:
+        """Reads the runs and shows them."""
+        if self._watch is None:
+            return
         wrong = ""
         try:
-            names = {name for name in (self._wanted, self.runs.pinned) if name}
+            names = {name for name in (self.wanted, self.runs.pinned) if name}
             if self.chosen:
                 names.add(self.chosen.name)
-            lines, shown = await watch.ask(lambda watch: watch.look(names))
+            lines, shown = await self._watch.ask(lambda watch: watch.look(names))
         except TitletuiError as error:
             lines, shown, wrong = [], {}, display(str(error))
         if self.gone:
@@ -168,18 +141,18 @@ class TrainScreen(ModeScreen):
         self._show_run()
 
     def _show_list(self, lines: list[RunLine]) -> None:
-        if list(self.runs.rows) == lines and not self._wanted:
+        if list(self.runs.rows) == lines and not self.wanted:
             return
         names = [line.name for line in lines]
-        if [line.name for line in self.runs.rows] == names and not self._wanted:
+        if [line.name for line in self.runs.rows] == names and not self.wanted:
             for at, (old, new) in enumerate(zip(self.runs.rows, lines, strict=True)):
                 if old != new:
                     self.runs.replace(at, new)
             return
-        name = self._wanted or (self.chosen.name if self.chosen else "")
+        name = self.wanted or (self.chosen.name if self.chosen else "")
         place = names.index(name) if name in names else 0
-        if name == self._wanted and name in names:
-            self._wanted = ""
+        if name == self.wanted and name in names:
+            self.wanted = ""
         self.runs.show(lines, place)
 
     def _show_run(self) -> None:
@@ -192,7 +165,7 @@ class TrainScreen(ModeScreen):
         event.stop()
         line = self.chosen
         if line is not None and line.name not in self._shown:
-            await self._look(always=True)
+            await self.look(always=True)
         else:
             self._show_run()
 
@@ -231,7 +204,7 @@ class TrainScreen(ModeScreen):
             self.runs.pinned = self.chosen.name
             self.app.say(f"{self.chosen.name} stays in the chart: go to another run. v ends it.")
         self.runs.show(list(self.runs.rows), self.runs.highlighted)
-        await self._look(always=True)
+        await self.look(always=True)
 
     async def action_figures(self) -> None:
         """All figures of this run, its recipe, its words."""
@@ -273,9 +246,9 @@ class TrainScreen(ModeScreen):
 
         name = await self.app.push_screen_wait(NewRunDialog(corpus=corpus, parent=parent))
         if name is not None:
-            self._wanted = name
+            self.wanted = name
             self.app.say(f"{name} trains; it goes on without the app.")
-            await self._look(always=True)
+            await self.look(always=True)
 
     @work(exclusive=True, group="stop")
     async def action_stop_or_resume(self) -> None:
@@ -294,7 +267,7 @@ class TrainScreen(ModeScreen):
             self.app.say(f"{name} stops after this step and keeps a checkpoint.")
         else:
             await self._said(lambda: resume_run(home, name))
-        await self._look(always=True)
+        await self.look(always=True)
 
     @work(exclusive=True, group="generate")
     async def action_generate(self) -> None:
@@ -333,7 +306,7 @@ class TrainScreen(ModeScreen):
             if self.runs.pinned == job.name:
                 self.runs.pinned = ""
             await self._said(job.delete)
-            await self._look(always=True)
+            await self.look(always=True)
 
     @work(group="edit")
     async def action_rename(self) -> None:
@@ -350,8 +323,8 @@ class TrainScreen(ModeScreen):
         name = await self.app.push_screen_wait(dialog)
         if name is not None and name != job.name:
             if await self._said(lambda: job.rename(name)) is not None:
-                self._wanted = name
-            await self._look(always=True)
+                self.wanted = name
+            await self.look(always=True)
 
     def _resting(self) -> JobFolder | None:
         """The chosen run; None, which is said, while it runs."""
@@ -369,7 +342,7 @@ class TrainScreen(ModeScreen):
     async def _chosen_and_shown(self) -> tuple[RunLine | None, Shown | None]:
         line = self.chosen
         if line is not None and line.name not in self._shown:
-            await self._look(always=True)
+            await self.look(always=True)
         return line, self._shown.get(line.name) if line else None
 
     async def _said(self, deed: Callable[[], T]) -> T | None:
