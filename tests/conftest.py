@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from titletui.home import Home, find_home
+from titletui.paths import Home, find_home
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,11 @@ import sys
 import time
 
 from titletui.jobs.events import Progress, Started
-from titletui.jobs.folder import Exit
-from titletui.jobs.worker import Job, run_worker
+from titletui.jobs.job import JobResult
+from titletui.jobs.worker import JobContext, run_worker
 
 
-def body(job: Job) -> Exit:
+def body(job: JobContext) -> JobResult:
     """Counts up to TO, or for ever; stops when it is asked to."""
     to = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
     if to < 0:
@@ -21,8 +21,8 @@ def body(job: Job) -> Exit:
     for number in range(to):
         job.emit(Progress(done=number + 1, unit="numbers"))
         if job.wait(0.01):
-            return Exit(outcome="stopped")
-    return Exit(outcome="done")
+            return JobResult(outcome="stopped")
+    return JobResult(outcome="done")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from titletui.generation.client import GenerationClient
-from titletui.generation.messages import Answer, Candidate, Generate
+from titletui.generation.protocol import Answer, Candidate, Generate
 
 
 def request(model: Path | str, id: int = 1, **knobs: Any) -> Generate:  # noqa: A002

@@ -11,19 +11,19 @@ import pytest
 
 from tests.oai_server import OaiServer, Record
 from tests.processes import until
-from titletui.corpus.fetch import Manners
-from titletui.corpus.harvest import Query, harvest
-from titletui.corpus.ledger import Chain, Ledger
+from titletui.arxiv.client import RetryPolicy
+from titletui.arxiv.harvest_state import Chain, Ledger
+from titletui.arxiv.job import Query, harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Note, Progress
-from titletui.jobs.folder import Exit, JobFolder, create_job
-from titletui.jobs.log import EventLog
-from titletui.jobs.worker import Job
+from titletui.jobs.job import Job, JobResult, create_job
+from titletui.jobs.worker import JobContext
+from titletui.paths import Home
 
 QUERY = Query(corpus="cs.CL", category="cs.CL")
-HASTY = Manners(tries=4, backoff=0.02, silence=5.0, deadline=10.0)
+HASTY = RetryPolicy(tries=4, backoff=0.02, silence=5.0, deadline=10.0)
 
 
 def point_to(server: OaiServer, monkeypatch: pytest.MonkeyPatch, interval: float = 0.0) -> None:
@@ -35,16 +35,16 @@ def point_to(server: OaiServer, monkeypatch: pytest.MonkeyPatch, interval: float
 class Here:
     """A harvest in the test's own process."""
 
-    def __init__(self, home: Home, query: Query = QUERY, manners: Manners = HASTY) -> None:
-        folder = JobFolder(home.jobs / "harvest" / query.corpus)
+    def __init__(self, home: Home, query: Query = QUERY, manners: RetryPolicy = HASTY) -> None:
+        folder = Job(home.jobs / "harvest" / query.corpus)
         if not folder.path.exists():
             folder = create_job(home.jobs, "harvest", query.corpus, query)
         self.folder = folder
         self._manners = manners
         self._log = EventLog(folder.events)
-        self.job = Job(folder, self._log)
+        self.job = JobContext(folder, self._log)
 
-    def run(self) -> Exit:
+    def run(self) -> JobResult:
         """Harvests to the end; errors come as they are raised."""
         with contextlib.closing(self._log):
             return harvest(self.job, self._manners)
@@ -59,16 +59,16 @@ class Here:
         threading.Thread(target=look, daemon=True).start()
 
 
-def run_here(home: Home, query: Query = QUERY, manners: Manners = HASTY) -> Exit:
+def run_here(home: Home, query: Query = QUERY, manners: RetryPolicy = HASTY) -> JobResult:
     return Here(home, query, manners).run()
 
 
 @contextlib.contextmanager
-def worker(folder: JobFolder) -> Iterator[subprocess.Popen[bytes]]:
+def worker(folder: Job) -> Iterator[subprocess.Popen[bytes]]:
     """The harvest's worker, without a supervisor."""
     with folder.log.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "titletui.corpus.harvest", str(folder.path)],
+            [sys.executable, "-P", "-m", "titletui.arxiv.job", str(folder.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -98,11 +98,11 @@ def chain_of(home: Home, corpus: str = "cs.CL") -> Chain:
     return chain
 
 
-def notes(folder: JobFolder) -> str:
+def notes(folder: Job) -> str:
     return "\n".join(event.text for event in folder.tail().read() if isinstance(event, Note))
 
 
-def progress(folder: JobFolder) -> list[Progress]:
+def progress(folder: Job) -> list[Progress]:
     return [event for event in folder.tail().read() if isinstance(event, Progress)]
 
 

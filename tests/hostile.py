@@ -8,11 +8,11 @@ from tests.run_folders import run_folder
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
-from titletui.home import Home, checked_name
 from titletui.jobs.events import Note
-from titletui.jobs.folder import Exit
+from titletui.jobs.job import JobResult
+from titletui.paths import Home, checked_name
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
-from titletui.shortlist.store import Library
 
 HOSTILE = (
     "\x1b[2J\x1b[1;1Hcleared",
@@ -131,7 +131,7 @@ def _fill_runs(home: Home, texts: Sequence[str], names: Sequence[str]) -> None:
             every=2,
             previews=texts,
             more=[Note(text=one, level="warning") for one in texts],
-            ended=Exit(outcome="failed", reason=f"reason {text}", advice=f"advice {text}"),
+            ended=JobResult(outcome="failed", reason=f"reason {text}", advice=f"advice {text}"),
         )
         job.log.write_text("".join(f"log {one}\n" for one in texts), encoding="utf-8")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from titletui.training.base_models import CARD, Card
-from titletui.training.new_model import END, new_model, train_tokenizer
+from titletui.models.registry import CARD, Card
+from titletui.training.from_scratch import END, new_model, train_tokenizer
 from titletui.training.recipe import Architecture, Recipe, Task
 
 TITLES = [

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from titletui.home import Home
 from titletui.jobs import launch
-from titletui.jobs.folder import JobFolder, create_job, list_jobs
+from titletui.jobs.job import Job, create_job, list_jobs
+from titletui.paths import Home
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,27 +31,25 @@ def until(true: Callable[[], object], seconds: float = 30.0) -> None:
 
 def counting(
     home: Home, name: str, *arguments: str, environment: dict[str, str] | None = None
-) -> JobFolder:
+) -> Job:
     """A started job that counts."""
     folder = create_job(home.jobs, "harvest", name, Nothing())
     start_counting(folder, *arguments, environment=environment)
     return folder
 
 
-def start_counting(
-    folder: JobFolder, *arguments: str, environment: dict[str, str] | None = None
-) -> None:
+def start_counting(folder: Job, *arguments: str, environment: dict[str, str] | None = None) -> None:
     """Starts the counting worker on a folder."""
     command = [sys.executable, "-m", "tests.counting_worker", str(folder.path), *arguments]
     launch.start(folder, command, {"PYTHONPATH": str(ROOT), **(environment or {})})
 
 
-def processes_of(folder: JobFolder) -> list[psutil.Process]:
+def processes_of(folder: Job) -> list[psutil.Process]:
     """The job's processes, supervisor first: its folder stands in their command lines."""
     return [process for _, process in _supervisors_first(folder)]
 
 
-def workers_of(folder: JobFolder) -> list[psutil.Process]:
+def workers_of(folder: Job) -> list[psutil.Process]:
     """The job's processes that are no supervisors."""
     return [process for is_worker, process in _supervisors_first(folder) if is_worker]
 
@@ -66,7 +64,7 @@ def end_jobs(home: Home) -> None:
                 continue
 
 
-def _supervisors_first(folder: JobFolder) -> list[tuple[bool, psutil.Process]]:
+def _supervisors_first(folder: Job) -> list[tuple[bool, psutil.Process]]:
     found = []
     for process in psutil.process_iter():
         try:
@@ -74,7 +72,7 @@ def _supervisors_first(folder: JobFolder) -> list[tuple[bool, psutil.Process]]:
         except psutil.Error:
             continue
         if str(folder.path) in words and process.pid != os.getpid():
-            found.append(("titletui.jobs.supervise" not in words, process))
+            found.append(("titletui.jobs.supervisor" not in words, process))
     return sorted(found, key=lambda pair: pair[0])
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 
-from titletui.home import Home
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import (
     AnyEvent,
     Diverged,
@@ -17,10 +17,10 @@ from titletui.jobs.events import (
     Started,
     Step,
 )
-from titletui.jobs.folder import Exit, JobFolder, create_job
-from titletui.jobs.log import EventLog
-from titletui.training.plan import Plan
+from titletui.jobs.job import Job, JobResult, create_job
+from titletui.paths import Home
 from titletui.training.recipe import Recipe
+from titletui.training.run_spec import RunSpec
 
 
 def run_folder(
@@ -34,13 +34,13 @@ def run_folder(
     previews: Sequence[str] = ("A Title", "Another Title"),
     copies: float = 0.0,
     more: Sequence[AnyEvent] = (),
-    ended: Exit | None = None,
+    ended: JobResult | None = None,
     recipe: Recipe | None = None,
     parent: str = "",
-) -> JobFolder:
+) -> Job:
     """A run that got as far as `losses` go; a loss that is not finite ends it as diverged."""
     recipe = recipe or Recipe(steps=steps or len(losses))
-    plan = Plan(recipe=recipe, corpus="eess.AS", papers=3064, sha256="0" * 64, parent=parent)
+    plan = RunSpec(recipe=recipe, corpus="eess.AS", papers=3064, sha256="0" * 64, parent=parent)
     job = create_job(home.jobs, "run", name, plan)
     averages = losses if averages is None else averages
     with EventLog(job.events) as log:
@@ -74,17 +74,17 @@ def run_folder(
     return job
 
 
-def overfit_run(home: Home, name: str = "over") -> JobFolder:
+def overfit_run(home: Home, name: str = "over") -> Job:
     """A finished run whose average loss fell below 0.1 at step 431."""
     losses = [max(0.05, 3.0 * 0.992**step) for step in range(1, 501)]
     event = Overfit(step=431, average=0.097, threshold=0.1, copies=0.12)
-    return run_folder(home, name, losses, more=[event], ended=Exit(outcome="done"))
+    return run_folder(home, name, losses, more=[event], ended=JobResult(outcome="done"))
 
 
 @contextlib.contextmanager
-def held(job: JobFolder) -> Iterator[None]:
+def held(job: Job) -> Iterator[None]:
     """Another process holds the lock of `job`, as its worker would."""
-    code = "import sys; from pathlib import Path; from titletui.jobs.lock import Lock; "
+    code = "import sys; from pathlib import Path; from titletui.jobs.process_lock import Lock; "
     code += "Lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(job.lock)],

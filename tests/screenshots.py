@@ -42,7 +42,7 @@ async def picture_all(folder: Path) -> None:
 
 async def written(pilot: "Pilot[int]") -> None:
     """Waits until all titles of the batch are there, at most `GENERATED` seconds."""
-    from titletui.tui.screens.generate import GenerateScreen
+    from titletui.tui.generate.screen import GenerateScreen
 
     screen = pilot.app.screen
     assert isinstance(screen, GenerateScreen)

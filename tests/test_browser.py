@@ -17,8 +17,8 @@ import pytest
 
 from tests.faults.test_serve import connected, served
 from tests.test_first_minute import STARTER
-from titletui.home import Home
-from titletui.shortlist.store import Library
+from titletui.paths import Home
+from titletui.shortlist.library import Library
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (

@@ -8,7 +8,7 @@ import pytest
 
 import titletui
 from tests.terminal import ENTER, SHORTLIST, Terminal
-from titletui.home import Home
+from titletui.paths import Home
 
 STARTER = Path(titletui.__file__).parent / "starter" / "model.safetensors"
 
@@ -76,7 +76,7 @@ def test_two_instances_see_each_others_stars(home: Home) -> None:
 SLOW = """
 import asyncio
 from titletui.tui import app
-from titletui.tui.screens.generate import GenerateScreen
+from titletui.tui.generate.screen import GenerateScreen
 
 mount = GenerateScreen.on_mount
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from tests.models import TITLES, tiny_gpt2
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.folder import JobFolder
+from titletui.jobs.job import Job
+from titletui.paths import Home
+from titletui.training.launch.runs import RunView, prepare_run
 from titletui.training.presets import override, preset
-from titletui.training.runs import RunView, prepare_run
 
 QUICK = {
     "steps": "20",
@@ -51,7 +51,7 @@ def toy_base(home: Home) -> Path:
 
 def toy_run(
     home: Home, name: str = "toy-1", preset_name: str = "starter-titles", **changes: str
-) -> JobFolder:
+) -> Job:
     """A prepared run of twenty steps, with a checkpoint every five; nothing is started."""
     base = {} if "base" in changes else {"base": str(toy_base(home))}
     recipe = override(preset(preset_name), {**QUICK, **base, **changes})
@@ -59,12 +59,12 @@ def toy_run(
         return prepare_run(home, store, "toy", recipe, name=name)
 
 
-def weights(job: JobFolder) -> str:
+def weights(job: Job) -> str:
     """The finished model's weights, as a hash."""
     return hashlib.sha256((job.model / "model.safetensors").read_bytes()).hexdigest()
 
 
-def view(job: JobFolder) -> RunView:
+def view(job: Job) -> RunView:
     """The run as read now."""
     found = RunView(job)
     found.refresh()

@@ -14,10 +14,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from titletui.jobs.folder import JobFolder
+from titletui.jobs.job import Job
 
 _PRELOAD = [
-    "titletui.training.train",
+    "titletui.training.trainer",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
     "transformers.models.gpt2.modeling_gpt2",
@@ -25,7 +25,7 @@ _PRELOAD = [
 ]
 
 
-def start_worker(job: JobFolder, fault: str = "") -> BaseProcess:
+def start_worker(job: Job, fault: str = "") -> BaseProcess:
     """Starts a worker on a prepared run; `fault` is `NAME` or `NAME:ARGUMENT` of `FAULTS`."""
     job.prepare()
     process = _server().Process(target=_work, args=(str(job.path), dict(os.environ), fault))
@@ -48,7 +48,7 @@ def _server() -> ForkServerContext:
     return context
 
 
-def run_to_end(job: JobFolder, fault: str = "") -> int | None:
+def run_to_end(job: Job, fault: str = "") -> int | None:
     """Starts a worker and waits for it; returns its exit code, negative for a signal."""
     process = start_worker(job, fault)
     process.join(120)
@@ -59,7 +59,7 @@ def run_to_end(job: JobFolder, fault: str = "") -> int | None:
 
 def _work(folder: str, environment: dict[str, str], fault: str) -> None:
     from titletui.jobs.worker import run_worker
-    from titletui.training.train import train
+    from titletui.training.trainer import train
 
     os.environ.clear()
     os.environ.update(environment, TOKENIZERS_PARALLELISM="false")
@@ -118,18 +118,18 @@ def _kill_after_stage(stage: str) -> None:
 
 def _at_step(argument: str, act: Callable[[Any], Any]) -> None:
     """Calls `act(run)` before the loss, which it may scale, at the step that `argument` names."""
-    from titletui.training.train import Run
+    from titletui.training.trainer import Trainer
 
-    whole, at = Run._losses, int(argument)
+    whole, at = Trainer._losses, int(argument)
 
-    def losses(self: Run, examples: Any, rows: Any) -> Any:
+    def losses(self: Trainer, examples: Any, rows: Any) -> Any:
         found = None
         if examples is self.data.train and self.step + 1 == at:
             found = act(self)
         titles, prompts = whole(self, examples, rows)
         return (titles, prompts) if found is None else (titles * found, prompts * found)
 
-    _put(Run, "_losses", losses)
+    _put(Trainer, "_losses", losses)
 
 
 def _not_finite(argument: str) -> None:
@@ -183,9 +183,9 @@ def _terminate_in_checkpoint(argument: str) -> None:
 
 def _full_disk(stage: str) -> None:
     """No room when the second checkpoint's stage is written, or at some events of the log."""
-    from titletui import atomic
-    from titletui.jobs import log
-    from titletui.training import checkpoint, finish, manifest
+    from titletui import atomic_write
+    from titletui.jobs import event_log
+    from titletui.training import checkpoint, evaluation, manifest
 
     calls = [0]
     # The token sequences are sealed before the first checkpoint is.
@@ -201,26 +201,26 @@ def _full_disk(stage: str) -> None:
         return act
 
     if stage == "model":
-        _put(finish, "save_model", once(finish.save_model))
+        _put(evaluation, "save_model", once(evaluation.save_model))
     elif stage == "optimizer":
         _put(checkpoint, "save_optimizer", once(checkpoint.save_optimizer))
     elif stage == "manifest":
-        _put(manifest, "write_whole", once(atomic.write_whole))
+        _put(manifest, "write_whole", once(atomic_write.write_whole))
     else:
-        whole = log.EventLog.append
+        whole = event_log.EventLog.append
 
-        def append(self: log.EventLog, event: Any) -> None:
+        def append(self: event_log.EventLog, event: Any) -> None:
             calls[0] += 1
             if 20 <= calls[0] < 25:
                 raise OSError(28, "No space left on device")
             whole(self, event)
 
-        _put(log.EventLog, "append", append)
+        _put(event_log.EventLog, "append", append)
 
 
 def _read_only(_: str) -> None:
     """From the second checkpoint on nothing can be written beside the log."""
-    from titletui.training import checkpoint, finish
+    from titletui.training import checkpoint, evaluation
 
     whole, calls = checkpoint.write, [0]
 
@@ -234,7 +234,7 @@ def _read_only(_: str) -> None:
         raise OSError(30, "Read-only file system")
 
     _put(checkpoint, "write", write)
-    _put(finish, "write_finished", refuse)
+    _put(evaluation, "write_finished", refuse)
 
 
 def _clock(argument: str) -> None:
@@ -268,12 +268,12 @@ def _leave_child(path: str) -> None:
 
 def _no_tokenising(_: str) -> None:
     """Token sequences cannot be made."""
-    from titletui.training import prepare
+    from titletui.training import setup
 
     def refuse(*_: Any) -> None:
         raise AssertionError("tokenised again")
 
-    _put(prepare, "build", refuse)
+    _put(setup, "build", refuse)
 
 
 FAULTS: dict[str, Callable[[str], None]] = {

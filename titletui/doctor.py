@@ -17,8 +17,8 @@ import psutil
 
 from titletui import __version__
 from titletui.errors import TitletuiError
-from titletui.home import Home
 from titletui.jobs.logind import kills_user_processes
+from titletui.paths import Home
 
 Verdict = Literal["ok", "warning", "error"]
 
@@ -216,7 +216,7 @@ def integrity(path: Path) -> str:
 
 def _settings(home: Home) -> Iterator[Check]:
     from titletui.settings import load_settings
-    from titletui.tui.bindings import misplaced
+    from titletui.tui.keymap import misplaced
 
     path = home.config_toml
     try:

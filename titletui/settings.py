@@ -15,7 +15,7 @@ import msgspec
 import tomli_w
 from msgspec import Meta
 
-from titletui.atomic import write_whole
+from titletui.atomic_write import write_whole
 from titletui.errors import TitletuiError, UsageError
 from titletui.ranges import in_words
 

@@ -82,14 +82,14 @@ async def lag(lags: list[float]) -> None:
 
 async def measure(seconds: float) -> None:
     """Prints the table."""
-    from titletui.corpus.harvest import Query, start_harvest
+    from titletui.arxiv.job import Query, start_harvest
     from titletui.corpus.paper import Paper
     from titletui.corpus.store import CorpusStore
-    from titletui.home import find_home
     from titletui.jobs import launch
+    from titletui.paths import find_home
     from titletui.settings import GenerateSettings, Settings
+    from titletui.training.launch.runs import prepare_run, start_run
     from titletui.training.presets import override, preset
-    from titletui.training.runs import prepare_run, start_run
     from titletui.tui.app import TitletuiApp
     from titletui.tui.widgets.row_list import RowList
 

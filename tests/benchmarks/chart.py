@@ -88,7 +88,7 @@ def _widget(name: str) -> tuple[Any, Callable[[Curves], None]]:
         text = Static()
         return text, lambda curves: text.update(str(len(curves.steps)))
     if name == "titletui":
-        from titletui.tui.widgets.loss_chart import LossChart
+        from titletui.tui.train.loss_chart.widget import LossChart
 
         chart = LossChart()
 

@@ -17,11 +17,11 @@ import msgspec
 import psutil
 
 from tests.benchmarks.snapshot import write_snapshot
-from titletui.corpus.files import Source
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home, find_home
+from titletui.importing.job import Source
 from titletui.jobs.events import Progress
-from titletui.jobs.folder import create_job
+from titletui.jobs.job import create_job
+from titletui.paths import Home, find_home
 
 RATIO = 1.3
 MEMORY = 500
@@ -126,7 +126,7 @@ def imports(folder: Path, records: int, rounds: int) -> None:
         job = create_job(home.jobs, "import", "k", Source(corpus="k", path=str(snapshot)))
         peer = folder / f"bare-{number}.db"
         loop = [sys.executable, "-c", BARE, str(peer), str(snapshot)]
-        worker = [sys.executable, "-P", "-m", "titletui.corpus.files", str(job.path)]
+        worker = [sys.executable, "-P", "-m", "titletui.importing.job", str(job.path)]
         if number % 2 == 0:
             bare.append(spent(loop))
         ours.append(spent(worker))

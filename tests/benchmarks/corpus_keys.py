@@ -14,11 +14,11 @@ from pathlib import Path
 
 from tests.oai_server import papers, serving
 from tests.terminal import CORPUS, Terminal
-from titletui.corpus.harvest import Query, start_harvest
+from titletui.arxiv.job import Query, start_harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.home import find_home
 from titletui.jobs import launch
+from titletui.paths import find_home
 
 WANTED = 100.0
 _KEYS = ("j", "j", "j", "k")

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from tests.benchmarks.corpus_import import a_home
 from tests.benchmarks.snapshot import Words, new_ids
-from titletui.corpus.browse import END
-from titletui.corpus.insight import describe
+from titletui.corpus.pagination import END
 from titletui.corpus.paper import Paper
+from titletui.corpus.statistics import describe
 from titletui.corpus.store import CorpusStore
-from titletui.tui.paper_pages import PAGE
+from titletui.tui.corpus.page_window import PAGE
 
 QUERY = 50.0
 SMALL = {"small": 3_000, "middling": 60_000}

@@ -82,12 +82,12 @@ def _first_title(folder: Path, temperature: float, top_p: float) -> None:
     """How long until the first of 10, against the time of that title alone."""
     import torch
 
-    from titletui.generation.choosing import Knobs
-    from titletui.generation.gpt2 import Gpt2Decoder
-    from titletui.generation.opening import open_title
-    from titletui.generation.sampler import write_titles
-    from titletui.training.prompts import Prompt
-    from titletui.training.vocabulary import read_vocabulary
+    from titletui.inference.gpt2_decoder import Gpt2Decoder
+    from titletui.inference.prefix import open_title
+    from titletui.inference.sampler import write_titles
+    from titletui.inference.token_sampling import Knobs
+    from titletui.models.prompts import Prompt
+    from titletui.models.token_bytes import read_vocabulary
 
     torch.set_num_threads(int(THREADS))
     vocabulary, decoder = read_vocabulary(folder), Gpt2Decoder(folder)
@@ -117,14 +117,14 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
     from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM
 
-    from titletui.generation import products
-    from titletui.generation.choosing import Knobs
-    from titletui.generation.decoders import TransformersDecoder
-    from titletui.generation.gpt2 import Gpt2Decoder
-    from titletui.generation.opening import open_title
-    from titletui.generation.sampler import Decoder, write_titles
-    from titletui.training.prompts import Prompt
-    from titletui.training.vocabulary import read_vocabulary
+    from titletui.inference import int8_linear
+    from titletui.inference.gpt2_decoder import Gpt2Decoder
+    from titletui.inference.prefix import open_title
+    from titletui.inference.sampler import Decoder, write_titles
+    from titletui.inference.token_sampling import Knobs
+    from titletui.inference.transformers_decoder import TransformersDecoder
+    from titletui.models.prompts import Prompt
+    from titletui.models.token_bytes import read_vocabulary
 
     torch.set_num_threads(int(THREADS))
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -180,10 +180,10 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
         return sum(len(result.sequences_ids[0]) for result in results)
 
     with_bytes = Gpt2Decoder(folder)
-    products.has_byte_products.cache_clear()
-    has, products.has_byte_products = products.has_byte_products, lambda: False  # type: ignore[assignment]
+    int8_linear.has_byte_products.cache_clear()
+    has, int8_linear.has_byte_products = int8_linear.has_byte_products, lambda: False  # type: ignore[assignment]
     with_floats = Gpt2Decoder(folder)
-    products.has_byte_products = has
+    int8_linear.has_byte_products = has
     return {
         "one call of generate a title, fp32": one_by_one,
         _GENERATE: generate,
@@ -207,12 +207,12 @@ def _convert(folder: Path, converted: Path) -> Path:
 
 
 def _folder(model: str, scratch: Path) -> Path:
-    from titletui.training.base_models import starter_folder
+    from titletui.models.registry import starter_folder
 
     if model == "starter":
         return starter_folder()
     from tests.models import TITLES
-    from titletui.training.new_model import new_model, train_tokenizer
+    from titletui.training.from_scratch import new_model, train_tokenizer
     from titletui.training.recipe import Recipe
 
     folder = scratch / "distil"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.shortlist.store import Library
+from titletui.shortlist.library import Library
 
 BOUND = 0.25
 

@@ -98,7 +98,7 @@ def make_base(folder: Path, size: str, titles: list[str]) -> int:
     """A GPT-2 of that size with random weights; its tokenizer is trained on the titles."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from titletui.training.new_model import train_tokenizer
+    from titletui.training.from_scratch import train_tokenizer
 
     layers, heads, width = SHAPES[size]
     tokenizer = train_tokenizer(titles, 50_257)

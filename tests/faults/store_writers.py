@@ -13,7 +13,7 @@ from pathlib import Path
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.database import Migration, open_database
-from titletui.shortlist.store import Library
+from titletui.shortlist.library import Library
 
 PAUSE = 0.02
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
+from titletui.paths import Home
 
 BAD = [
     (["scrape", "cs.NOPE"], "cs.NOPE"),

@@ -9,15 +9,15 @@ import pytest
 
 from tests.harvests import Here, point_to
 from tests.oai_server import papers, serving
+from titletui.arxiv.harvest_state import Ledger, Query
 from titletui.cli import main
-from titletui.corpus.insight import describe
-from titletui.corpus.ledger import Ledger, Query
 from titletui.corpus.paper import Paper
 from titletui.corpus.schema import MIGRATIONS
+from titletui.corpus.statistics import describe
 from titletui.corpus.store import CorpusStore
 from titletui.database import open_database
 from titletui.errors import TitletuiError
-from titletui.home import Home
+from titletui.paths import Home
 
 SCHEMAS = Path(__file__).parent / "schemas"
 RELEASED = sorted(SCHEMAS.glob("corpus-v*.sql"))

@@ -20,9 +20,9 @@ from tests.hub_server import hub_server
 from tests.models import tiny_gpt2
 from tests.processes import until
 from titletui.generation.client import GenerationClient
-from titletui.generation.messages import Answer, Candidate, Failed, Finished
-from titletui.home import Home
-from titletui.training.base_models import hub_cache
+from titletui.generation.protocol import Answer, Candidate, Failed, Finished
+from titletui.models.registry import hub_cache
+from titletui.paths import Home
 
 
 @pytest.fixture(scope="module")

@@ -29,15 +29,15 @@ from tests.oai_server import (
     record_xml,
     serving,
 )
-from titletui.corpus.chain import Harvest
-from titletui.corpus.fetch import Fetcher, PassingError
-from titletui.corpus.ledger import Ledger
-from titletui.corpus.oai import read_answer
-from titletui.corpus.pace import Pace
-from titletui.corpus.reporting import Reporter
+from titletui.arxiv.client import Fetcher, TransientError
+from titletui.arxiv.harvest_state import Ledger
+from titletui.arxiv.harvester import Harvest
+from titletui.arxiv.oai_pmh import read_answer
+from titletui.arxiv.progress import Reporter
+from titletui.arxiv.rate_limit import Pace
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.home import Home
+from titletui.paths import Home
 
 Property = Callable[[str, object], None]
 
@@ -255,7 +255,7 @@ def test_a_check_that_goes_in_circles_ends_with_an_error(
     ],
 )
 def test_an_answer_of_another_kind_is_none(answer: bytes, says: str) -> None:
-    with pytest.raises(PassingError, match=says):
+    with pytest.raises(TransientError, match=says):
         read_answer(answer)
 
 

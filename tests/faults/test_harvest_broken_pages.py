@@ -23,10 +23,10 @@ from tests.oai_server import (
     papers,
     serving,
 )
-from titletui.corpus.ledger import Ledger
+from titletui.arxiv.harvest_state import Ledger
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.home import Home
+from titletui.paths import Home
 
 
 def _zipped(right: bytes) -> bytes:

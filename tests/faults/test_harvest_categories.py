@@ -5,8 +5,8 @@ from arxivscraper import Scraper
 from arxivscraper.constants import cats, subcats
 
 from tests.arxiv_sets import SETS
-from titletui.corpus.arxiv import categories, find_category
-from titletui.corpus.oai import oai_set
+from titletui.arxiv.categories import categories, find_category
+from titletui.arxiv.oai_pmh import oai_set
 
 SCRAPER_NAMES = [*cats, *(name for names in subcats.values() for name in names)]
 

@@ -14,10 +14,10 @@ import pytest
 from tests.harvests import QUERY, chain_of, missing, point_to, progress, stored, worker
 from tests.oai_server import Asked, Reply, papers, serving
 from tests.processes import processes_of, until
-from titletui.corpus.harvest import Query, start_harvest
+from titletui.arxiv.job import Query, start_harvest
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.folder import JobFolder, State, create_job
+from titletui.jobs.job import Job, State, create_job
+from titletui.paths import Home
 
 KILLS = 25
 
@@ -82,7 +82,7 @@ def test_a_harvest_outlives_its_terminal(home: Home, monkeypatch: pytest.MonkeyP
         os.killpg(shell.pid, signal.SIGHUP)
         shell.wait()
         assert server.sent_pages < 10
-        folder = JobFolder(home.jobs / "harvest" / "cs.CL")
+        folder = Job(home.jobs / "harvest" / "cs.CL")
         until(lambda: folder.state is State.DONE)
         assert not missing(home, server.records)
 

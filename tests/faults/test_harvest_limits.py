@@ -10,13 +10,13 @@ from tests.harvests import QUERY, missing, point_to, run_here, stored, worker
 from tests.oai_server import Asked, Reply, papers, serving
 from tests.processes import peak_memory
 from tests.terminal import CORPUS, Terminal
-from titletui.corpus.fetch import RefusedError, may_follow
-from titletui.corpus.harvest import start_harvest
+from titletui.arxiv.client import PermanentError, may_follow
+from titletui.arxiv.job import start_harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.jobs.folder import create_job
+from titletui.jobs.job import create_job
+from titletui.paths import Home
 
 
 @pytest.mark.fault("F16")
@@ -86,7 +86,7 @@ def test_an_entity_bomb_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) 
     with serving([]) as server:
         point_to(server, monkeypatch)
         server.fault = lambda asked, right: Reply(body=f"{bomb}<OAI-PMH>&b9;</OAI-PMH>".encode())
-        with pytest.raises(RefusedError, match="entities"):
+        with pytest.raises(PermanentError, match="entities"):
             run_here(home)
         assert len(server.asked) == 1
 
@@ -167,7 +167,7 @@ def test_a_redirect_in_a_circle_ends(home: Home, monkeypatch: pytest.MonkeyPatch
     with serving(papers(10)) as server:
         point_to(server, monkeypatch)
         server.fault = lambda *_: Reply(status=302, headers={"Location": server.url})
-        with pytest.raises(RefusedError, match="redirects in a circle"):
+        with pytest.raises(PermanentError, match="redirects in a circle"):
             run_here(home)
         assert len(server.asked) < 10
 
@@ -178,6 +178,6 @@ def test_an_answer_that_can_never_be_good_ends_the_harvest_with_its_number(
     with serving(papers(10)) as server:
         point_to(server, monkeypatch)
         server.fault = lambda *_: Reply(status=410, body=b"gone")
-        with pytest.raises(RefusedError, match="answers 410; the harvest cannot go on"):
+        with pytest.raises(PermanentError, match="answers 410; the harvest cannot go on"):
             run_here(home)
         assert len(server.asked) == 1

@@ -21,13 +21,13 @@ from tests.harvests import (
 )
 from tests.oai_server import Asked, OaiServer, Reply, http_date, papers, serving
 from tests.processes import until
-from titletui.corpus.fetch import retry_after
-from titletui.corpus.harvest import start_harvest
-from titletui.corpus.pace import Pace, interval_for
+from titletui.arxiv.client import retry_after
+from titletui.arxiv.job import start_harvest
+from titletui.arxiv.rate_limit import Pace, interval_for
 from titletui.errors import TitletuiError
-from titletui.home import Home
 from titletui.jobs import launch
-from titletui.jobs.folder import State
+from titletui.jobs.job import State
+from titletui.paths import Home
 
 Property = Callable[[str, object], None]
 

@@ -4,9 +4,9 @@ import pytest
 
 from tests.harvests import Here, chain_of, missing, notes, point_to, progress, run_here, stored
 from tests.oai_server import Record, papers, record_xml, serving
-from titletui.corpus.ledger import Ledger
+from titletui.arxiv.harvest_state import Ledger
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
+from titletui.paths import Home
 
 
 @pytest.mark.fault("F13")

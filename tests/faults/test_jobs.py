@@ -20,14 +20,14 @@ from tests.processes import (
     until,
     workers_of,
 )
-from titletui.home import Home
-from titletui.jobs import launch, lock
+from titletui.jobs import launch, process_lock
+from titletui.jobs.event_log import EventLog, EventTail
 from titletui.jobs.events import Note, Progress, Step
-from titletui.jobs.folder import Exit, JobFolder, State, create_job, list_jobs
-from titletui.jobs.log import EventLog, EventTail
+from titletui.jobs.job import Job, JobResult, State, create_job, list_jobs
+from titletui.paths import Home
 
 
-def counted(folder: JobFolder) -> list[int]:
+def counted(folder: Job) -> list[int]:
     return [event.done for event in folder.tail().read() if isinstance(event, Progress)]
 
 
@@ -71,11 +71,11 @@ def test_a_reused_pid_a_reboot_and_another_host_are_never_signalled(
 ) -> None:
     bystander = subprocess.Popen(["sleep", "60"])
     folder = create_job(home.jobs, "run", "stale", Nothing())
-    who = lock.identity(bystander.pid)
+    who = process_lock.identity(bystander.pid)
     assert who is not None
     stale = msgspec.structs.replace(who, **{change: "another"})
     folder.lock.write_bytes(msgspec.json.encode(stale))
-    expected = State.ELSEWHERE if change == "host" else State.INTERRUPTED
+    expected = State.REMOTE if change == "host" else State.INTERRUPTED
     assert folder.state is expected
     launch.stop(folder)
     assert not launch.kill(folder)
@@ -126,7 +126,7 @@ def test_a_million_lines_are_read_whole(tmp_path: Path) -> None:
 def test_two_starts_at_once_make_one_worker(home: Home) -> None:
     folder = create_job(home.jobs, "harvest", "race", Nothing())
     code = (
-        "import sys; from pathlib import Path; from titletui.jobs.folder import JobFolder;"
+        "import sys; from pathlib import Path; from titletui.jobs.job import JobFolder;"
         "from tests.processes import start_counting; start_counting(JobFolder(Path(sys.argv[1])))"
     )
     starters = [subprocess.Popen([sys.executable, "-c", code, str(folder.path)]) for _ in range(4)]
@@ -151,7 +151,7 @@ def test_a_damaged_spec_leaves_the_other_jobs_alone(home: Home, damage: bytes) -
     states = {job.name: job.state for job in list_jobs(home.jobs)}
     assert states == {"broken": State.UNREADABLE, "whole": whole.state}
     with pytest.raises(Exception, match="cannot be read"):
-        _ = JobFolder(broken.path).spec
+        _ = Job(broken.path).spec
 
 
 @pytest.mark.fault("F41")
@@ -159,9 +159,9 @@ def test_a_spec_of_a_newer_version_is_refused(home: Home) -> None:
     folder = create_job(home.jobs, "run", "newer", Nothing())
     spec = json.loads((folder.path / "spec.json").read_text())
     (folder.path / "spec.json").write_text(json.dumps({**spec, "schema": 99, "more": True}))
-    assert JobFolder(folder.path).state is State.UNREADABLE
+    assert Job(folder.path).state is State.UNREADABLE
     with pytest.raises(Exception, match="newer titletui"):
-        _ = JobFolder(folder.path).spec
+        _ = Job(folder.path).spec
 
 
 @pytest.mark.fault("F41")
@@ -201,7 +201,7 @@ def test_a_job_does_not_notice_that_its_starter_was_killed(home: Home) -> None:
     folder = create_job(home.jobs, "harvest", "survivor", Nothing())
     code = (
         "import os, signal, sys; from pathlib import Path;"
-        "from titletui.jobs.folder import JobFolder;"
+        "from titletui.jobs.job import JobFolder;"
         "from tests.processes import start_counting; start_counting(JobFolder(Path(sys.argv[1])));"
         "os.killpg(0, signal.SIGKILL)"
     )
@@ -241,7 +241,7 @@ def test_a_worker_whose_folder_was_removed_ends_in_a_line(home: Home) -> None:
     assert "exit.json: No such file or directory" in ended.stderr
 
 
-def worker(folder: JobFolder, fault: str) -> subprocess.CompletedProcess[str]:
+def worker(folder: Job, fault: str) -> subprocess.CompletedProcess[str]:
     """A worker whose body raises `fault`."""
     code = (
         "import errno, shutil, sys\n"
@@ -257,9 +257,9 @@ def worker(folder: JobFolder, fault: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.fault("F60")
 def test_a_job_on_a_disk_that_cannot_be_written_is_shown(home: Home) -> None:
     folder = create_job(home.jobs, "run", "one", Nothing())
-    folder.record_exit(Exit(outcome="done"), folder.began)
+    folder.record_exit(JobResult(outcome="done"), folder.began)
     folder.lock.touch()
     with read_only_folder(home.jobs) as jobs:
         (shown,) = list_jobs(jobs)
-        assert not lock.is_held(shown.lock)
+        assert not process_lock.is_held(shown.lock)
         assert shown.state is State.DONE

@@ -11,7 +11,7 @@ import pytest
 from tests.models import TITLES, tiny_gpt2
 from tests.terminal import APP, QUIT, SHORTLIST, Terminal
 from tests.training_runs import QUICK
-from titletui.home import Home
+from titletui.paths import Home
 
 CANARY = "hf_canaryCANARYcanary0123456789"
 

@@ -17,10 +17,10 @@ from tests.processes import until
 from tests.terminal import SHORTLIST, TRAIN
 from tests.training_runs import toy_run, view
 from titletui.errors import UsageError
-from titletui.home import Home
 from titletui.jobs import launch
+from titletui.paths import Home
 from titletui.serve import TitletuiServer, serve_app
-from titletui.shortlist.store import Library
+from titletui.shortlist.library import Library
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from typing import Self
 import psutil
 import pytest
 
-from titletui.shortlist.store import Library
+from titletui.shortlist.library import Library
 
 REPOSITORY = Path(__file__).parents[2]
 KILLS = 25
@@ -122,7 +122,7 @@ def test_a_star_that_is_shown_as_saved_survives_a_kill_at_once(tmp_path: Path) -
     script = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from titletui.shortlist.store import Library\n"
+        "from titletui.shortlist.library import Library\n"
         "for number in range(int(sys.argv[2])):\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"

@@ -14,11 +14,11 @@ import pytest
 from tests.faults.disks import read_only_folder, small_disk
 from titletui.database import DatabaseFullError, DatabaseReadOnlyError, open_database
 from titletui.errors import TitletuiError
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.shortlist.backups import copies, make_copy
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate
 from titletui.shortlist.schema import MIGRATIONS
-from titletui.shortlist.store import Library
 
 REPOSITORY = Path(__file__).parents[2]
 SCHEMAS = Path(__file__).parent / "schemas"

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from titletui.database import DatabaseBusyError
-from titletui.shortlist.store import Library
+from titletui.shortlist.library import Library
 
 REPOSITORY = Path(__file__).parents[2]
 OTHER = (
     "import sys\n"
     "from pathlib import Path\n"
-    "from titletui.shortlist.store import Library\n"
+    "from titletui.shortlist.library import Library\n"
     "library = Library(Path(sys.argv[1]))\n"
     "for word in sys.stdin:\n"
     "    if word.strip() == 'star':\n"

@@ -11,8 +11,8 @@ import pytest
 
 from tests.hostile import HOSTILE, TAME, doings, fill
 from tests.terminal import APP, CORPUS, ENTER, ESCAPE, GENERATE, QUIT, SHORTLIST, TRAIN, Terminal
-from titletui.home import Home, find_home
-from titletui.shortlist.store import Library
+from titletui.paths import Home, find_home
+from titletui.shortlist.library import Library
 
 DOWN, CTRL_P = "\x1b[B", "\x10"
 _DIALOG = re.compile("escape (?:close|cancel)|· n no")
@@ -349,7 +349,7 @@ def test_a_library_that_turns_into_a_folder_is_told_and_the_app_goes_on(home: Ho
 def test_a_terminal_is_given_back_as_it_was_and_with_what_waited_dropped() -> None:
     script = (
         "import sys, tty\n"
-        "from titletui.tui.ending import GiveBack\n"
+        "from titletui.tui.terminal.restore import GiveBack\n"
         "give = GiveBack()\n"
         "tty.setraw(give.descriptor)\n"
         "sys.stdout.write('\\x1b[?1049h' + 'frame ' * 20)\n"
@@ -366,7 +366,7 @@ def test_a_terminal_is_given_back_as_it_was_and_with_what_waited_dropped() -> No
 
 
 def test_where_there_is_no_terminal_there_is_nothing_to_give_back() -> None:
-    script = "from titletui.tui.ending import GiveBack; print('said'); GiveBack()()"
+    script = "from titletui.tui.terminal.restore import GiveBack; print('said'); GiveBack()()"
     done = subprocess.run(
         [sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=True
     )

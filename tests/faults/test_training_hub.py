@@ -18,19 +18,19 @@ from tests.training_runs import toy_run, view
 from tests.training_worker import run_to_end
 from titletui.errors import TitletuiError
 from titletui.generation.engine import open_engine
-from titletui.home import Home
-from titletui.jobs.log import EventLog
-from titletui.jobs.worker import Job
-from titletui.training import hub as client
-from titletui.training import prepare
-from titletui.training.base_models import (
+from titletui.jobs.event_log import EventLog
+from titletui.jobs.worker import JobContext
+from titletui.models import hub as client
+from titletui.models.registry import (
     ModelInfo,
     cached_models,
     find_model,
     hub_cache,
     load_model,
 )
-from titletui.training.plan import Plan
+from titletui.paths import Home
+from titletui.training import setup
+from titletui.training.run_spec import RunSpec
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +85,10 @@ def test_a_run_that_is_asked_to_stop_while_its_base_is_downloaded_stops(
 ) -> None:
     folder = toy_run(home, "hub", base="org/tiny")
     with EventLog(folder.events) as log:
-        job = Job(folder, log)
+        job = JobContext(folder, log)
         job.stop()
-        with pytest.raises(prepare.StoppedError):
-            prepare.load(job, folder.work(Plan), None)
+        with pytest.raises(setup.StoppedError):
+            setup.load(job, folder.work(RunSpec), None)
     assert hub.sent == 0
     assert nothing_half()
 

@@ -11,11 +11,11 @@ import pytest
 from tests.processes import until
 from tests.training_runs import toy_run, view, weights
 from tests.training_worker import run_to_end, start_worker, warm_up
-from titletui.home import Home
 from titletui.jobs.events import Started, Step
-from titletui.jobs.folder import State
-from titletui.jobs.lock import is_held
-from titletui.training.base_models import checkpoint_steps
+from titletui.jobs.job import State
+from titletui.jobs.process_lock import is_held
+from titletui.models.registry import checkpoint_steps
+from titletui.paths import Home
 
 STORM = 25
 LIFE = 5
@@ -115,7 +115,7 @@ def test_a_clock_that_jumps_harms_no_checkpoint(home: Home, straight: str, secon
 @pytest.mark.fault("F39")
 def test_a_finished_run_is_finished(home: Home, straight: str) -> None:
     from titletui.errors import TitletuiError
-    from titletui.training.runs import resume_run
+    from titletui.training.launch.runs import resume_run
 
     job = toy_run(home, "again")
     assert run_to_end(job) == 0

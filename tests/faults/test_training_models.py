@@ -13,11 +13,11 @@ import torch
 from tests.models import tiny_gpt2, tiny_llama
 from tests.training_runs import toy_corpus
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.training.base_models import find_model, load_model
+from titletui.models.registry import find_model, load_model
+from titletui.models.validation import FLOORS
+from titletui.paths import Home
+from titletui.training.launch.runs import prepare_run
 from titletui.training.recipe import Recipe
-from titletui.training.runs import prepare_run
-from titletui.training.safety import FLOORS
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ from tests.training_runs import QUICK, papers, toy_base, toy_corpus, toy_run, vi
 from tests.training_worker import run_to_end
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.home import Home
 from titletui.jobs import launch
-from titletui.jobs.folder import JobFolder, State, find_job
-from titletui.training.plan import Plan
+from titletui.jobs.job import Job, State, find_job
+from titletui.paths import Home
+from titletui.training.launch.runs import prepare_run, resume_run, start_run
 from titletui.training.presets import override
 from titletui.training.recipe import Recipe
-from titletui.training.runs import prepare_run, resume_run, start_run
+from titletui.training.run_spec import RunSpec
 
 PATIENCE = 200
 
@@ -32,7 +32,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def ended(job: JobFolder) -> State:
+def ended(job: Job) -> State:
     return launch.wait_until(
         job, State.DONE, State.FAILED, State.STOPPED, State.INTERRUPTED, timeout=PATIENCE
     )
@@ -50,7 +50,7 @@ def test_a_run_outlives_the_terminal_and_the_face_that_started_it(home: Home, ho
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(sys.executable, command)
-    job = JobFolder(home.jobs / "run" / "outlives")
+    job = Job(home.jobs / "run" / "outlives")
     until(lambda: job.path.exists() and view(job).steps_done, PATIENCE)
     if how == "SIGKILL":
         os.kill(pid, signal.SIGKILL)
@@ -156,8 +156,8 @@ def test_a_command_trains_a_finished_run_further(home: Home) -> None:
     )
     assert done.returncode == 0, done.stderr
     second = find_job(home.jobs, "run", "second")
-    assert second.work(Plan).parent == "first"
-    assert second.work(Plan).corpus == "toy"
+    assert second.work(RunSpec).parent == "first"
+    assert second.work(RunSpec).corpus == "toy"
     assert (view(second).step, second.state) == (7, State.DONE)
 
 
@@ -167,7 +167,7 @@ def test_ctrl_c_stops_the_run_with_a_checkpoint(home: Home) -> None:
     command = [sys.executable, "-m", "titletui", "train", "toy", "--base", str(base), "--json"]
     command += [f"--set={key}={value}" for key, value in {**QUICK, "steps": "100000"}.items()]
     face = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    job = JobFolder(home.jobs / "run" / "toy-1")
+    job = Job(home.jobs / "run" / "toy-1")
     until(lambda: job.path.exists() and view(job).step > 2, PATIENCE)
     face.send_signal(signal.SIGINT)
     output, _ = face.communicate(timeout=PATIENCE)
@@ -191,4 +191,4 @@ def test_a_run_that_runs_is_not_started_twice(home: Home) -> None:
 
 def _trains(process: psutil.Process) -> bool:
     words = process.cmdline()
-    return "titletui.training.train" in words and "titletui.jobs.supervise" not in words
+    return "titletui.training.trainer" in words and "titletui.jobs.supervisor" not in words

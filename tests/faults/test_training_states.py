@@ -14,17 +14,17 @@ from tests.training_worker import run_to_end
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.home import Home
 from titletui.jobs.events import Step
-from titletui.jobs.folder import JobFolder, State
-from titletui.training.base_models import checkpoint_steps
+from titletui.jobs.job import Job, State
+from titletui.models.registry import checkpoint_steps
+from titletui.paths import Home
+from titletui.training.launch.runs import prepare_run
 from titletui.training.manifest import damage
 from titletui.training.presets import preset
 from titletui.training.recipe import Recipe
-from titletui.training.runs import prepare_run
 
 
-def stopped_at_12(home: Home, name: str) -> JobFolder:
+def stopped_at_12(home: Home, name: str) -> Job:
     job = toy_run(home, name)
     assert run_to_end(job, "terminate:12") == 0
     assert checkpoint_steps(job)[-1] == 12

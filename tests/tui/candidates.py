@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 from textual.pilot import Pilot
 
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
-from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.generate import GenerateScreen
+from titletui.tui.generate.screen import GenerateScreen
 
 TITLES = ("Neural Aardvarks", "Neural Badgers", "Neural Civets")
 

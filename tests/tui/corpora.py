@@ -5,8 +5,8 @@ from textual.pilot import Pilot
 from tests.tui.seen import app_of
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.tui.screens.corpus import CorpusScreen
+from titletui.paths import Home
+from titletui.tui.corpus.screen import CorpusScreen
 
 
 def paper(number: int, title: str, abstract: str = "") -> Paper:

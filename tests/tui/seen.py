@@ -9,11 +9,11 @@ import pytest
 from textual.pilot import Pilot
 from textual.screen import Screen
 
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import Settings
-from titletui.training.forecast import Forecast
-from titletui.tui import forecasting
+from titletui.training.estimate import Forecast
 from titletui.tui.app import TitletuiApp
+from titletui.tui.train import estimate
 
 Shown = TypeVar("Shown", bound=Screen[Any])
 
@@ -38,7 +38,7 @@ def forecast_at_once(monkeypatch: pytest.MonkeyPatch, **known: object) -> None:
     """Lets a process that knows the answer take the place of the one that measures steps."""
     answer = msgspec.json.encode(Forecast(**known)).decode()  # type: ignore[arg-type]
     command = [sys.executable, "-c", "import sys; sys.stdin.read(); print(sys.argv[1])", answer]
-    monkeypatch.setattr(forecasting, "command", lambda: command)
+    monkeypatch.setattr(estimate, "command", lambda: command)
 
 
 async def until(pilot: Pilot[int], true: Callable[[], object], tries: int = 300) -> None:

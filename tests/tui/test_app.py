@@ -11,14 +11,14 @@ from textual.widgets import Input
 
 from tests.tui.seen import app_of, text_of, until, until_gone, until_open, until_shown
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings, load_settings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.clipboard import osc52
+from titletui.tui.corpus.harvest_dialog import ScrapeDialog
+from titletui.tui.dialogs.message import MessageDialog
+from titletui.tui.mode_screen import ModeScreen
 from titletui.tui.modes import MODES
-from titletui.tui.screens.corpus_scrape import ScrapeDialog
-from titletui.tui.screens.message import MessageDialog
-from titletui.tui.screens.mode import ModeScreen
+from titletui.tui.terminal.clipboard import osc52
 
 SIZES = ((80, 24), (120, 40))
 

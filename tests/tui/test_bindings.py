@@ -3,10 +3,10 @@
 import pytest
 
 from tests.tui.seen import until_shown
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.bindings import misplaced
+from titletui.tui.keymap import misplaced
 
 
 def test_the_usual_keys_are_in_nobodys_way() -> None:

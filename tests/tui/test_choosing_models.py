@@ -8,17 +8,17 @@ from textual.widgets import TextArea
 
 from tests.run_folders import run_folder
 from tests.tui.seen import opened, text_of, until, until_open, until_shown
-from titletui.home import Home
-from titletui.jobs.folder import Exit
+from titletui.jobs.job import JobResult
+from titletui.models.registry import starter_folder
+from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
-from titletui.shortlist.store import Library
-from titletui.training.base_models import starter_folder
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.screens.model_picker import ModelPicker
+from titletui.tui.generate.model_dialog import ModelPicker
+from titletui.tui.generate.screen import GenerateScreen
+from titletui.tui.train.metrics import number
 from titletui.tui.widgets.edit_line import EditLine
-from titletui.tui.widgets.figures import number
 from titletui.tui.widgets.row_list import RowList
 
 
@@ -35,7 +35,7 @@ def screen_of(app: TitletuiApp) -> GenerateScreen:
 
 @pytest.fixture
 def runs(home: Home) -> None:
-    job = run_folder(home, "a-1", [3.0] * 100, ended=Exit(outcome="done"))
+    job = run_folder(home, "a-1", [3.0] * 100, ended=JobResult(outcome="done"))
     job.model.mkdir()
     (job.model / "titletui.json").write_text('{"tasks": ["title"]}')
 

@@ -19,13 +19,13 @@ from tests.tui.seen import (
     until_open,
     until_shown,
 )
-from titletui.corpus.filters import parse_filters
-from titletui.corpus.harvest import Query, start_harvest
+from titletui.arxiv.filters import parse_filters
+from titletui.arxiv.job import Query, start_harvest
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.folder import JobFolder, State, list_jobs
-from titletui.tui.screens.corpus_import import ImportDialog
-from titletui.tui.screens.corpus_scrape import ScrapeDialog
+from titletui.jobs.job import Job, State, list_jobs
+from titletui.paths import Home
+from titletui.tui.corpus.harvest_dialog import ScrapeDialog
+from titletui.tui.corpus.import_dialog import ImportDialog
 from titletui.tui.widgets.path_input import PathInput, complete
 
 
@@ -221,4 +221,4 @@ async def test_a_job_with_a_damaged_spec_does_not_hide_the_others(home: Home) ->
     (broken / "spec.json").write_text("{")
     async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "1 papers", "broken")
-    assert JobFolder(broken).state is State.UNREADABLE
+    assert Job(broken).state is State.UNREADABLE

@@ -19,18 +19,18 @@ from tests.tui.seen import (
     until_open,
     until_shown,
 )
-from titletui.corpus.files import Source, start_import
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.folder import State
+from titletui.importing.job import Source, start_import
+from titletui.jobs.job import State
+from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.paper_pages import PAGE, PAGES
-from titletui.tui.screens.confirm import ConfirmDialog
-from titletui.tui.screens.paper import PaperDialog
-from titletui.tui.screens.prompt import PromptDialog
-from titletui.tui.screens.train_new import NewRunDialog
-from titletui.tui.widgets.job_pane import Deletion
+from titletui.tui.corpus.job_pane import Deletion
+from titletui.tui.corpus.page_window import PAGE, PAGES
+from titletui.tui.corpus.paper_dialog import PaperDialog
+from titletui.tui.dialogs.confirm import ConfirmDialog
+from titletui.tui.dialogs.prompt import PromptDialog
+from titletui.tui.train.new_run_dialog import NewRunDialog
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from tests.terminal import APP, Terminal
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings, load_settings, save_settings
 
 SOON = 20.0

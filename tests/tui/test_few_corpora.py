@@ -22,22 +22,22 @@ from tests.tui.seen import (
     until_open,
     until_shown,
 )
-from titletui.corpus.browse import END, Page, Row
-from titletui.corpus.harvest import Query
+from titletui.arxiv.job import Query
+from titletui.corpus.pagination import END, Page, Row
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Note, Progress, Started
-from titletui.jobs.folder import Exit, JobFolder, create_job, list_jobs
-from titletui.jobs.log import EventLog
-from titletui.tui.paper_pages import PaperPages
-from titletui.tui.screens import corpus as corpus_screen
-from titletui.tui.screens.confirm import ConfirmDialog
-from titletui.tui.screens.corpora import CorporaScreen
-from titletui.tui.screens.corpus_import import ImportDialog
-from titletui.tui.screens.corpus_scrape import ScrapeDialog
-from titletui.tui.screens.paper import PaperDialog
-from titletui.tui.screens.prompt import PromptDialog
-from titletui.tui.widgets import corpus_view
+from titletui.jobs.job import Job, JobResult, create_job, list_jobs
+from titletui.paths import Home
+from titletui.tui.corpus import corpus_view
+from titletui.tui.corpus import screen as corpus_screen
+from titletui.tui.corpus.harvest_dialog import ScrapeDialog
+from titletui.tui.corpus.import_dialog import ImportDialog
+from titletui.tui.corpus.list_screen import CorporaScreen
+from titletui.tui.corpus.page_window import PaperPages
+from titletui.tui.corpus.paper_dialog import PaperDialog
+from titletui.tui.dialogs.confirm import ConfirmDialog
+from titletui.tui.dialogs.prompt import PromptDialog
 
 
 @pytest.fixture(autouse=True)
@@ -47,14 +47,14 @@ def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     end_jobs(home)
 
 
-def harvest(home: Home, name: str, corpus: str, **ended: str) -> JobFolder:
+def harvest(home: Home, name: str, corpus: str, **ended: str) -> Job:
     job = create_job(home.jobs, "harvest", name, Query(corpus=corpus, category="cs.CL"))
     with EventLog(job.events) as log:
         log.append(Started(pid=1))
         log.append(Progress(done=50, unit="papers", fraction=0.4, eta=9_000.0))
         log.append(Note(text="arXiv [/b] was silent", level="warning"))
     if ended:
-        job.record_exit(Exit(**ended), job.began)  # type: ignore[arg-type]
+        job.record_exit(JobResult(**ended), job.began)  # type: ignore[arg-type]
     return job
 
 

@@ -6,13 +6,13 @@ import sys
 from tests.terminal import CORPUS, Terminal
 from tests.tui.corpora import fill, paper
 from tests.tui.seen import app_of, opened, until, until_gone, until_open, until_shown
-from titletui.home import Home
-from titletui.tui.readiness import get_ready
-from titletui.tui.screens.settings import SettingsDialog
+from titletui.paths import Home
+from titletui.tui.dialogs.settings import SettingsDialog
+from titletui.tui.preload import get_ready
 
 SETTLED = """
 import gc
-from titletui.tui.readiness import settle
+from titletui.tui.preload import settle
 gc.disable()
 settle()
 assert gc.isenabled()

@@ -16,16 +16,16 @@ from tests.tui.candidates import TITLES, opened, screen_of, shown, two_batches
 from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
-from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
-from titletui.tui.candidate_row import Row, arranged
-from titletui.tui.screens import batches
-from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.widgets.batch_column import BatchColumn
-from titletui.tui.writing import Batch
+from titletui.tui.generate import batch_columns
+from titletui.tui.generate.batch_column import BatchColumn
+from titletui.tui.generate.batch_writer import Batch
+from titletui.tui.generate.candidate_row import Row, arranged
+from titletui.tui.generate.screen import GenerateScreen
 
 
 @pytest.fixture
@@ -450,7 +450,7 @@ async def test_a_batch_that_comes_before_the_list_has_the_keys_takes_them(home: 
 async def test_writing_until_some_are_new_ends_after_a_number_of_rounds(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "MOST_ROUNDS", 2)
+    monkeypatch.setattr(batch_columns, "MOST_ROUNDS", 2)
     async with opened(home, count=1, length=8).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "No titles yet")
         screen = screen_of(pilot)

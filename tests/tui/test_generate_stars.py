@@ -9,15 +9,15 @@ import pytest
 
 from tests.tui.candidates import TITLES, opened, screen_of, two_batches
 from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
-from titletui.home import Home
+from titletui.paths import Home
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate
-from titletui.shortlist.store import Library
-from titletui.tui.candidate_row import Row
-from titletui.tui.screens import curating
-from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.widgets import batch_column
-from titletui.tui.widgets.batch_column import BatchColumn
-from titletui.tui.writing import Batch
+from titletui.tui import title_screen
+from titletui.tui.generate import batch_column
+from titletui.tui.generate.batch_column import BatchColumn
+from titletui.tui.generate.batch_writer import Batch
+from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.screen import GenerateScreen
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ async def test_a_second_press_while_a_star_is_on_its_way_takes_nothing_back(
 async def test_a_star_that_another_instance_took_back_goes_without_a_word(
     home: Home, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(curating, "_LOOK", 1_000.0)
+    monkeypatch.setattr(title_screen, "_LOOK", 1_000.0)
     library.star(TITLES[0])
     async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, "★ Neural Aardvarks")

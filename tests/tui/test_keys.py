@@ -18,17 +18,17 @@ from tests.tui.seen import app_of, opened, until, until_gone, until_shown
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.home import Home
 from titletui.jobs.events import Note, Overfit
-from titletui.jobs.folder import Exit
+from titletui.jobs.job import JobResult
+from titletui.paths import Home
 from titletui.settings import Settings
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate
-from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.confirm import ConfirmDialog
-from titletui.tui.screens.corpus import CorpusScreen
-from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.screens.shortlist import ShortlistScreen
+from titletui.tui.corpus.screen import CorpusScreen
+from titletui.tui.dialogs.confirm import ConfirmDialog
+from titletui.tui.generate.screen import GenerateScreen
+from titletui.tui.shortlist.screen import ShortlistScreen
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.row_list import RowList
 
@@ -36,7 +36,7 @@ ABSTRACT = " ".join(f"word{number}" for number in range(900))
 STARS = [f"Title {number:02d}" for number in range(30)]
 LOW = (80, 14)
 # Where the keys are pressed that are not pressed in this file.
-ELSEWHERE = {
+REMOTE = {
     "test_train_new.test_a_run_learns_from_the_starred_titles": "shortlist.train",
     "test_app.test_each_mode_has_its_keys": "corpus train generate shortlist",
     "test_app.test_function_keys_switch_from_within_an_input_and_escape_leaves_it": "leave",
@@ -148,7 +148,7 @@ def filled(home: Home) -> Home:
         ]
         store.add("eess.AS", papers)
     notes = [Note(text=f"note {n}") for n in range(20)]
-    job = run_folder(home, "run-1", [3.0] * 100, more=notes, ended=Exit(outcome="done"))
+    job = run_folder(home, "run-1", [3.0] * 100, more=notes, ended=JobResult(outcome="done"))
     job.log.write_text("".join(f"line {number}\n" for number in range(80)))
     (job.path / "model").mkdir()
     (job.path / "model" / "titletui.json").write_text('{"tasks": ["title"]}')
@@ -182,7 +182,7 @@ async def alone(pilot: Pilot[int]) -> None:
 
 
 def test_every_binding_is_pressed_by_a_test() -> None:
-    pressed = {id_ for ids in ELSEWHERE.values() for id_ in ids.split()}
+    pressed = {id_ for ids in REMOTE.values() for id_ in ids.split()}
     source = inspect.getsource(importlib.import_module(__name__))
     _, _, tests = source.partition("async def stand")
     pressed |= {id_ for id_ in every_binding() if f'"{id_}"' in tests}
@@ -190,7 +190,7 @@ def test_every_binding_is_pressed_by_a_test() -> None:
     assert set(every_binding()) == pressed
 
 
-@pytest.mark.parametrize("place", ELSEWHERE)
+@pytest.mark.parametrize("place", REMOTE)
 def test_the_test_that_is_named_for_a_binding_presses_its_key(place: str) -> None:
     module, _, name = place.partition(".")
     source = inspect.getsource(getattr(importlib.import_module(f"tests.tui.{module}"), name))
@@ -202,7 +202,7 @@ def test_the_test_that_is_named_for_a_binding_presses_its_key(place: str) -> Non
         ).parameters
     ):
         source = inspect.getsource(importlib.import_module(f"tests.tui.{module}"))
-    for id_ in ELSEWHERE[place].split():
+    for id_ in REMOTE[place].split():
         assert any(f'"{key}"' in source for key in keys(id_)), id_
 
 

@@ -6,16 +6,16 @@ import msgspec
 from textual.widgets import Input
 
 from tests.tui.seen import until_shown
-from titletui.corpus.insight import Insight, Lengths
-from titletui.home import Home
+from titletui.corpus.statistics import Insight, Lengths
+from titletui.paths import Home
 from titletui.ranges import in_words
 from titletui.settings import Settings
 from titletui.shortlist.records import Novelty
 from titletui.tui.app import TitletuiApp
-from titletui.tui.candidate_row import Row
-from titletui.tui.widgets.candidate_list import CandidateList
+from titletui.tui.corpus.statistics_view import _counted
+from titletui.tui.generate.candidate_list import CandidateList
+from titletui.tui.generate.candidate_row import Row
 from titletui.tui.widgets.empty_state import keyed
-from titletui.tui.widgets.insight_view import _counted
 
 INSIGHT = Insight(
     papers=4,

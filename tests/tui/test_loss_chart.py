@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
-from titletui.tui.widgets import loss_chart
+from titletui.tui.train.loss_chart import widget
+from titletui.tui.train.loss_chart.braille import CELLS, Dots
+from titletui.tui.train.loss_chart.downsample import Trace
+from titletui.tui.train.loss_chart.render import BROKEN, DASH, GUTTER, ZERO, Cell, Line, plot_rows
+from titletui.tui.train.loss_chart.scale import Scale, linear_ticks, scale_for, tick_label
+from titletui.tui.train.loss_chart.widget import LossChart
 from titletui.tui.widgets.bars import bar, histogram
-from titletui.tui.widgets.dots import CELLS, Dots
-from titletui.tui.widgets.loss_chart import LossChart
-from titletui.tui.widgets.loss_plot import BROKEN, DASH, GUTTER, ZERO, Cell, Line, plot_rows
-from titletui.tui.widgets.plot_scale import Scale, linear_ticks, scale_for, tick_label
-from titletui.tui.widgets.plot_trace import Trace
 
 NAN = math.nan
 
@@ -324,9 +324,9 @@ async def test_many_updates_make_few_frames() -> None:
             steps.append(float(step))
             chart.put("a", steps, steps, steps)
             await pilot.pause(0.01)
-        await pilot.pause(2 * loss_chart.FRAME)
+        await pilot.pause(2 * widget.FRAME)
         spent = time.monotonic() - began
-        assert 2 <= frames <= spent / loss_chart.FRAME + 2
+        assert 2 <= frames <= spent / widget.FRAME + 2
         assert chart.render_line(14).text.rstrip().endswith("40")
 
 

@@ -8,15 +8,15 @@ from textual.widgets import Input
 from tests.run_folders import run_folder
 from tests.tui.corpora import fill, paper
 from tests.tui.seen import opened, text_of, until, until_gone, until_shown
-from titletui.home import Home
+from titletui.paths import Home
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
-from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
-from titletui.tui.candidate_row import Row
-from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.widgets.batch_column import BatchColumn
+from titletui.tui.generate.batch_column import BatchColumn
+from titletui.tui.generate.batch_writer import Batch
+from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.screen import GenerateScreen
 from titletui.tui.widgets.edit_line import EditLine
-from titletui.tui.writing import Batch
 
 LONG = "Neural " * 12 + "and the very last words"
 

@@ -10,14 +10,14 @@ from textual.widgets import Input
 
 from tests.tui.corpora import fill, paper
 from tests.tui.seen import forecast_at_once, opened, until_open, until_shown
-from titletui.home import Home
-from titletui.shortlist.store import Library
-from titletui.tui.screens.abstract import AbstractDialog
-from titletui.tui.screens.corpus_import import ImportDialog
-from titletui.tui.screens.export import ExportDialog
-from titletui.tui.screens.model_picker import ModelPicker
-from titletui.tui.screens.prompt import PromptDialog
-from titletui.tui.screens.train_new import NewRunDialog
+from titletui.paths import Home
+from titletui.shortlist.library import Library
+from titletui.tui.corpus.import_dialog import ImportDialog
+from titletui.tui.dialogs.prompt import PromptDialog
+from titletui.tui.generate.abstract_dialog import AbstractDialog
+from titletui.tui.generate.model_dialog import ModelPicker
+from titletui.tui.shortlist.export_dialog import ExportDialog
+from titletui.tui.train.new_run_dialog import NewRunDialog
 
 ODD = {"~nobody-of-that-name/x.txt": "There is no user", f"/tmp/{'x' * 300}.txt": "too long"}
 

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from tests.tui.corpora import fill, paper, screen_of
 from tests.tui.seen import until, until_shown
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.widgets.row_list import RowList

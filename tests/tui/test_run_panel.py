@@ -4,13 +4,13 @@ import pytest
 
 from tests.run_folders import held, run_folder
 from tests.tui.seen import opened, until, until_shown
-from titletui.home import Home
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Progress
-from titletui.jobs.folder import create_job
-from titletui.jobs.log import EventLog
-from titletui.training.plan import Plan
+from titletui.jobs.job import create_job
+from titletui.paths import Home
 from titletui.training.recipe import Recipe
-from titletui.tui.widgets.run_panel import RunPanel
+from titletui.training.run_spec import RunSpec
+from titletui.tui.train.run_panel import RunPanel
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ async def test_titles_have_a_line_where_there_are_some_and_room(
 async def test_before_the_first_step_it_says_what_is_waited_for_and_how_far_that_is(
     home: Home,
 ) -> None:
-    plan = Plan(recipe=Recipe(), corpus="eess.AS", papers=3064, sha256="0" * 64)
+    plan = RunSpec(recipe=Recipe(), corpus="eess.AS", papers=3064, sha256="0" * 64)
     job = create_job(home.jobs, "run", "eess-as-1", plan)
     waiting = "downloading model.safetensors"
     with held(job), EventLog(job.events) as log:

@@ -19,21 +19,21 @@ from tests.tui.seen import (
     until_open,
     until_shown,
 )
-from titletui.home import Home
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Overfit
-from titletui.jobs.folder import Exit, State, list_jobs
-from titletui.jobs.log import EventLog
+from titletui.jobs.job import JobResult, State, list_jobs
+from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.prompt import PromptDialog
-from titletui.tui.screens.train import TrainScreen
-from titletui.tui.screens.train_figures import FiguresDialog
-from titletui.tui.screens.train_log import LogDialog
-from titletui.tui.screens.train_new import NewRunDialog
+from titletui.tui.dialogs.prompt import PromptDialog
+from titletui.tui.train.log_dialog import LogDialog
+from titletui.tui.train.metrics_dialog import FiguresDialog
+from titletui.tui.train.new_run_dialog import NewRunDialog
+from titletui.tui.train.run_list import RunList
+from titletui.tui.train.screen import TrainScreen
 from titletui.tui.widgets.choice import Choice
-from titletui.tui.widgets.run_list import RunList
 
-DONE = Exit(outcome="done")
+DONE = JobResult(outcome="done")
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +71,7 @@ async def test_keys_for_a_run_do_no_harm_where_there_is_none(home: Home) -> None
 
 
 async def test_a_stopped_run_without_a_checkpoint_cannot_be_continued(home: Home) -> None:
-    run_folder(home, "a-1", [3.0] * 10, steps=500, ended=Exit(outcome="stopped"))
+    run_folder(home, "a-1", [3.0] * 10, steps=500, ended=JobResult(outcome="stopped"))
     async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "⏸ a-1")
         await pilot.press("C")
@@ -80,7 +80,7 @@ async def test_a_stopped_run_without_a_checkpoint_cannot_be_continued(home: Home
 
 
 async def test_space_goes_on_with_a_run_that_was_stopped(home: Home) -> None:
-    job = run_folder(home, "a-1", [3.0] * 10, steps=500, ended=Exit(outcome="stopped"))
+    job = run_folder(home, "a-1", [3.0] * 10, steps=500, ended=JobResult(outcome="stopped"))
     began = job.began
     async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "⏸ a-1")
@@ -134,7 +134,7 @@ async def test_of_several_runs_the_one_that_moves_is_shown_anew(home: Home) -> N
 
 
 async def test_figures_of_a_run_without_a_plan_or_a_heldout_loss_are_shown(home: Home) -> None:
-    run_folder(home, "young", [3.0] * 10, steps=500, ended=Exit(outcome="stopped"))
+    run_folder(home, "young", [3.0] * 10, steps=500, ended=JobResult(outcome="stopped"))
     bad = run_folder(home, "bad", [3.0] * 10, ended=DONE)
     (bad.path / "spec.json").write_text("{")
     async with opened(home, "train").run_test(size=(100, 40)) as pilot:

@@ -4,7 +4,7 @@ import pytest
 from textual.widgets import Input
 
 from tests.tui.seen import app_of, opened, text_of, until, until_gone, until_shown
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import fields, load_settings
 from titletui.tui.themes import DEFAULT_THEME
 from titletui.tui.widgets.choice import Choice

@@ -10,12 +10,12 @@ from textual.widgets import Input
 
 from tests.hostile import HOSTILE
 from tests.tui.seen import app_of, text_of, until, until_gone, until_shown
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.settings import Settings
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
-from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.shortlist import ShortlistScreen
+from titletui.tui.shortlist.screen import ShortlistScreen
 
 TITLES = ("Aardvark Speech", "Badger Audio", "Civet Music")
 

@@ -1,7 +1,7 @@
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
 
-from titletui.tui.widgets.steady import Steady
+from titletui.tui.textual_patches.static import StableStatic
 
 
 class _Page(App[None]):
@@ -9,13 +9,13 @@ class _Page(App[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            yield Steady("one")
+            yield StableStatic("one")
 
 
 async def test_a_text_that_changes_while_the_screen_is_laid_out_gets_the_room_it_needs() -> None:
     app = _Page()
     async with app.run_test() as pilot:
-        steady = app.query_one(Steady)
+        steady = app.query_one(StableStatic)
         steady.update("one\ntwo")
         app.screen._refresh_layout()
         assert steady.size.height == 2

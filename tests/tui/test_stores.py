@@ -10,12 +10,12 @@ from functools import partial
 import pytest
 
 from titletui.errors import TitletuiError
-from titletui.tui.stores import StoreThread
+from titletui.tui.worker_thread import WorkerThread
 
 
 async def test_questions_are_answered_in_order_by_one_thread() -> None:
     said: list[int] = []
-    thread = StoreThread("numbers", lambda: said)
+    thread = WorkerThread("numbers", lambda: said)
 
     def add(number: int, _: list[int]) -> int:
         said.append(number)
@@ -37,21 +37,21 @@ async def test_a_store_that_cannot_be_opened_is_tried_again_with_the_next_questi
             raise TitletuiError("The disk is away.")
         return "store"
 
-    thread = StoreThread("store", open_store)
+    thread = WorkerThread("store", open_store)
     with pytest.raises(TitletuiError, match="The disk is away"):
         await thread.ask(str.upper)
     assert await thread.ask(str.upper) == "STORE"
 
 
 async def test_an_error_reaches_who_asked_and_nobody_else() -> None:
-    thread = StoreThread("numbers", lambda: 0)
+    thread = WorkerThread("numbers", lambda: 0)
     with pytest.raises(ZeroDivisionError):
         await thread.ask(lambda zero: 1 // zero)
     assert await thread.ask(lambda zero: zero + 1) == 1
 
 
 async def test_the_loop_runs_on_while_a_store_hangs_and_a_waiter_may_give_up() -> None:
-    thread = StoreThread("slow", lambda: 0)
+    thread = WorkerThread("slow", lambda: 0)
     hanging = asyncio.create_task(thread.ask(lambda _: time.sleep(0.5)))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(hanging), 0.05)
@@ -62,7 +62,7 @@ async def test_the_loop_runs_on_while_a_store_hangs_and_a_waiter_may_give_up() -
 def test_a_store_that_hangs_does_not_keep_the_process() -> None:
     code = (
         "import asyncio, time\n"
-        "from titletui.tui.stores import StoreThread\n"
+        "from titletui.tui.worker_thread import StoreThread\n"
         "async def main():\n"
         "    thread = StoreThread('stuck', lambda: 0)\n"
         "    asyncio.create_task(thread.ask(lambda _: time.sleep(60)))\n"

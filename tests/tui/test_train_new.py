@@ -25,18 +25,18 @@ from tests.tui.seen import (
 )
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.folder import State, list_jobs
+from titletui.jobs.job import State, list_jobs
+from titletui.paths import Home
 from titletui.settings import Settings
-from titletui.shortlist.store import Library
-from titletui.training.plan import Plan
+from titletui.shortlist.library import Library
 from titletui.training.presets import preset, presets
 from titletui.training.recipe import Recipe
+from titletui.training.run_spec import RunSpec
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.train_new import NewRunDialog
+from titletui.tui.textual_patches.static import StableStatic
+from titletui.tui.train.new_run_dialog import NewRunDialog
+from titletui.tui.train.recipe_form import REMOTE, RecipeForm, as_text, choices, setting_names
 from titletui.tui.widgets.choice import Choice
-from titletui.tui.widgets.recipe_form import ELSEWHERE, RecipeForm, as_text, choices, setting_names
-from titletui.tui.widgets.steady import Steady
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ async def unfolded(pilot: Pilot[int]) -> NewRunDialog:
 
 
 def test_every_field_of_a_recipe_stands_in_the_form() -> None:
-    assert {*setting_names(), *ELSEWHERE} == set(Recipe.__struct_fields__)
+    assert {*setting_names(), *REMOTE} == set(Recipe.__struct_fields__)
     assert choices("method") == ["full", "lora"]
     assert choices("early_stop") == ["no", "yes"]
     assert choices("seed") == []
@@ -259,7 +259,7 @@ async def test_a_run_learns_from_the_starred_titles(home: Home) -> None:
             await until_shown(pilot, "shortlist-1")
     (job,) = [job for job in list_jobs(home.jobs, "run") if job.name != "first"]
     await asyncio.to_thread(wait_until, lambda: job.state is State.DONE)
-    assert (job.work(Plan).papers, job.work(Plan).corpus) == (10, "★ shortlist")
+    assert (job.work(RunSpec).papers, job.work(RunSpec).corpus) == (10, "★ shortlist")
 
 
 async def test_a_start_that_is_asked_for_twice_starts_one_run(home: Home) -> None:
@@ -289,7 +289,7 @@ async def test_a_low_terminal_keeps_its_lines_for_the_figures(
     async with opened(home, "train").run_test(size=(100, 20)) as pilot:
         dialog = await new_run(pilot)
         await until_shown(pilot, "90 examples")
-        assert "endoftext" not in str(dialog.query_one("#estimate", Steady).content)
+        assert "endoftext" not in str(dialog.query_one("#estimate", StableStatic).content)
 
 
 async def test_what_was_set_stays_set_when_the_settings_are_folded_and_unfolded(
@@ -339,7 +339,7 @@ async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> 
         dialog = await unfolded(pilot)
         dialog.base.value = str(base)
         for name, value in QUICK.items():
-            if name not in ELSEWHERE:
+            if name not in REMOTE:
                 field = dialog.form.query_one(f"#set-{name}")
                 assert isinstance(field, Input | Choice)
                 field.value = value
@@ -349,8 +349,8 @@ async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> 
         await until(pilot, lambda: pilot.app.screen is not dialog)
         await until_shown(pilot, "first run")
         (job,) = list_jobs(home.jobs, "run")
-        assert job.work(Plan).recipe.steps == 12
-        assert job.work(Plan).recipe.batch_tokens == 128
+        assert job.work(RunSpec).recipe.steps == 12
+        assert job.work(RunSpec).recipe.batch_tokens == 128
         await until(pilot, lambda: job.state is State.DONE, tries=2400)
         await until_shown(pilot, "✓ first run", "12/12", "held-out", "━━ average")
         await pilot.press("C")

@@ -8,18 +8,18 @@ from tests.hostile import HOSTILE
 from tests.run_folders import held, overfit_run, run_folder
 from tests.tui import seen
 from tests.tui.seen import app_of, text_of, until, until_open, until_shown
-from titletui.home import Home
-from titletui.jobs.events import Evaluated, Note, Overfit, Rising
-from titletui.jobs.folder import Exit, State, list_jobs
-from titletui.jobs.log import EventLog
+from titletui.jobs.event_log import EventLog
+from titletui.jobs.events import Evaluated, HeldoutRising, Note, Overfit
+from titletui.jobs.job import JobResult, State, list_jobs
+from titletui.paths import Home
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.confirm import ConfirmDialog
-from titletui.tui.screens.train import TrainScreen
-from titletui.tui.screens.train_best import BestDialog
-from titletui.tui.screens.train_figures import FiguresDialog
-from titletui.tui.screens.train_log import LogDialog
-from titletui.tui.screens.train_new import NewRunDialog
-from titletui.tui.widgets.loss_chart import LossChart
+from titletui.tui.dialogs.confirm import ConfirmDialog
+from titletui.tui.train.checkpoint_dialog import BestDialog
+from titletui.tui.train.log_dialog import LogDialog
+from titletui.tui.train.loss_chart.widget import LossChart
+from titletui.tui.train.metrics_dialog import FiguresDialog
+from titletui.tui.train.new_run_dialog import NewRunDialog
+from titletui.tui.train.screen import TrainScreen
 
 FALLING = [5.0 * 0.99**step + 1.0 for step in range(212)]
 
@@ -41,9 +41,9 @@ async def test_without_runs_it_says_what_to_press(home: Home) -> None:
 
 
 async def test_every_run_is_listed_with_its_state_and_its_loss(home: Home) -> None:
-    run_folder(home, "stopped-1", FALLING[:50], steps=500, ended=Exit(outcome="stopped"))
-    run_folder(home, "nan-1", [3.0, math.nan], ended=Exit(outcome="failed", reason="diverged"))
-    run_folder(home, "done-1", FALLING, ended=Exit(outcome="done"))
+    run_folder(home, "stopped-1", FALLING[:50], steps=500, ended=JobResult(outcome="stopped"))
+    run_folder(home, "nan-1", [3.0, math.nan], ended=JobResult(outcome="failed", reason="diverged"))
+    run_folder(home, "done-1", FALLING, ended=JobResult(outcome="done"))
     running = run_folder(home, "eess-as-1", FALLING, steps=500)
     with held(running):
         async with seen.opened(home, "train").run_test(size=(80, 24), notifications=True) as pilot:
@@ -93,7 +93,9 @@ async def test_a_running_overfit_run_offers_to_stop_and_to_go_on(home: Home) -> 
 @pytest.mark.fault("F31")
 async def test_a_diverged_run_is_never_shown_as_zero_nor_as_overfit(home: Home) -> None:
     losses = [3.0] * 60 + [math.nan]
-    ended = Exit(outcome="failed", reason="diverged at step 61", advice="Lower the learning rate.")
+    ended = JobResult(
+        outcome="failed", reason="diverged at step 61", advice="Lower the learning rate."
+    )
     run_folder(home, "nan-1", losses, ended=ended)
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "diverged at step 61", "loss not a number", "✕")
@@ -105,14 +107,14 @@ async def test_a_diverged_run_is_never_shown_as_zero_nor_as_overfit(home: Home) 
 
 @pytest.mark.fault("F32")
 async def test_a_loss_of_exactly_zero_is_shown_as_zero(home: Home) -> None:
-    run_folder(home, "zero-1", [1.0] * 30 + [0.0] * 30, ended=Exit(outcome="done"))
+    run_folder(home, "zero-1", [1.0] * 30 + [0.0] * 30, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "exactly 0", "loss 0 ")
         assert "not a number" not in text_of(pilot)
 
 
 async def test_a_failed_run_shows_reason_advice_and_log(home: Home) -> None:
-    ended = Exit(
+    ended = JobResult(
         outcome="failed", code=1, reason="out of GPU memory", advice="Use a smaller batch."
     )
     job = run_folder(home, "oom-1", [], steps=500, ended=ended)
@@ -128,14 +130,14 @@ async def test_a_failed_run_shows_reason_advice_and_log(home: Home) -> None:
 
 
 async def test_a_rising_heldout_loss_is_a_warning_of_its_own(home: Home) -> None:
-    ended = Exit(outcome="done")
-    run_folder(home, "up-1", FALLING, more=[Rising(step=200, best=50)], ended=ended)
+    ended = JobResult(outcome="done")
+    run_folder(home, "up-1", FALLING, more=[HeldoutRising(step=200, best=50)], ended=ended)
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "the held-out loss rises since step 50")
 
 
 async def test_y_and_z_change_the_axes(home: Home) -> None:
-    run_folder(home, "a-1", FALLING, ended=Exit(outcome="done"))
+    run_folder(home, "a-1", FALLING, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "0.1┤", "200")
         log = chart_text(app_of(pilot))
@@ -152,7 +154,7 @@ async def test_y_and_z_change_the_axes(home: Home) -> None:
 
 
 async def test_brackets_walk_through_earlier_titles(home: Home) -> None:
-    job = run_folder(home, "a-1", FALLING, every=100, ended=Exit(outcome="done"))
+    job = run_folder(home, "a-1", FALLING, every=100, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "200  A Title")
         await pilot.press("left_square_bracket")
@@ -169,7 +171,7 @@ async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None
         words={"corpus": [("speech", 40), ("[/b]", 3)], "samples": [("speech", 44)]},
     )
     notes = [Note(text="a checkpoint was damaged \x1b[31m [/]", level="warning")]
-    run_folder(home, "a-1", FALLING, more=[measured, *notes], ended=Exit(outcome="done"))
+    run_folder(home, "a-1", FALLING, more=[measured, *notes], ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(110, 50), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("i")
@@ -183,7 +185,7 @@ async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None
 
 
 async def test_space_on_a_run_that_is_done_says_what_to_do(home: Home) -> None:
-    run_folder(home, "a-1", FALLING, ended=Exit(outcome="done"))
+    run_folder(home, "a-1", FALLING, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("space")
@@ -191,7 +193,7 @@ async def test_space_on_a_run_that_is_done_says_what_to_do(home: Home) -> None:
 
 
 async def test_x_asks_and_only_a_yes_deletes(home: Home) -> None:
-    job = run_folder(home, "a-1", FALLING, ended=Exit(outcome="done"))
+    job = run_folder(home, "a-1", FALLING, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("x")
@@ -218,8 +220,8 @@ async def test_a_running_run_is_neither_deleted_nor_renamed(home: Home) -> None:
 
 
 async def test_a_run_is_renamed_but_never_onto_another_nor_out_of_its_folder(home: Home) -> None:
-    run_folder(home, "taken", FALLING, ended=Exit(outcome="done"))
-    job = run_folder(home, "a-1", FALLING, ended=Exit(outcome="done"))
+    run_folder(home, "taken", FALLING, ended=JobResult(outcome="done"))
+    job = run_folder(home, "a-1", FALLING, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "▸ ✓ a-1")
         for name in ("../x", "a/b", ".hidden", "taken"):
@@ -241,8 +243,8 @@ async def test_a_run_is_renamed_but_never_onto_another_nor_out_of_its_folder(hom
 
 
 async def test_v_shows_two_runs_in_one_chart(home: Home) -> None:
-    run_folder(home, "one", FALLING, ended=Exit(outcome="done"))
-    run_folder(home, "two", [x + 1 for x in FALLING], ended=Exit(outcome="done"))
+    run_folder(home, "one", FALLING, ended=JobResult(outcome="done"))
+    run_folder(home, "two", [x + 1 for x in FALLING], ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "▸ ✓ two")
         await pilot.press("v", "j")
@@ -254,7 +256,7 @@ async def test_v_shows_two_runs_in_one_chart(home: Home) -> None:
 
 
 async def test_enter_goes_to_generate_with_the_run_as_model(home: Home) -> None:
-    run_folder(home, "a-1", [3.0] * 100, ended=Exit(outcome="done"))
+    run_folder(home, "a-1", [3.0] * 100, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1", "best at 50")
         await pilot.press("enter")
@@ -280,7 +282,7 @@ async def test_continue_opens_a_new_run_that_begins_with_the_old_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen.forecast_at_once(monkeypatch)
-    run_folder(home, "a-1", FALLING, ended=Exit(outcome="done"))
+    run_folder(home, "a-1", FALLING, ended=JobResult(outcome="done"))
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("C")
@@ -304,7 +306,7 @@ async def test_damaged_lines_are_counted_and_the_rest_is_shown(home: Home) -> No
 
 @pytest.mark.fault("F41")
 async def test_a_run_with_a_damaged_spec_is_listed_with_its_reason(home: Home) -> None:
-    run_folder(home, "good", FALLING, ended=Exit(outcome="done"))
+    run_folder(home, "good", FALLING, ended=JobResult(outcome="done"))
     bad = run_folder(home, "bad", FALLING)
     (bad.path / "spec.json").write_text("{")
     async with seen.opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
@@ -317,7 +319,7 @@ async def test_a_run_with_a_damaged_spec_is_listed_with_its_reason(home: Home) -
 async def test_hostile_text_is_shown_literally(home: Home) -> None:
     for number, text in enumerate(HOSTILE):
         name = "".join(c for c in text if c.isprintable() and c not in "/\\")[:40].strip() or "n"
-        ended = Exit(outcome="failed", reason=text, advice=text)
+        ended = JobResult(outcome="failed", reason=text, advice=text)
         job = run_folder(
             home, f"{number} {name}", [3.0] * 60, previews=HOSTILE[: number + 1], ended=ended
         )

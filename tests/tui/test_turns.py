@@ -5,9 +5,9 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.tui.seen import app_of, opened, until, until_open
-from titletui.home import Home
-from titletui.tui.screens.corpus_scrape import ScrapeDialog
-from titletui.tui.screens.train_new import NewRunDialog
+from titletui.paths import Home
+from titletui.tui.corpus.harvest_dialog import ScrapeDialog
+from titletui.tui.train.new_run_dialog import NewRunDialog
 
 
 def type_at_once(pilot: Pilot[int], *keys: str) -> None:

@@ -12,16 +12,16 @@ from tests.tui.corpora import fill, paper
 from tests.tui.corpora import screen_of as corpus_screen
 from tests.tui.seen import app_of, forecast_at_once, opened, text_of, until, until_open, until_shown
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.jobs.folder import Exit
+from titletui.jobs.job import JobResult
+from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate
-from titletui.shortlist.store import Library
 from titletui.tui.app import TitletuiApp
-from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.screens.message import MessageDialog
-from titletui.tui.screens.model_picker import ModelPicker
-from titletui.tui.screens.train_new import NewRunDialog
+from titletui.tui.dialogs.message import MessageDialog
+from titletui.tui.generate.model_dialog import ModelPicker
+from titletui.tui.generate.screen import GenerateScreen
+from titletui.tui.train.new_run_dialog import NewRunDialog
 
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ async def test_runs_that_cannot_be_read_are_told_and_come_once_they_can(
         await until_shown(pilot, "yours")
         await pilot.press("escape", "2")
         (home.jobs / "run").unlink()
-        run_folder(home, "a-1", [3.0] * 60, ended=Exit(outcome="done"))
+        run_folder(home, "a-1", [3.0] * 60, ended=JobResult(outcome="done"))
         await until_shown(pilot, "✓ a-1")
 
 
@@ -197,7 +197,7 @@ async def test_titles_that_cannot_be_kept_are_told_while_they_are_written(home: 
 
 
 async def test_a_run_with_a_damaged_card_hides_no_other_model(home: Home) -> None:
-    job = run_folder(home, "a-1", [3.0] * 60, ended=Exit(outcome="done"))
+    job = run_folder(home, "a-1", [3.0] * 60, ended=JobResult(outcome="done"))
     job.model.mkdir()
     (job.model / "titletui.json").write_text("{")
     async with opened(home, "generate").run_test(size=(100, 30)) as pilot:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from titletui.corpus.arxiv import categories, find_category, search_categories
+from titletui.arxiv.categories import categories, find_category, search_categories
 from titletui.errors import UsageError
 
 

@@ -13,11 +13,11 @@ from tests.oai_server import Reply, papers, serving, spread
 from tests.processes import until
 from tests.terminal import Terminal
 from titletui.cli import main
-from titletui.corpus import insight
+from titletui.corpus import statistics
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.folder import JobFolder, State
+from titletui.jobs.job import Job, State
+from titletui.paths import Home
 
 
 def titles_file(folder: Path, count: int = 50) -> Path:
@@ -139,7 +139,7 @@ def test_ctrl_c_stops_a_scrape_cleanly_and_the_same_command_goes_on(
         assert json.loads(out)["state"] == "stopped"
         assert b"Traceback" not in error
         assert b"goes on where it was" in error
-        folder = JobFolder(home.jobs / "harvest" / "cs.CL")
+        folder = Job(home.jobs / "harvest" / "cs.CL")
         assert folder.state is State.STOPPED
         asked = len(server.asked)
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
@@ -160,7 +160,7 @@ def test_in_a_terminal_a_scrape_shows_how_far_it_is(
             assert "━" in terminal.text, "a bar"
             terminal.press("\x03")
             assert terminal.ended() == 130
-    assert JobFolder(home.jobs / "harvest" / "cs.CL").state is State.STOPPED
+    assert Job(home.jobs / "harvest" / "cs.CL").state is State.STOPPED
 
 
 def test_a_corpus_is_deleted_in_a_terminal_once_a_person_says_yes(
@@ -197,7 +197,7 @@ def test_a_corpus_that_is_being_filled_is_not_deleted(
         assert main(["scrape", "cs.CL", "--detach"]) == 0
         assert main(["corpora", "cs.CL", "--delete", "--yes"]) == 1
         assert "is running; stop it first" in capsys.readouterr().err
-        folder = JobFolder(home.jobs / "harvest" / "cs.CL")
+        folder = Job(home.jobs / "harvest" / "cs.CL")
         until(lambda: folder.state is State.DONE)
         assert main(["corpora", "cs.CL", "--delete", "--yes"]) == 0
         with CorpusStore(home.corpus_db) as store:
@@ -221,8 +221,8 @@ def test_hostile_titles_are_printed_harmlessly(
 def test_a_large_corpus_is_said_to_be_measured_by_a_sample(
     home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(insight, "SAMPLE", 100)
-    monkeypatch.setattr(insight, "TOKENIZED", 10)
+    monkeypatch.setattr(statistics, "SAMPLE", 100)
+    monkeypatch.setattr(statistics, "TOKENIZED", 10)
     with CorpusStore(home.corpus_db) as store:
         store.create("c")
         store.add("c", [Paper(id=f"2401.{n:05}", title=f"Speech {n}") for n in range(999)])

@@ -10,7 +10,7 @@ from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.store import CorpusStore
 from titletui.database import DatabaseDamagedError
 from titletui.errors import TitletuiError
-from titletui.home import Home
+from titletui.paths import Home
 
 
 @pytest.fixture

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from tests.processes import processes_of, until
-from titletui.corpus.files import Source, corpus_name_for, start_import
-from titletui.corpus.formats import Bad, PaperReader
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
+from titletui.importing.job import Source, corpus_name_for, start_import
+from titletui.importing.paper_reader import PaperReader, RejectedRecord
 from titletui.jobs import launch
 from titletui.jobs.events import Note, Progress
-from titletui.jobs.folder import JobFolder, State
+from titletui.jobs.job import Job, State
+from titletui.paths import Home
 
 KAGGLE = {
     "id": "0704.0001",
@@ -42,11 +42,11 @@ KAGGLE = {
 }
 
 
-def read(path: Path) -> tuple[list[Paper], list[Bad]]:
+def read(path: Path) -> tuple[list[Paper], list[RejectedRecord]]:
     with PaperReader(path) as reader:
         records = list(reader)
     papers = [record for record in records if isinstance(record, Paper)]
-    return papers, [record for record in records if isinstance(record, Bad)]
+    return papers, [record for record in records if isinstance(record, RejectedRecord)]
 
 
 def written(folder: Path, name: str, text: str | bytes) -> Path:
@@ -59,18 +59,18 @@ def titles(path: Path) -> list[str]:
     return [paper.title for paper in read(path)[0]]
 
 
-def imported(home: Home, path: Path, name: str = "c") -> tuple[JobFolder, dict[str, int]]:
+def imported(home: Home, path: Path, name: str = "c") -> tuple[Job, dict[str, int]]:
     folder = start_import(home, Source(corpus=name, path=str(path)))
     until(lambda: not folder.state.alive, 120)
     assert folder.state is State.DONE, folder.exit
     return folder, counts(folder)
 
 
-def counts(folder: JobFolder) -> dict[str, int]:
+def counts(folder: Job) -> dict[str, int]:
     return [event for event in folder.tail().read() if isinstance(event, Progress)][-1].counts
 
 
-def notes(folder: JobFolder) -> str:
+def notes(folder: Job) -> str:
     return "\n".join(event.text for event in folder.tail().read() if isinstance(event, Note))
 
 

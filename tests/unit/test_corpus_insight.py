@@ -2,12 +2,12 @@
 
 import pytest
 
-from titletui.corpus import insight
-from titletui.corpus.insight import Lengths, describe, frequent_words
+from titletui.corpus import statistics
 from titletui.corpus.paper import Paper
+from titletui.corpus.statistics import Lengths, describe, frequent_words
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
-from titletui.home import Home
+from titletui.paths import Home
 
 
 def test_lengths_have_mode_mean_median_and_p95() -> None:
@@ -61,7 +61,7 @@ def test_what_was_found_is_remembered(home: Home, monkeypatch: pytest.MonkeyPatc
         store.create("c")
         store.add("c", [Paper(id="2401.00001", title="Speech")])
         found = describe(store, "c")
-        monkeypatch.setattr(insight, "_SAMPLE", "no SQL at all")
+        monkeypatch.setattr(statistics, "_SAMPLE", "no SQL at all")
         assert describe(store, "c") == found
     with CorpusStore(home.corpus_db, read_only=True) as store:
         assert describe(store, "c") == found
@@ -70,7 +70,7 @@ def test_what_was_found_is_remembered(home: Home, monkeypatch: pytest.MonkeyPatc
 def test_a_large_corpus_is_measured_by_an_even_sample(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(insight, "SAMPLE", 1_000)
+    monkeypatch.setattr(statistics, "SAMPLE", 1_000)
     with CorpusStore(home.corpus_db) as store:
         store.create("c")
         store.add(

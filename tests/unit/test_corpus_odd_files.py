@@ -9,29 +9,29 @@ import pytest
 
 from tests.processes import until
 from titletui.cli import main
-from titletui.corpus import begin
-from titletui.corpus import reading as reading_room
-from titletui.corpus.columns import find_columns
-from titletui.corpus.files import Source, start_import
-from titletui.corpus.formats import Bad, PaperReader
-from titletui.corpus.insight import describe
+from titletui.corpus import jobs
+from titletui.corpus.export import export_corpus
 from titletui.corpus.paper import Paper
-from titletui.corpus.reading import ReadingProcess
-from titletui.corpus.share import export_corpus
+from titletui.corpus.statistics import describe
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.jobs.folder import State
+from titletui.importing import reader_process as reading_room
+from titletui.importing.csv_columns import find_columns
+from titletui.importing.job import Source, start_import
+from titletui.importing.paper_reader import PaperReader, RejectedRecord
+from titletui.importing.reader_process import ReadingProcess
+from titletui.jobs.job import State
+from titletui.paths import Home
 
 LONG = "We study noisy rooms and how people speak in them. " * 6
 
 
-def read(path: Path) -> tuple[list[str], list[Bad]]:
+def read(path: Path) -> tuple[list[str], list[RejectedRecord]]:
     """Titles and bad lines."""
     with PaperReader(path) as reader:
         records = list(reader)
     titles = [record.title for record in records if isinstance(record, Paper)]
-    return titles, [record for record in records if isinstance(record, Bad)]
+    return titles, [record for record in records if isinstance(record, RejectedRecord)]
 
 
 def test_records_in_latin_1_are_read_and_counted(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_records_in_latin_1_are_read_and_counted(tmp_path: Path) -> None:
         records = list(reader)
         assert reader.latin1 == 3
     assert [one.title for one in records if isinstance(one, Paper)] == ["Größe", "Plain", "Maß"]
-    assert [one.line for one in records if isinstance(one, Bad)] == [5]
+    assert [one.line for one in records if isinstance(one, RejectedRecord)] == [5]
 
 
 def test_abstracts_are_told_from_titles_by_their_length_and_dates_by_their_form(
@@ -133,9 +133,9 @@ def test_an_import_whose_work_cannot_be_read_begins_anew(home: Home, tmp_path: P
 def test_who_holds_the_start_for_long_is_named(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(begin, "_PATIENCE", 0.2)
+    monkeypatch.setattr(jobs, "_PATIENCE", 0.2)
     home.jobs.mkdir(exist_ok=True, mode=0o700)
-    code = "import sys; from pathlib import Path; from titletui.jobs.lock import Lock; "
+    code = "import sys; from pathlib import Path; from titletui.jobs.process_lock import Lock; "
     code += "Lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(home.jobs / ".starting")],

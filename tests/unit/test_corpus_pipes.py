@@ -13,13 +13,13 @@ import pytest
 from tests.faults.disks import small_disk
 from tests.processes import until
 from tests.terminal import Terminal
-from titletui.corpus.files import Source
-from titletui.corpus.lines import LineReader
-from titletui.corpus.piped import start_piped_import, take_in
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
-from titletui.jobs.folder import JobFolder
+from titletui.importing.job import Source
+from titletui.importing.line_reader import LineReader
+from titletui.importing.stdin import start_piped_import, take_in
+from titletui.jobs.job import Job
+from titletui.paths import Home
 
 TITLES = "".join(f"Title number {n}\n" for n in range(500)).encode()
 
@@ -55,7 +55,7 @@ def test_a_file_that_is_redirected_is_read_where_it_is(
         command = [sys.executable, "-m", "titletui", "import", name]
         done = subprocess.run(command, stdin=file, capture_output=True, check=False, timeout=120)
     assert done.stdout.startswith(b"mine.txt: 500 papers (500 new")
-    assert JobFolder(home.jobs / "import" / "mine.txt").work(Source).path == str(path)
+    assert Job(home.jobs / "import" / "mine.txt").work(Source).path == str(path)
 
 
 def test_a_named_pipe_gives_the_corpus_its_name(home: Home, tmp_path: Path) -> None:

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.processes import until
-from titletui.corpus.files import Source, start_import
-from titletui.corpus.formats import PaperReader
+from titletui.corpus.export import export_corpus
 from titletui.corpus.paper import Paper
-from titletui.corpus.reading import pieces
-from titletui.corpus.share import export_corpus
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
-from titletui.jobs.folder import State
+from titletui.importing.job import Source, start_import
+from titletui.importing.paper_reader import PaperReader
+from titletui.importing.reader_process import pieces
+from titletui.jobs.job import State
+from titletui.paths import Home
 
 ANY = st.text(max_size=80)
 WORDS = ANY | st.text('ab \n\t"\\,;{[<&\x00\x1b\x85\u2028\u202e\ufeff\U0001f600é', max_size=40)

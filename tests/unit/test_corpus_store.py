@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.many_papers import some
-from titletui.corpus.browse import END, Browser
+from titletui.corpus.fts_query import match_expression
+from titletui.corpus.pagination import END, Browser
 from titletui.corpus.paper import Paper, arxiv_key
-from titletui.corpus.search import match_expression
 from titletui.corpus.store import Added, CorpusStore, Page
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
+from titletui.paths import Home
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_small_corpus_in_a_large_store_is_searched_with_the_same_result(
 def test_more_hits_than_are_counted_are_told_as_at_least(
     store: CorpusStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("titletui.corpus.browse.LOOKED_AT", 50)
+    monkeypatch.setattr("titletui.corpus.pagination.LOOKED_AT", 50)
     store.create("large")
     store.add("large", some(300, 25))
     store.add("c", some(60))
@@ -217,16 +217,16 @@ def test_corpora_share_papers_and_deleting_one_leaves_the_others(store: CorpusSt
 def test_a_deletion_that_was_cut_off_is_gone_from_the_list_and_ends_with_the_next(
     store: CorpusStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from titletui.corpus.merge import Keeper
+    from titletui.corpus.upsert import PaperWriter
 
     store.create("other")
     store.add("c", some(30))
 
-    def power_cut(self: Keeper, corpus: int, count: int) -> bool:
+    def power_cut(self: PaperWriter, corpus: int, count: int) -> bool:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Keeper, "drop_some", power_cut)
+        patch.setattr(PaperWriter, "drop_some", power_cut)
         with pytest.raises(KeyboardInterrupt):
             store.delete("c")
     assert [s.name for s in store.corpora()] == ["other"]

@@ -12,8 +12,8 @@ from tests.faults.disks import read_only_folder
 from titletui import doctor
 from titletui.cli import main
 from titletui.doctor import Check, examine, integrity
-from titletui.home import Home
 from titletui.jobs.logind import kills_user_processes
+from titletui.paths import Home
 
 
 def found(home: Home) -> dict[str, Check]:

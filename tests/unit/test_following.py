@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.processes import counting, end_jobs, until
-from titletui.cli import watching
-from titletui.home import Home
+from titletui.cli import job_progress
 from titletui.jobs.events import Note, Progress
-from titletui.jobs.folder import State
+from titletui.jobs.job import State
+from titletui.paths import Home
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def interrupted_at(monkeypatch: pytest.MonkeyPatch, *looks: int) -> None:
         if next(seen) in looks:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("titletui.cli.watching.time.sleep", pressed)
+    monkeypatch.setattr("titletui.cli.job_progress.time.sleep", pressed)
 
 
 def test_a_second_ctrl_c_leaves_the_job_alone(
@@ -35,7 +35,7 @@ def test_a_second_ctrl_c_leaves_the_job_alone(
     until(lambda: job.tail().read())
     with monkeypatch.context() as patch:
         interrupted_at(patch, 1, 2)
-        assert watching.follow(job)[0] == 130
+        assert job_progress.follow(job)[0] == 130
     assert "Stopping; what came so far is kept." in capsys.readouterr().err
     until(lambda: job.state is State.STOPPED)
 
@@ -47,8 +47,8 @@ def test_a_job_that_takes_long_to_stop_is_left_alone(
     until(lambda: job.tail().read())
     with monkeypatch.context() as patch:
         interrupted_at(patch, 1)
-        patch.setattr(watching, "_STOP_WITHIN", 0.0)
-        assert watching.follow(job)[0] == 130
+        patch.setattr(job_progress, "_STOP_WITHIN", 0.0)
+        assert job_progress.follow(job)[0] == 130
     assert "cs.CL has been asked to stop and takes long; left alone." in capsys.readouterr().err
 
 
@@ -58,10 +58,10 @@ def test_without_a_terminal_it_says_now_and_then_how_far_it_is(
     far = Progress(
         done=1200, fraction=0.5, day="2024-05-01", eta=5_500.0, waiting="arXiv is silent"
     )
-    with watching.Display("cs.CL") as shown:
+    with job_progress.Display("cs.CL") as shown:
         shown.take(far)
         assert capsys.readouterr().err == "", "it has only begun"
-        monkeypatch.setattr(watching, "_PLAIN_EVERY", -1.0)
+        monkeypatch.setattr(job_progress, "_PLAIN_EVERY", -1.0)
         shown.take(far)
         shown.take(Note(text="A page was broken."))
     assert capsys.readouterr().err.splitlines() == [

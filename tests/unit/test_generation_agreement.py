@@ -1,8 +1,8 @@
 """Of many titles of one abstract, the one that most agree with comes first."""
 
-from titletui.generation.agreement import agreement
+from titletui.generation.mbr import agreement
 from titletui.settings import GenerateSettings
-from titletui.tui.candidate_row import Row, arranged
+from titletui.tui.generate.candidate_row import Row, arranged
 
 TITLES = [
     "A survey of quantum graphs",

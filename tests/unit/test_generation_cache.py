@@ -2,7 +2,7 @@
 
 import torch
 
-from titletui.generation.cache import RowCache
+from titletui.inference.kv_cache import RowCache
 
 
 def test_each_row_sees_its_own_tokens_and_no_others_whenever_it_began() -> None:

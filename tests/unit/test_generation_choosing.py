@@ -9,7 +9,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from titletui.generation.choosing import Knobs, choose, choose_scored, draws
+from titletui.inference.token_sampling import Knobs, choose, choose_scored, draws
 
 ROWS = 60_000
 STEP = torch.zeros(ROWS, dtype=torch.long)

@@ -14,8 +14,8 @@ from tests.processes import until
 from tests.terminal import Terminal
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
-from titletui.generation.agreement import agreement
-from titletui.home import Home
+from titletui.generation.mbr import agreement
+from titletui.paths import Home
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.generation_requests import all_answers, request, titles
 from tests.models import tiny_gpt2
 from titletui.errors import TitletuiError
 from titletui.generation.client import GenerationClient
-from titletui.generation.messages import (
+from titletui.generation.protocol import (
     Candidate,
     Failed,
     Finished,
@@ -22,7 +22,7 @@ from titletui.generation.messages import (
     Loading,
     Prepare,
 )
-from titletui.home import Home
+from titletui.paths import Home
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from tests.generation_requests import request
 from tests.models import tiny_bloom, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from titletui.errors import TitletuiError
 from titletui.generation.engine import Engine, open_engine
-from titletui.generation.gpt2 import Gpt2Decoder
-from titletui.generation.sampler import Written
-from titletui.home import Home
-from titletui.training.base_models import load_model, starter_folder
+from titletui.inference.gpt2_decoder import Gpt2Decoder
+from titletui.inference.sampler import Written
+from titletui.models.registry import load_model, starter_folder
+from titletui.paths import Home
 from titletui.training.recipe import Task
 
 ABSTRACT = "We study speech in noisy rooms. It is hard. "
@@ -55,8 +55,8 @@ def test_a_gpt2_writes_without_transformers(home: Home, tmp_path: Path) -> None:
     script = (
         "import sys\n"
         "from titletui.generation.engine import open_engine\n"
-        "from titletui.generation.messages import Generate\n"
-        "from titletui.home import find_home\n"
+        "from titletui.generation.protocol import Generate\n"
+        "from titletui.paths import find_home\n"
         f"engine = open_engine(find_home(), {str(folder)!r}, print)\n"
         "list(engine.write(Generate(id=1, count=2, length=3), 1, lambda: False, print))\n"
         "assert 'transformers' not in sys.modules\n"

@@ -6,10 +6,10 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tests.models import TITLES
-from titletui.generation.opening import Opening, open_title
-from titletui.training.new_model import train_tokenizer
-from titletui.training.prompts import Prompt, make_prompt
-from titletui.training.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
+from titletui.inference.prefix import Opening, open_title
+from titletui.models.prompts import Prompt, make_prompt
+from titletui.models.token_bytes import Vocabulary, read_vocabulary, vocabulary_of
+from titletui.training.from_scratch import train_tokenizer
 
 ABSTRACT = "We study speech. It is hard. We do it well. "
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.models import tiny_gpt2, tiny_llama
-from titletui.generation import products
-from titletui.generation.products import ByteProduct, has_byte_products, product, replace_products
-from titletui.training.base_models import ModelInfo, load_model
+from titletui.inference import int8_linear
+from titletui.inference.int8_linear import ByteProduct, has_byte_products, product, replace_products
+from titletui.models.registry import ModelInfo, load_model
 
 needs_bytes = pytest.mark.skipif(not has_byte_products(), reason="no byte products here")
 
@@ -40,7 +40,7 @@ def test_a_row_is_the_same_bit_for_bit_whatever_is_beside_it(outputs: int) -> No
 def test_many_outputs_and_few_are_multiplied_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     weight, bias, x = matrix(96, 64), matrix(96), matrix(5, 64)
     short = ByteProduct(weight, bias)(x)
-    monkeypatch.setattr(products, "_has_short_products", lambda: False)
+    monkeypatch.setattr(int8_linear, "_has_short_products", lambda: False)
     # Both round to bytes; only a number halfway between two may go either way.
     assert torch.allclose(ByteProduct(weight, bias)(x), short, atol=0.05)
 
@@ -52,7 +52,7 @@ def test_nothing_becomes_of_zero() -> None:
 
 
 def test_without_byte_instructions_floats_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "has_byte_products", lambda: False)
+    monkeypatch.setattr(int8_linear, "has_byte_products", lambda: False)
     weight, bias, x = matrix(6, 8), matrix(6), matrix(3, 8)
     assert torch.allclose(product(weight, bias)(x), x @ weight.T + bias, atol=1e-5)
 
@@ -72,7 +72,7 @@ def test_a_whole_model_says_nearly_the_same_by_bytes(make, tmp_path: Path) -> No
 def test_without_byte_instructions_a_model_is_left_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(products, "has_byte_products", lambda: False)
+    monkeypatch.setattr(int8_linear, "has_byte_products", lambda: False)
     model = load_model(ModelInfo(name="tiny", kind="folder", path=tiny_gpt2(tmp_path))).model
     tokens = torch.arange(1, 21)[None]
     with torch.inference_mode():

@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
-from titletui.generation import gpt2, products
-from titletui.generation.choosing import Knobs
-from titletui.generation.decoders import TransformersDecoder
-from titletui.generation.gpt2 import Gpt2Decoder
-from titletui.generation.opening import open_title
-from titletui.generation.sampler import Decoder, Written, write_titles
-from titletui.training.base_models import LoadedModel, ModelInfo, load_model
-from titletui.training.prompts import Prompt
-from titletui.training.vocabulary import Vocabulary, vocabulary_of
+from titletui.inference import gpt2_decoder, int8_linear
+from titletui.inference.gpt2_decoder import Gpt2Decoder
+from titletui.inference.prefix import open_title
+from titletui.inference.sampler import Decoder, Written, write_titles
+from titletui.inference.token_sampling import Knobs
+from titletui.inference.transformers_decoder import TransformersDecoder
+from titletui.models.prompts import Prompt
+from titletui.models.registry import LoadedModel, ModelInfo, load_model
+from titletui.models.token_bytes import Vocabulary, vocabulary_of
 
 MAKERS = {"gpt2": tiny_gpt2, "gpt-neo": tiny_gpt_neo, "llama": tiny_llama}
 
@@ -28,7 +28,7 @@ MAKERS = {"gpt2": tiny_gpt2, "gpt-neo": tiny_gpt_neo, "llama": tiny_llama}
 def _exact_products() -> Iterator[None]:
     """Compares in float32; the products of bytes have tests of their own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "has_byte_products", lambda: False)
+        patch.setattr(int8_linear, "has_byte_products", lambda: False)
         yield
 
 
@@ -258,7 +258,7 @@ def test_a_long_prompt_is_read_once_and_shared_by_all_rows(folders: dict[str, Pa
     vocabulary = vocabulary_of(whole.tokenizer)
     body = "Speech recognition in noisy rooms is hard. We study it with models of music."
     opening = open_title(vocabulary, Prompt(body=body, tail="\n\n"), "Neur", length=20, context=128)
-    assert len(opening.tokens) > gpt2._COPIED
+    assert len(opening.tokens) > gpt2_decoder._COPIED
     results = []
     for decoder in (TransformersDecoder(whole.model), Gpt2Decoder(folders["gpt2"])):
         titles = write_titles(decoder, vocabulary, opening, Knobs(seed=1), 40, one_line=False)

@@ -8,15 +8,15 @@ import pytest
 from tests.harvests import Here, notes, point_to, stored
 from tests.oai_server import papers, serving
 from tests.processes import until
+from titletui.arxiv.filters import parse_filters
+from titletui.arxiv.harvest_state import Chain, HarvestCounts
+from titletui.arxiv.job import Query
+from titletui.arxiv.progress import nothing_came
 from titletui.cli import main
-from titletui.corpus.files import Source, start_import
-from titletui.corpus.filters import parse_filters
-from titletui.corpus.harvest import Query
-from titletui.corpus.ledger import Chain, Tally
-from titletui.corpus.reporting import nothing_came
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.folder import State
+from titletui.importing.job import Source, start_import
+from titletui.jobs.job import State
+from titletui.paths import Home
 
 FILTERED = Query(corpus="cs.CL", category="cs.CL", filters=parse_filters(["title=quokka"]))
 
@@ -124,5 +124,5 @@ def test_a_file_without_a_usable_record_makes_no_corpus(home: Home, tmp_path: Pa
 
 
 def test_papers_that_were_there_already_are_told() -> None:
-    chain = Chain(query=FILTERED, tally=Tally(seen=300, skipped=300))
+    chain = Chain(query=FILTERED, tally=HarvestCounts(seen=300, skipped=300))
     assert nothing_came(chain, "", "arXiv") == "All 300 papers were there already."

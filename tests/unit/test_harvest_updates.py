@@ -16,13 +16,13 @@ from tests.harvests import (
 from tests.oai_server import Asked, OaiServer, Record, Reply, papers, serving
 from tests.processes import until
 from titletui import __version__
-from titletui.corpus.filters import Filter, first_month, keeps, parse_filters
-from titletui.corpus.harvest import Query, last_query, start_harvest, start_update
+from titletui.arxiv.filters import Filter, first_month, keeps, parse_filters
+from titletui.arxiv.job import Query, last_query, start_harvest, start_update
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
-from titletui.jobs.folder import State
+from titletui.jobs.job import State
+from titletui.paths import Home
 
 
 def first_requests(server: OaiServer) -> list[dict[str, str]]:
@@ -259,9 +259,9 @@ def test_days_that_are_none_are_refused_before_anything_starts(
 def test_a_silent_server_is_told_while_it_is_waited_for(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from titletui.corpus import fetch
+    from titletui.arxiv import client
 
-    monkeypatch.setattr(fetch, "_TELL_SILENCE_AFTER", 0.3)
+    monkeypatch.setattr(client, "_TELL_SILENCE_AFTER", 0.3)
     with serving(papers(60), page=50) as server:
         point_to(server, monkeypatch)
 

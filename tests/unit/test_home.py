@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from titletui.atomic import write_whole
+from titletui.atomic_write import write_whole
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home, checked_name, find_home, named_path, private_folder
+from titletui.paths import Home, checked_name, find_home, named_path, private_folder
 
 BAD_NAMES = [
     "", " ", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "nul\x00", "new\nline", "esc\x1b[0m",

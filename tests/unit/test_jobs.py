@@ -13,14 +13,14 @@ from tests.faults.disks import small_disk
 from tests.processes import Nothing, counting, processes_of, start_counting, until
 from tests.run_folders import held
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
-from titletui.jobs import launch, lock, queue
+from titletui.jobs import launch, process_lock, slurm_queue
+from titletui.jobs.event_log import EventLog, EventTail
 from titletui.jobs.events import AnyEvent, Ended, Note, Progress, Started, Step
-from titletui.jobs.folder import Exit, JobFolder, State, create_job, find_job, list_jobs
-from titletui.jobs.log import EventLog, EventTail
+from titletui.jobs.job import Job, JobResult, State, create_job, find_job, list_jobs
+from titletui.paths import Home
 
 
-def numbers(folder: JobFolder) -> list[int]:
+def numbers(folder: Job) -> list[int]:
     return [event.done for event in folder.tail().read() if isinstance(event, Progress)]
 
 
@@ -166,12 +166,12 @@ def test_a_tail_gives_each_event_once(tmp_path: Path) -> None:
 
 def test_a_signal_goes_only_to_the_process_that_holds_the_lock(home: Home, tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    assert not lock.signal_holder(path, signal.SIGTERM)
-    held = lock.Lock(path)
-    assert lock.holder(path) == lock.identity(os.getpid())
+    assert not process_lock.signal_holder(path, signal.SIGTERM)
+    held = process_lock.Lock(path)
+    assert process_lock.holder(path) == process_lock.identity(os.getpid())
     held.release()
-    assert not lock.is_held(path)
-    assert not lock.signal_holder(path, signal.SIGKILL)
+    assert not process_lock.is_held(path)
+    assert not process_lock.signal_holder(path, signal.SIGKILL)
 
 
 def test_a_work_of_another_shape_is_told_in_a_sentence(home: Home) -> None:
@@ -187,16 +187,16 @@ def test_the_end_of_an_earlier_worker_does_not_end_a_later_one(home: Home) -> No
     folder = create_job(home.jobs, "run", "again", Nothing())
     folder.prepare()
     earlier = folder.began
-    folder.record_exit(Exit(outcome="failed", code=1), earlier)
+    folder.record_exit(JobResult(outcome="failed", code=1), earlier)
     assert folder.exit is not None
     folder.prepare()
-    folder.record_exit(Exit(outcome="failed", code=1), earlier)
+    folder.record_exit(JobResult(outcome="failed", code=1), earlier)
     assert folder.state is State.QUEUED
 
 
 def test_folders_are_one_job_by_their_path_and_empty_lines_are_no_events(home: Home) -> None:
     folder = create_job(home.jobs, "run", "one", Nothing())
-    assert {folder, JobFolder(folder.path)} == {folder}
+    assert {folder, Job(folder.path)} == {folder}
     with EventLog(folder.events) as log:
         log.append(Note(text="first"))
     with folder.events.open("ab") as file:
@@ -213,7 +213,7 @@ def test_a_running_job_keeps_its_name_and_a_link_is_not_deleted(home: Home) -> N
     link = home.jobs / "run" / "link"
     link.symlink_to(folder.path)
     with pytest.raises(TitletuiError, match="is a symbolic link; remove it by hand"):
-        JobFolder(link).delete()
+        Job(link).delete()
     assert folder.path.is_dir()
 
 
@@ -236,11 +236,11 @@ def test_a_process_is_known_by_its_start_on_every_system(
     monkeypatch: pytest.MonkeyPatch, system: str
 ) -> None:
     monkeypatch.setattr(platform, "system", lambda: system)
-    mine = lock.identity(os.getpid())
+    mine = process_lock.identity(os.getpid())
     assert mine is not None
-    assert mine == lock.identity(os.getpid())
-    assert mine != lock.identity(os.getppid())
-    assert lock.identity(1 << 22) is None
+    assert mine == process_lock.identity(os.getpid())
+    assert mine != process_lock.identity(os.getppid())
+    assert process_lock.identity(1 << 22) is None
 
 
 @pytest.mark.parametrize("with_descriptors", [True, False])
@@ -251,27 +251,27 @@ def test_only_the_holder_itself_is_signalled_with_or_without_process_descriptors
         monkeypatch.delattr(os, "pidfd_open")
     folder = create_job(home.jobs, "run", "one", Nothing())
     with held(folder):
-        who = lock.holder(folder.lock)
+        who = process_lock.holder(folder.lock)
         assert who is not None
         for wrong in (
             msgspec.structs.replace(who, start="1"),
             msgspec.structs.replace(who, pid=1 << 22),
         ):
             folder.lock.write_bytes(msgspec.json.encode(wrong))
-            assert not lock.signal_holder(folder.lock, signal.SIGTERM)
+            assert not process_lock.signal_holder(folder.lock, signal.SIGTERM)
         assert folder.state is State.RUNNING
         folder.lock.write_bytes(msgspec.json.encode(who))
-        assert lock.signal_holder(folder.lock, signal.SIGKILL)
-        until(lambda: not lock.is_held(folder.lock))
+        assert process_lock.signal_holder(folder.lock, signal.SIGKILL)
+        until(lambda: not process_lock.is_held(folder.lock))
 
 
 def test_a_queue_that_nobody_can_ask_leaves_a_job_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    ticket = queue.Ticket("7", 1.0)
-    assert queue.ask(tmp_path, ticket, anew=True).place is queue.Place.UNKNOWN
-    assert not queue.take_out(tmp_path, ticket)
+    ticket = slurm_queue.SlurmTicket("7", 1.0)
+    assert slurm_queue.ask(tmp_path, ticket, anew=True).place is slurm_queue.Place.UNKNOWN
+    assert not slurm_queue.take_out(tmp_path, ticket)
 
 
 def test_an_event_that_a_full_disk_cut_does_not_spoil_the_next_one(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import time
 
 import pyte
 
-from titletui.tui.line import Line, Painted, shortened
+from titletui.tui.terminal.frame_diff import Line, Painted, shortened
 
 STYLES = (
     "\x1b[1;38;2;122;162;247;48;2;38;41;54m",

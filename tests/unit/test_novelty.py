@@ -12,7 +12,7 @@ import pytest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
-from titletui.generation import alike
+from titletui.generation import nearest_title
 from titletui.generation.novelty import Novelty
 
 WORDS = [
@@ -149,7 +149,7 @@ def test_words_that_were_forgotten_are_looked_up_again(
     large: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, titles = large
-    monkeypatch.setattr(alike, "_REMEMBERED", 3)
+    monkeypatch.setattr(nearest_title, "_REMEMBERED", 3)
     with Novelty(path, "all") as novelty:
         for title in [*titles[:20], *titles[:5]]:
             assert novelty.check(title.upper()).kind == "copy"

@@ -17,13 +17,13 @@ from tests.terminal import QUIT, Terminal
 from titletui.cli import main
 from titletui.cli.run_report import estimate
 from titletui.corpus.store import CorpusStore
-from titletui.home import Home
-from titletui.jobs.events import AnyEvent, Diverged, Evaluated, Note, Progress, Rising
-from titletui.jobs.folder import Exit
+from titletui.jobs.events import AnyEvent, Diverged, Evaluated, HeldoutRising, Note, Progress
+from titletui.jobs.job import JobResult
 from titletui.jobs.logind import kills_user_processes
-from titletui.training.forecast import Forecast
+from titletui.paths import Home
+from titletui.training.estimate import Forecast
 
-DONE = Exit(outcome="done")
+DONE = JobResult(outcome="done")
 
 
 @pytest.fixture(autouse=True)
@@ -54,11 +54,11 @@ def test_runs_are_listed_a_line_each_and_one_of_them_with_all_its_figures(
 ) -> None:
     overfit_run(home)
     more: list[AnyEvent] = [
-        Rising(step=50, best=20),
+        HeldoutRising(step=50, best=20),
         Note(text="a checkpoint was damaged", level="warning"),
         Evaluated(step=60, figures={"copies": 0.07}, words={"corpus": [("speech", 40)]}),
     ]
-    ended = Exit(outcome="failed", code=1, reason="out of memory", advice="Use less.")
+    ended = JobResult(outcome="failed", code=1, reason="out of memory", advice="Use less.")
     job = run_folder(home, "sad-1", [3.0] * 60, more=more, ended=ended)
     with job.events.open("ab") as file:
         file.write(b"{garbage\n")
@@ -100,7 +100,7 @@ def test_watching_a_run_that_has_ended_shows_it_once_and_tells_how_it_ended(
     overfit_run(home)
     assert main(["watch", "over"]) == 0
     assert "starts to repeat its titles" in capsys.readouterr().err
-    failed = Exit(outcome="failed", reason="diverged at step 2")
+    failed = JobResult(outcome="failed", reason="diverged at step 2")
     run_folder(home, "nan-1", [3.0, math.nan], more=[Diverged(step=2)], ended=failed)
     assert main(["watch", "nan-1"]) == 1
     assert "diverged at step 2" in capsys.readouterr().err
@@ -122,7 +122,7 @@ def test_a_run_that_is_over_is_stopped_already(
 def test_the_name_of_a_run_that_is_there_goes_on_with_it_or_watches_it(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = run_folder(home, "a-1", [3.0] * 10, steps=500, ended=Exit(outcome="stopped"))
+    job = run_folder(home, "a-1", [3.0] * 10, steps=500, ended=JobResult(outcome="stopped"))
     with held(job):
         assert main(["train", "eess.AS", "--run", "a-1", "--detach"]) == 0
     out, error = capsys.readouterr()

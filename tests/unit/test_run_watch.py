@@ -7,18 +7,18 @@ import msgspec
 import pytest
 
 from tests.run_folders import run_folder
-from titletui.home import Home
+from titletui.jobs.event_log import EventLog, EventTail
 from titletui.jobs.events import Note, Step
-from titletui.jobs.folder import Exit, JobFolder
-from titletui.jobs.log import EventLog, EventTail
-from titletui.tui import run_watch
-from titletui.tui.run_watch import RunWatch
+from titletui.jobs.job import Job, JobResult
+from titletui.paths import Home
+from titletui.tui.train import run_status
+from titletui.tui.train.run_status import RunWatch
 
 MANY = 120_000
 
 
-def long_run(home: Home) -> JobFolder:
-    job = run_folder(home, "long", [3.0], steps=MANY, ended=Exit(outcome="done"))
+def long_run(home: Home) -> Job:
+    job = run_folder(home, "long", [3.0], steps=MANY, ended=JobResult(outcome="done"))
     encode = msgspec.json.Encoder().encode
     with job.events.open("ab") as file:
         for step in range(2, MANY + 1):
@@ -75,8 +75,8 @@ def test_the_last_bytes_begin_at_a_whole_line(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_done_is_not_read_again(home: Home) -> None:
-    run_folder(home, "new", [3.0] * 5, ended=Exit(outcome="done"))
-    old = run_folder(home, "old", [3.0] * 5, ended=Exit(outcome="done"))
+    run_folder(home, "new", [3.0] * 5, ended=JobResult(outcome="done"))
+    old = run_folder(home, "old", [3.0] * 5, ended=JobResult(outcome="done"))
     watch = RunWatch(home.jobs)
     watch.look({"new"})
     before = os.stat(old.events).st_mtime
@@ -90,11 +90,11 @@ def test_a_run_that_there_was_no_time_for_is_read_in_the_next_look(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("old", "new"):
-        run_folder(home, name, [3.0] * 50, ended=Exit(outcome="done"))
-    monkeypatch.setattr(run_watch, "_PIECE", 1000)
+        run_folder(home, name, [3.0] * 50, ended=JobResult(outcome="done"))
+    monkeypatch.setattr(run_status, "_PIECE", 1000)
     watch = RunWatch(home.jobs)
     with monkeypatch.context() as hurried:
-        hurried.setattr(run_watch, "_BUDGET", 0.0)
+        hurried.setattr(run_status, "_BUDGET", 0.0)
         lines, _ = watch.look({"new"})
         assert [line.read for line in lines] == [False, False]
     for _ in range(200):
@@ -105,7 +105,7 @@ def test_a_run_that_there_was_no_time_for_is_read_in_the_next_look(
 
 
 def test_a_line_that_is_still_being_written_is_waited_for(home: Home) -> None:
-    job = run_folder(home, "torn", [3.0] * 5, steps=50, ended=Exit(outcome="stopped"))
+    job = run_folder(home, "torn", [3.0] * 5, steps=50, ended=JobResult(outcome="stopped"))
     line = msgspec.json.encode(Step(step=6, loss=2.0, average=2.0, rate=1e-4)) + b"\n"
     with job.events.open("ab") as file:
         file.write(line[:20])
@@ -118,7 +118,7 @@ def test_a_line_that_is_still_being_written_is_waited_for(home: Home) -> None:
 
 
 def test_a_run_that_was_deleted_is_gone(home: Home) -> None:
-    job = run_folder(home, "gone", [3.0], ended=Exit(outcome="done"))
+    job = run_folder(home, "gone", [3.0], ended=JobResult(outcome="done"))
     watch = RunWatch(home.jobs)
     assert len(watch.look()[0]) == 1
     job.delete()

@@ -13,7 +13,7 @@ from titletui.settings import (
     value,
     with_value,
 )
-from titletui.shortlist.listing import SORTS
+from titletui.shortlist.filters import SORTS
 
 
 def test_settings_are_remembered(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from titletui.errors import TitletuiError
-from titletui.home import Home
+from titletui.paths import Home
 from titletui.shortlist.backups import (
     EVERY,
     Backups,
@@ -20,8 +20,8 @@ from titletui.shortlist.backups import (
     newest_good,
     superseded,
 )
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate
-from titletui.shortlist.store import Library
 
 
 def test_a_copy_is_made_at_the_start_of_a_session_and_after_so_many_actions(home: Home) -> None:

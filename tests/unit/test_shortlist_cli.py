@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from titletui.cli import main
-from titletui.home import Home
+from titletui.paths import Home
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate
-from titletui.shortlist.store import Library
 
 
 def run(*words: str) -> int:

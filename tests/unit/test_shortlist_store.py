@@ -8,10 +8,10 @@ import pytest
 
 from tests.faults.disks import read_only_folder
 from titletui.errors import TitletuiError, UsageError
-from titletui.generation.messages import Generate
-from titletui.home import Home
+from titletui.generation.protocol import Generate
+from titletui.paths import Home
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, Favourite, NewCandidate, Novelty
-from titletui.shortlist.store import Library
 
 
 @pytest.fixture

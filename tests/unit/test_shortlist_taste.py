@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.shortlist.embeddings import Embeddings
-from titletui.shortlist.learning import evaluate, fit
+from titletui.paths import Home
+from titletui.preference.embeddings import Embeddings
+from titletui.preference.fit import evaluate, fit
+from titletui.preference.model import ENOUGH, PreferenceModel, Taste, learn, starter
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
-from titletui.shortlist.store import Library
-from titletui.shortlist.taste import ENOUGH, Learned, Taste, learn, starter
 
 SPEECH = ["Speech", "Speaker", "Audio", "Acoustic", "Voice", "Phoneme", "Vocoder", "Pitch"]
 QUANTUM = ["Quantum", "Boson", "Lattice", "Spin", "Entangled", "Hamiltonian", "Photon", "Gauge"]
@@ -139,7 +139,9 @@ def test_a_fit_that_fails_is_told(home: Home) -> None:
 
 def test_what_was_learned_with_a_model_that_is_gone_is_told(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
-    learned = Learned(folder=gone, mean=[], scale=[], weights=[], bias=0.0, stars=20, passed=20)
+    learned = PreferenceModel(
+        folder=gone, mean=[], scale=[], weights=[], bias=0.0, stars=20, passed=20
+    )
     with pytest.raises(TitletuiError, match="no word embeddings"):
         Taste(learned)
 

@@ -7,9 +7,9 @@ import pytest
 from tests.models import END, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.run_folders import run_folder
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
-from titletui.training import base_models
-from titletui.training.base_models import (
+from titletui.models import registry
+from titletui.models.prompts import make_prompt, prompt_tokens
+from titletui.models.registry import (
     CARD,
     find_model,
     hub_cache,
@@ -17,8 +17,8 @@ from titletui.training.base_models import (
     load_model,
     load_tokenizer,
 )
-from titletui.training.prompts import make_prompt, prompt_tokens
-from titletui.training.safety import check_model
+from titletui.models.validation import check_model
+from titletui.paths import Home
 
 
 @pytest.mark.parametrize("make", [tiny_gpt2, tiny_gpt_neo, tiny_llama])
@@ -79,7 +79,7 @@ def test_a_model_of_which_the_cache_keeps_only_the_name_is_to_be_downloaded(home
     gone = hub_cache() / "models--org--gone"
     (gone / "refs").mkdir(parents=True)
     (gone / "refs" / "main").write_text("0123456789abcdef")
-    assert base_models.cached_models() == []
+    assert registry.cached_models() == []
     assert find_model(home, "org/gone").path is None
     with pytest.raises(TitletuiError, match="There is no model folder"):
         check_model(gone / "snapshots" / "0123456789abcdef")
@@ -121,7 +121,7 @@ def test_a_models_mark_says_which_checkpoint(home: Home) -> None:
 def test_without_the_starter_all_else_is_there_and_it_is_asked_to_be_installed_again(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(base_models, "starter_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "starter_folder", lambda: tmp_path)
     assert list_models(home) == []
     with pytest.raises(TitletuiError, match="install titletui again"):
         find_model(home, "starter")

@@ -7,18 +7,18 @@ import pytest
 
 from tests.training_runs import toy_run, view, weights
 from tests.training_worker import run_to_end
-from titletui.home import Home
-from titletui.jobs.folder import JobFolder, State
-from titletui.training import token_cache
-from titletui.training.base_models import find_model, load_model
-from titletui.training.examples import TrainingSet, build, read_papers
-from titletui.training.plan import Plan
+from titletui.jobs.job import Job, State
+from titletui.models.registry import find_model, load_model
+from titletui.paths import Home
+from titletui.training.data import token_cache
+from titletui.training.data.dataset import TrainingSet, build, read_papers
+from titletui.training.run_spec import RunSpec
 
 
-def made(home: Home, name: str = "toy-1") -> tuple[JobFolder, str, TrainingSet]:
+def made(home: Home, name: str = "toy-1") -> tuple[Job, str, TrainingSet]:
     """A prepared run, the key of its sequences, and them."""
     job = toy_run(home, name)
-    plan = job.work(Plan)
+    plan = job.work(RunSpec)
     tokenizer = load_model(find_model(home, plan.recipe.base), home=home).tokenizer
     data = build(read_papers(job.papers, plan.sha256), plan.recipe, tokenizer, 64)
     return job, token_cache.key_of(plan, tokenizer, 64), data
@@ -40,7 +40,7 @@ def test_what_is_kept_comes_back_as_it_was_mapped_into_memory(home: Home) -> Non
         data.by_heart,
     )
     assert all(paper.title not in again.titles for paper in data.pairs)
-    known = [paper.title for paper in read_papers(job.papers, job.work(Plan).sha256)]
+    known = [paper.title for paper in read_papers(job.papers, job.work(RunSpec).sha256)]
     assert sum(title.upper() in again.titles for title in known) == len(data.train)
 
 

@@ -19,22 +19,23 @@ from tests.run_folders import run_folder
 from tests.training_runs import papers, toy_base, toy_corpus, toy_run
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
-from titletui.jobs import queue
-from titletui.jobs.folder import Exit, State
-from titletui.jobs.log import EventLog
-from titletui.jobs.worker import Job
-from titletui.training import checkpoint, forecast, prepare, slices, slurm, workers
-from titletui.training.examples import cut, read_papers
-from titletui.training.forecast import Forecast, Question
+from titletui.jobs import slurm_queue
+from titletui.jobs.event_log import EventLog
+from titletui.jobs.job import JobResult, State
+from titletui.jobs.worker import JobContext
+from titletui.paths import Home
+from titletui.training import checkpoint, estimate, micro_batch, setup
+from titletui.training.data.dataset import cut, read_papers
+from titletui.training.estimate import Forecast, Question
+from titletui.training.launch import launch_env, slurm
+from titletui.training.launch.runs import prepare_run
 from titletui.training.loss import summed_loss
 from titletui.training.manifest import MANIFEST, damage
-from titletui.training.overfit import Watch
-from titletui.training.plan import Plan
+from titletui.training.overfit import OverfitMonitor
 from titletui.training.presets import override
-from titletui.training.preview import greedy_titles
 from titletui.training.recipe import Recipe
-from titletui.training.runs import prepare_run
+from titletui.training.run_spec import RunSpec
+from titletui.training.samples import greedy_titles
 
 
 def test_papers_that_are_damaged_are_told_with_the_file(tmp_path: Path) -> None:
@@ -97,15 +98,15 @@ def test_a_checkpoint_that_cannot_fit_is_refused_before_it_is_written(
 
 
 def test_a_heldout_loss_that_is_no_number_is_no_rise() -> None:
-    rule = Watch()
+    rule = OverfitMonitor()
     rule.evaluated(1, 2.0)
     assert not any(rule.evaluated(step, math.nan) for step in range(2, 20))
     assert rule.best == 1
 
 
 def test_only_a_lost_connection_means_a_lost_process() -> None:
-    assert slices.lost_process(ValueError("shape"), 7) is None
-    ended = slices.lost_process(RuntimeError("Connection closed by peer"), 7)
+    assert micro_batch.lost_process(ValueError("shape"), 7) is None
+    ended = micro_batch.lost_process(RuntimeError("Connection closed by peer"), 7)
     assert ended is not None
     assert "ended at step 7" in ended.reason
 
@@ -121,10 +122,10 @@ def test_an_output_with_a_bias_has_the_loss_of_its_definition() -> None:
 def test_several_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = len(os.sched_getaffinity(0))
-    assert workers.variables(2)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
-    assert workers.variables(10_000)["OMP_NUM_THREADS"] == "1"
+    assert launch_env.variables(2)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
+    assert launch_env.variables(10_000)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert "OMP_NUM_THREADS" not in workers.variables(2)
+    assert "OMP_NUM_THREADS" not in launch_env.variables(2)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +160,10 @@ def test_a_run_whose_folder_cannot_be_made_is_told(home: Home) -> None:
 
 
 def test_embeddings_that_are_frozen_are_not_trained(home: Home) -> None:
-    from titletui.training.base_models import find_model, load_model
+    from titletui.models.registry import find_model, load_model
 
     model = load_model(find_model(home, str(toy_base(home))), home=home).model
-    adapted = prepare.adapted(model, Recipe(freeze_embeddings=True))
+    adapted = setup.adapted(model, Recipe(freeze_embeddings=True))
     assert not adapted.get_input_embeddings().weight.requires_grad
     assert adapted.transformer.ln_f.weight.requires_grad
 
@@ -170,19 +171,19 @@ def test_embeddings_that_are_frozen_are_not_trained(home: Home) -> None:
 def test_a_new_model_is_made_once_for_a_run(home: Home) -> None:
     shape = {"vocabulary": "320", "width": "32", "layers": "2", "heads": "2", "context": "64"}
     folder = toy_run(home, "fresh", base="new", **shape)
-    plan = folder.work(Plan)
+    plan = folder.work(RunSpec)
     with EventLog(folder.events) as log:
-        first = prepare.load(Job(folder, log), plan, None).model
+        first = setup.load(JobContext(folder, log), plan, None).model
         made = (folder.path / "base" / "model.safetensors").stat().st_mtime_ns
         folder.papers.unlink()
-        again = prepare.load(Job(folder, log), plan, None).model
+        again = setup.load(JobContext(folder, log), plan, None).model
     assert (folder.path / "base" / "model.safetensors").stat().st_mtime_ns == made
     pairs = zip(first.parameters(), again.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
 
 def test_titles_that_have_all_ended_are_written_no_further(home: Home) -> None:
-    from titletui.training.base_models import find_model, load_model
+    from titletui.models.registry import find_model, load_model
 
     loaded = load_model(find_model(home, str(toy_base(home))), home=home)
     with torch.no_grad():
@@ -201,16 +202,16 @@ def test_titles_that_have_all_ended_are_written_no_further(home: Home) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to quantize on")
 def test_a_run_that_was_moved_to_a_machine_without_a_gpu_says_what_to_set() -> None:
     recipe = Recipe(method="lora", quantization="4bit")
-    plan = Plan(recipe=recipe, corpus="toy", papers=1, sha256="")
+    plan = RunSpec(recipe=recipe, corpus="toy", papers=1, sha256="")
     with pytest.raises(TitletuiError, match="this machine has none; set quantization=none"):
-        prepare.load(None, plan, None)  # type: ignore[arg-type]
+        setup.load(None, plan, None)  # type: ignore[arg-type]
 
 
 def test_an_estimate_that_fails_says_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-c", "raise SystemExit('libcudart.so is missing')"]
-    monkeypatch.setattr(forecast, "command", lambda: command)
+    monkeypatch.setattr(estimate, "command", lambda: command)
     with pytest.raises(TitletuiError, match=r"cannot be estimated \(libcudart.so is missing\)"):
-        forecast.ask(Question("toy", Recipe()))
+        estimate.ask(Question("toy", Recipe()))
 
 
 @pytest.mark.parametrize(
@@ -227,9 +228,9 @@ def test_trial_steps_that_fail_leave_what_is_known_and_say_why(
     def fails(*_: object) -> float:
         raise RuntimeError(fault)
 
-    monkeypatch.setattr(forecast, "_time_steps", fails)
+    monkeypatch.setattr(estimate, "_time_steps", fails)
     monkeypatch.setattr(sys, "stdin", question)
-    assert forecast.main() == 0
+    assert estimate.main() == 0
     last = msgspec.json.decode(capfdbinary.readouterr().out.splitlines()[-1], type=Forecast)
     assert (last.steps, last.seconds) == (7, None)
     assert fault in last.note
@@ -264,7 +265,7 @@ def test_a_run_that_slurm_does_not_take_has_failed_with_its_words(
 
 def test_a_run_that_was_asked_to_stop_is_neither_begun_nor_put_back(home: Home) -> None:
     pytest.importorskip("submitit")
-    job = run_folder(home, "a-1", [3.0], ended=Exit(outcome="stopped"))
+    job = run_folder(home, "a-1", [3.0], ended=JobResult(outcome="stopped"))
     job.request_stop()
     work = slurm.Work(job, {})
     assert work() == 0
@@ -279,8 +280,8 @@ def test_a_run_whose_last_turn_failed_begins_again_in_the_next_one(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     job = toy_run(home, "a-1", steps="2")
     job.prepare()
-    queue.take_ticket(job.path, "7", job.began)
-    job.record_exit(Exit(outcome="failed", code=1), job.began)
+    slurm_queue.take_ticket(job.path, "7", job.began)
+    job.record_exit(JobResult(outcome="failed", code=1), job.began)
     assert slurm.Work(job, {})() == 0
     assert job.state is State.DONE
     assert job.ticket is not None
@@ -288,8 +289,8 @@ def test_a_run_whose_last_turn_failed_begins_again_in_the_next_one(
 
 
 def test_a_task_that_no_paper_fits_says_what_it_needs(home: Home) -> None:
-    from titletui.training.base_models import load_tokenizer
-    from titletui.training.examples import build
+    from titletui.models.registry import load_tokenizer
+    from titletui.training.data.dataset import build
 
     tokenizer = load_tokenizer(toy_base(home))
     plain = [Paper(id="", title=f"Title {n}") for n in range(20)]

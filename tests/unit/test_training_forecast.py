@@ -13,10 +13,11 @@ from torch.optim import AdamW
 
 from tests.processes import until
 from tests.training_runs import toy_base, toy_corpus
-from titletui.home import Home
-from titletui.jobs.folder import list_jobs
-from titletui.training import forecast, room
-from titletui.training.forecast import Forecast, Question
+from titletui.jobs.job import list_jobs
+from titletui.paths import Home
+from titletui.training import estimate
+from titletui.training.estimate import Forecast, Question
+from titletui.training.launch import memory_check
 from titletui.training.presets import override, preset
 from titletui.training.recipe import Recipe
 
@@ -25,7 +26,7 @@ LORA = "method=lora (about 5.0 GB)"
 
 def ask(recipe: Recipe, corpus: str = "toy") -> list[Forecast]:
     question = msgspec.json.encode(Question(corpus, recipe))
-    answer = subprocess.run(forecast.command(), input=question, capture_output=True, check=True)
+    answer = subprocess.run(estimate.command(), input=question, capture_output=True, check=True)
     return [msgspec.json.decode(line, type=Forecast) for line in answer.stdout.splitlines()]
 
 
@@ -65,11 +66,11 @@ def test_what_cannot_be_known_is_said(home: Home) -> None:
 def test_a_model_larger_than_the_memory_is_refused_with_what_would_fit(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from titletui.training import device
+    from titletui.models import device
 
     monkeypatch.setattr(device, "free_memory", lambda _: 1000)
     toy_corpus(home).close()
-    _, last = forecast._answer(Question("toy", recipe(home)))
+    _, last = estimate._answer(Question("toy", recipe(home)))
     assert last.problem.startswith("It needs about")
     assert "a smaller base model" in last.problem
     assert last.seconds is None
@@ -82,9 +83,9 @@ def test_a_new_model_is_tried_too_and_slow_steps_only_once(
     shape = {"vocabulary": "320", "width": "32", "layers": "2", "heads": "2", "context": "64"}
     fresh = override(Recipe(), {"base": "new", "steps": "7", "batch_tokens": "64", **shape})
     steps: list[float] = []
-    monkeypatch.setattr(forecast, "_LONGEST", 0.0)
+    monkeypatch.setattr(estimate, "_LONGEST", 0.0)
     monkeypatch.setattr(AdamW, "step", counting(steps, AdamW.step))
-    _, last = forecast._answer(Question("toy", fresh))
+    _, last = estimate._answer(Question("toy", fresh))
     assert last.seconds is not None
     assert last.seconds > 0
     assert not last.problem
@@ -102,19 +103,19 @@ def counting(calls: list[float], whole: Callable[..., Any]) -> Callable[..., Any
 def test_what_the_trial_steps_take_beyond_the_memory_is_told(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from titletui.training import device
+    from titletui.models import device
 
     # Room for the weights, and for nothing else.
     monkeypatch.setattr(device, "free_memory", lambda _: 1 << 20)
     toy_corpus(home).close()
-    _, last = forecast._answer(Question("toy", recipe(home)))
+    _, last = estimate._answer(Question("toy", recipe(home)))
     assert last.seconds is not None
     assert last.memory > 1 << 20
     assert last.problem.startswith("It needs about")
     assert "take batch_tokens=" in last.problem
 
 
-def estimate(*words: str) -> subprocess.CompletedProcess[str]:
+def run_estimate(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "titletui", "train", "toy", "--estimate", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
@@ -125,12 +126,12 @@ def test_the_command_line_says_what_a_run_would_take_and_starts_nothing(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     toy_corpus(home).close()
     base = str(toy_base(home))
-    plain = estimate("--base", base, "--steps", "30")
+    plain = run_estimate("--base", base, "--steps", "30")
     assert plain.returncode == 0, plain.stderr
     assert "30 steps" in plain.stdout
     assert "memory: " in plain.stdout
     assert "time: about " in plain.stdout
-    told = msgspec.json.decode(estimate("--base", base, "--json").stdout, type=Forecast)
+    told = msgspec.json.decode(run_estimate("--base", base, "--json").stdout, type=Forecast)
     assert told.seconds is not None
     assert 0 < told.memory < told.free
     assert list_jobs(home.jobs) == []
@@ -140,7 +141,7 @@ def test_what_cannot_fit_is_estimated_with_what_would(home: Home) -> None:
     toy_corpus(home).close()
     shape = ("width=8192", "layers=128", "heads=64", "vocabulary=300")
     words = [word for part in shape for word in ("--set", part)]
-    refused = estimate("--base", "new", *words)
+    refused = run_estimate("--base", "new", *words)
     assert refused.returncode == 1
     assert "it does not fit: It needs about 1649" in refused.stdout
     assert "a smaller base model" in refused.stdout
@@ -161,7 +162,7 @@ def test_a_proposal_is_one_that_fits(
     changes: dict[str, Any], needs: float, free: float, ways: list[str]
 ) -> None:
     recipe = msgspec.structs.replace(Recipe(), **changes)
-    said = room.too_large(recipe, 10**9, int(needs), int(free), "GPU memory")
+    said = memory_check.too_large(recipe, 10**9, int(needs), int(free), "GPU memory")
     given = said.partition("take ")[2].split(", ")
     assert given == [*ways, "a smaller base model", "or a machine with more."]
 
@@ -169,7 +170,7 @@ def test_a_proposal_is_one_that_fits(
 def test_it_ends_when_the_one_that_asked_is_killed(home: Home) -> None:
     toy_corpus(home).close()
     code = (
-        "import subprocess, sys, time; from titletui.training.forecast import command; "
+        "import subprocess, sys, time; from titletui.training.estimate import command; "
         "p = subprocess.Popen(command()); print(p.pid, flush=True); "
         "time.sleep(60)"
     )
@@ -179,7 +180,7 @@ def test_it_ends_when_the_one_that_asked_is_killed(home: Home) -> None:
     )
     assert asker.stdout is not None
     pid = int(asker.stdout.readline())
-    until(lambda: "titletui.training.forecast" in psutil.Process(pid).cmdline())
+    until(lambda: "titletui.training.estimate" in psutil.Process(pid).cmdline())
     time.sleep(1)
     asker.kill()
     asker.wait()
@@ -187,5 +188,5 @@ def test_it_ends_when_the_one_that_asked_is_killed(home: Home) -> None:
 
 
 def test_the_face_can_ask_without_loading_a_model_library() -> None:
-    code = "import sys, titletui.training.forecast; assert 'torch' not in sys.modules"
+    code = "import sys, titletui.training.estimate; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,13 +10,13 @@ import pytest
 from tests.models import TITLES, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.training_runs import papers
 from titletui.corpus.paper import Paper
-from titletui.home import Home
-from titletui.training import slices
-from titletui.training.base_models import find_model, load_model
-from titletui.training.examples import TrainingSet, build, collate, epoch_batches
-from titletui.training.overfit import Average, TrainingTitles, Watch, by_heart
+from titletui.models.registry import find_model, load_model
+from titletui.paths import Home
+from titletui.training import micro_batch
+from titletui.training.data.dataset import TrainingSet, build, collate, epoch_batches
+from titletui.training.lr_schedule import rate_at
+from titletui.training.overfit import Average, OverfitMonitor, TrainingTitles, by_heart
 from titletui.training.recipe import Recipe, Task
-from titletui.training.schedule import rate_at
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_slices_hold_the_same_sequences(home: Home, folder: Path) -> None:
     recipe = Recipe(batch_tokens=1000, heldout=0.0)
     _, data = training_set(home, folder, recipe)
     rows = epoch_batches(data.train, recipe, 0)[0]
-    pieces = slices.cut(rows, data.train, 100)
+    pieces = micro_batch.cut(rows, data.train, 100)
     assert len(pieces) > 1
     assert np.concatenate(pieces).tolist() == rows.tolist()
 
@@ -220,12 +220,12 @@ def test_the_average_is_free_of_bias_and_starts_with_the_first_loss() -> None:
 
 
 def test_the_rule_needs_an_average_under_the_threshold_and_trips_once() -> None:
-    watch = Watch()
+    watch = OverfitMonitor()
     assert not any(watch.trained(step, 0.01, 0.1) for step in range(1, 10))
     assert watch.trained(10, 0.01, 0.1)
     assert not watch.trained(11, 0.01, 0.1)
     assert watch.overfit == 10
-    fresh = Watch()
+    fresh = OverfitMonitor()
     for step in range(1, 200):
         fresh.trained(step, 2.0, 0.1)
     assert not fresh.trained(200, 0.0, 0.1)
@@ -235,7 +235,7 @@ def test_the_rule_needs_an_average_under_the_threshold_and_trips_once() -> None:
 
 
 def test_a_rise_of_three_evaluations_is_a_warning() -> None:
-    watch = Watch()
+    watch = OverfitMonitor()
     losses = [3.0, 2.0, 2.1, 2.2, 2.15, 2.3, 2.4, 2.5]
     assert [watch.evaluated(step, loss) for step, loss in enumerate(losses)].index(True) == 7
     assert (watch.best, watch.best_loss) == (1, 2.0)

@@ -10,13 +10,13 @@ import torch
 
 from tests.models import tiny_gpt2
 from titletui.corpus.paper import Paper
-from titletui.generation import products
 from titletui.generation.engine import Engine, open_engine
-from titletui.generation.messages import Generate
-from titletui.home import Home
-from titletui.training.base_models import ModelInfo, load_model, starter_folder
-from titletui.training.pointer import FEATURES, Pointer, fit
-from titletui.training.vocabulary import read_vocabulary
+from titletui.generation.protocol import Generate
+from titletui.inference import int8_linear
+from titletui.inference.copy_bias import FEATURES, Pointer, fit
+from titletui.models.registry import ModelInfo, load_model, starter_folder
+from titletui.models.token_bytes import read_vocabulary
+from titletui.paths import Home
 
 ABSTRACT = (
     "We present a Kalman filter for underwater gliders. The filter tracks gliders under ice, and "
@@ -96,7 +96,7 @@ def starter() -> Iterator[Engine]:
     folder = Path("/nonexistent")
     with pytest.MonkeyPatch.context() as patch:
         # Products of bytes are rounded otherwise in another batch.
-        patch.setattr(products, "has_byte_products", lambda: False)
+        patch.setattr(int8_linear, "has_byte_products", lambda: False)
         engine = open_engine(Home(folder, folder, folder, folder), "starter", lambda _: None)
         torch.set_num_threads(1)
         yield engine

@@ -12,15 +12,15 @@ from tests.training_runs import QUICK, toy_corpus, toy_run, view, weights
 from tests.training_worker import run_to_end
 from titletui.cli import main
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home
-from titletui.jobs.folder import State, list_jobs
-from titletui.shortlist.store import Library
-from titletui.training import room
-from titletui.training.base_models import find_model, load_model, read_card
-from titletui.training.plan import Plan
+from titletui.jobs.job import State, list_jobs
+from titletui.models.registry import find_model, load_model, read_card
+from titletui.paths import Home
+from titletui.shortlist.library import Library
+from titletui.training.launch import memory_check
+from titletui.training.launch.runs import continued, parent_plan, prepare_run
 from titletui.training.presets import allowed, override, preset, presets
 from titletui.training.recipe import Recipe
-from titletui.training.runs import continued, parent_plan, prepare_run
+from titletui.training.run_spec import RunSpec
 
 ARCHITECTURES: dict[str, Callable[[Path], Path]] = {
     "starter-titles": tiny_gpt2,
@@ -105,8 +105,8 @@ def test_lora_leaves_an_adapter_alone_which_is_merged_when_it_is_loaded(
     assert all("q_proj" in name or "v_proj" in name for name in changed)
     # A run on the adapter takes as much room as one on the model that it stands on.
     further = toy_run(home, "further", base="lora")
-    assert further.work(Plan).recipe.base == "lora"
-    assert room.parameters(home, Recipe(base="lora")) == room.parameters(
+    assert further.work(RunSpec).recipe.base == "lora"
+    assert memory_check.parameters(home, Recipe(base="lora")) == memory_check.parameters(
         home, Recipe(base=str(base))
     )
 
@@ -190,7 +190,7 @@ def test_a_run_is_continued_on_the_shortlist(
     assert main(["continue", "first", "--shortlist", *small]) == 0
     (job,) = [job for job in list_jobs(home.jobs, "run") if job.name != "first"]
     assert job.name == "shortlist-1"
-    plan = job.work(Plan)
+    plan = job.work(RunSpec)
     assert (plan.papers, plan.parent, plan.recipe.preset) == (12, "first", "starred-titles")
     with gzip.open(job.papers, "rt") as file:
         assert {json.loads(line)["title"] for line in file} == set(stars)

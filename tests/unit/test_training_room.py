@@ -11,16 +11,16 @@ from tests.run_folders import held, run_folder
 from tests.training_runs import toy_base, toy_corpus, toy_run
 from tests.training_worker import start_worker
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.jobs import queue
+from titletui.jobs import slurm_queue
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Started
-from titletui.jobs.folder import Exit, State, list_jobs
-from titletui.jobs.log import EventLog
-from titletui.training import gpu
+from titletui.jobs.job import JobResult, State, list_jobs
+from titletui.models import gpu
+from titletui.paths import Home
+from titletui.training.launch.launch_env import variables
+from titletui.training.launch.memory_check import check_room
+from titletui.training.launch.runs import prepare_run, resume_run
 from titletui.training.recipe import Recipe
-from titletui.training.room import check_room
-from titletui.training.runs import prepare_run, resume_run
-from titletui.training.workers import variables
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_runs_on_the_cpu_or_in_the_queue_of_slurm_leave_the_gpu_free(
     program.chmod(0o755)
     queued = run_folder(home, "queued", [])
     queued.prepare()
-    queue.take_ticket(queued.path, "7", queued.began)
+    slurm_queue.take_ticket(queued.path, "7", queued.began)
     assert queued.state is State.QUEUED
     on_cpu = run_folder(home, "on-cpu", [])
     with EventLog(on_cpu.events) as log:
@@ -131,8 +131,8 @@ def test_of_runs_started_at_the_same_moment_one_gets_the_gpu(home: Home) -> None
     base = toy_base(home)
     code = (
         "import sys, time; from titletui.corpus.store import CorpusStore\n"
-        "from titletui.home import find_home; from titletui.training.recipe import Recipe\n"
-        "from titletui.training.runs import prepare_run\n"
+        "from titletui.paths import find_home; from titletui.training.recipe import Recipe\n"
+        "from titletui.training.launch.runs import prepare_run\n"
         "home, recipe = find_home(), Recipe(base=sys.argv[1])\n"
         "with CorpusStore(home.corpus_db) as store:\n"
         "    print('ready', flush=True); sys.stdin.readline()\n"
@@ -165,7 +165,7 @@ def test_of_runs_started_at_the_same_moment_one_gets_the_gpu(home: Home) -> None
 @pytest.mark.usefixtures("card")
 def test_a_run_is_not_resumed_beside_one_that_has_the_gpu(home: Home) -> None:
     stopped = toy_run(home, "stopped")
-    stopped.record_exit(Exit(outcome="stopped"), stopped.began)
+    stopped.record_exit(JobResult(outcome="stopped"), stopped.began)
     first = toy_run(home, "first", steps="100000")
     with held(first), pytest.raises(TitletuiError, match="The run first has the GPU"):
         resume_run(home, "stopped")

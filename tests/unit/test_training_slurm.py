@@ -11,12 +11,12 @@ import pytest
 from tests.processes import until
 from tests.slurm_cluster import missing, slurm_cluster
 from tests.training_runs import QUICK, toy_base, toy_corpus, view
-from titletui.home import Home
-from titletui.jobs import launch, queue
-from titletui.jobs.folder import JobFolder, State
+from titletui.jobs import launch, slurm_queue
+from titletui.jobs.job import Job, State
+from titletui.paths import Home
+from titletui.training.launch.runs import prepare_run, resume_run, start_run
 from titletui.training.presets import override
 from titletui.training.recipe import Recipe
-from titletui.training.runs import prepare_run, resume_run, start_run
 
 PATIENCE = 250
 
@@ -48,7 +48,7 @@ def place() -> str:
     return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
-def submitted(home: Home, *, processes: int = 1, **changes: str) -> JobFolder:
+def submitted(home: Home, *, processes: int = 1, **changes: str) -> Job:
     changes = {**QUICK, "base": str(toy_base(home)), **changes}
     with toy_corpus(home) as store:
         job = prepare_run(
@@ -58,7 +58,7 @@ def submitted(home: Home, *, processes: int = 1, **changes: str) -> JobFolder:
         return start_run(job)
 
 
-def ticket(job: JobFolder) -> queue.Ticket:
+def ticket(job: Job) -> slurm_queue.SlurmTicket:
     held = job.ticket
     assert held is not None
     return held
@@ -114,9 +114,9 @@ def test_a_run_that_waits_is_queued_for_as_long_as_it_waits_and_can_be_taken_out
     control = job.path / "control.json"
     held, earlier = ticket(job), job.began - 3600
     control.write_text(f'{{"stop":false,"began":{earlier}}}')
-    queue.take_ticket(job.path, held.id, earlier)
+    slurm_queue.take_ticket(job.path, held.id, earlier)
     assert job.state == "queued"
-    assert queue.ask(job.path, ticket(job)).why == "PartitionDown"
+    assert slurm_queue.ask(job.path, ticket(job)).why == "PartitionDown"
     written = b"".join(path.read_bytes() for path in job.path.rglob("*") if path.is_file())
     assert b"hunter" not in written
     shown = titletui("runs", "queued")
@@ -147,7 +147,9 @@ def test_a_run_is_queued_where_slurm_does_not_answer(
     job = submitted(home, steps="5")
     config = os.environ["SLURM_CONF"]
     monkeypatch.setenv("SLURM_CONF", "/nowhere")
-    until(lambda: queue.ask(job.path, ticket(job)).place is queue.Place.UNKNOWN, PATIENCE)
+    until(
+        lambda: slurm_queue.ask(job.path, ticket(job)).place is slurm_queue.Place.UNKNOWN, PATIENCE
+    )
     assert job.state == "queued"
     monkeypatch.setenv("SLURM_CONF", config)
 

@@ -8,13 +8,13 @@ from tests.run_folders import run_folder
 from tests.training_runs import toy_run, view
 from tests.training_worker import run_to_end
 from titletui.cli.run_report import line
-from titletui.home import Home
 from titletui.jobs.events import Ended, Started
-from titletui.training import finish
-from titletui.training.base_models import find_model, load_model, read_card
+from titletui.models.registry import find_model, load_model, read_card
+from titletui.paths import Home
+from titletui.training import evaluation
 from titletui.training.checkpoint import Checkpoint
-from titletui.training.plan import Plan
 from titletui.training.recipe import Recipe
+from titletui.training.run_spec import RunSpec
 
 
 def test_a_run_of_an_older_build_tells_what_is_known_of_its_steps(home: Home) -> None:
@@ -32,12 +32,12 @@ def test_a_run_of_an_older_build_tells_what_is_known_of_its_steps(home: Home) ->
 def test_the_best_adapter_becomes_the_model_without_its_base_being_loaded(home: Home) -> None:
     job = toy_run(home, "adapter", method="lora", steps="10")
     assert run_to_end(job) == 0
-    plan = job.work(Plan)
+    plan = job.work(RunSpec)
     early = msgspec.structs.replace(
         plan, recipe=msgspec.structs.replace(plan.recipe, base="/nowhere")
     )
     best = Checkpoint(5, job.checkpoints / "step-000005")
-    finish.write_finished(job, early, None, None, 10, best)
+    evaluation.write_finished(job, early, None, None, 10, best)
     assert read_card(job.model).step == 5
     names = {path.name for path in job.model.iterdir()}
     assert "adapter_model.safetensors" in names

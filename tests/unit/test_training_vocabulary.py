@@ -10,8 +10,8 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import BPE
 
 from titletui.errors import TitletuiError
-from titletui.training.base_models import starter_folder
-from titletui.training.vocabulary import read_vocabulary
+from titletui.models.registry import starter_folder
+from titletui.models.token_bytes import read_vocabulary
 
 
 @pytest.fixture

@@ -33,18 +33,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from titletui.cli import app, corpora, runs, shortlist, titles, tools
+    from titletui.cli import corpora, generate, runs, shortlist, system
 
     parser = argparse.ArgumentParser(
         prog="titletui",
         description="Turn a corner of arXiv into paper titles. Without a command: the app.",
     )
     parser.add_argument("-V", "--version", action="version", version=f"titletui {__version__}")
-    parser.set_defaults(run=app.open_app)
+    parser.set_defaults(run=_open_app)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (corpora, runs, titles, shortlist, tools):
+    for module in (corpora, runs, generate, shortlist, system):
         module.add_commands(commands)
     return parser
+
+
+def _open_app(_: argparse.Namespace) -> int:
+    """Open the app; returns its exit code."""
+    import gc
+
+    # Nothing loaded so far is garbage; `preload.settle` turns collection on again.
+    gc.disable()
+    from titletui.tui.app import run_app
+
+    return run_app()
 
 
 def _complain(error: TitletuiError, code: int) -> int:

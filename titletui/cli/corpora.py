@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from titletui.cli.output import print_json, print_line, say
 from titletui.errors import UsageError
-from titletui.home import Home, checked_name, find_home, named_path
+from titletui.paths import Home, checked_name, find_home, named_path
 
 if TYPE_CHECKING:
-    from titletui.corpus.insight import Insight, Lengths
+    from titletui.corpus.statistics import Insight, Lengths
     from titletui.corpus.store import CorpusSummary
     from titletui.jobs.events import Progress
-    from titletui.jobs.folder import JobFolder
+    from titletui.jobs.job import Job
 
 _YEAR_BAR = 30
 _WORDS_SHOWN = 12
@@ -89,9 +89,9 @@ def _for_jobs(parser: argparse.ArgumentParser) -> None:
 
 
 def _scrape(arguments: argparse.Namespace) -> int:
-    from titletui.corpus.arxiv import find_category
-    from titletui.corpus.filters import parse_filters
-    from titletui.corpus.harvest import Query, start_harvest
+    from titletui.arxiv.categories import find_category
+    from titletui.arxiv.filters import parse_filters
+    from titletui.arxiv.job import Query, start_harvest
 
     category = find_category(arguments.category)
     query = Query(
@@ -106,9 +106,9 @@ def _scrape(arguments: argparse.Namespace) -> int:
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from titletui.cli.watching import Display
-    from titletui.corpus.files import Source, corpus_name_for, start_import
-    from titletui.corpus.piped import behind, is_pipe, start_piped_import, take_in
+    from titletui.cli.job_progress import Display
+    from titletui.importing.job import Source, corpus_name_for, start_import
+    from titletui.importing.stdin import behind, is_pipe, start_piped_import, take_in
 
     path = behind(named_path(arguments.file))
     home = find_home()
@@ -129,9 +129,9 @@ def _taken(size: int) -> "Progress":
     return Progress(done=size >> 20, unit="MB")
 
 
-def _attend(home: Home, folder: "JobFolder", arguments: argparse.Namespace) -> int:
+def _attend(home: Home, folder: "Job", arguments: argparse.Namespace) -> int:
     """Watches a job to its end and says what came of it."""
-    from titletui.cli.watching import follow
+    from titletui.cli.job_progress import follow
     from titletui.corpus.store import CorpusStore
 
     if arguments.detach:
@@ -165,7 +165,7 @@ def _corpora(arguments: argparse.Namespace) -> int:
         if arguments.delete:
             return _delete(store, arguments)
         if arguments.rename:
-            from titletui.corpus.begin import forget_jobs
+            from titletui.corpus.jobs import forget_jobs
 
             store.summary(arguments.name)
             forget_jobs(find_home(), arguments.name)
@@ -174,7 +174,7 @@ def _corpora(arguments: argparse.Namespace) -> int:
         if arguments.name is None:
             _list(store.corpora(), as_json=arguments.json)
             return 0
-        from titletui.corpus.insight import describe
+        from titletui.corpus.statistics import describe
 
         summary = store.summary(arguments.name)
         _show(summary, describe(store, arguments.name), arguments)
@@ -182,7 +182,7 @@ def _corpora(arguments: argparse.Namespace) -> int:
 
 
 def _delete(store: Any, arguments: argparse.Namespace) -> int:
-    from titletui.corpus.begin import forget_jobs, refuse_while_filled
+    from titletui.corpus.jobs import forget_jobs, refuse_while_filled
 
     summary = store.summary(arguments.name)
     refuse_while_filled(find_home(), arguments.name)
@@ -192,7 +192,7 @@ def _delete(store: Any, arguments: argparse.Namespace) -> int:
         say(f"Delete the corpus {arguments.name} with {summary.papers:,} papers? [y/N]")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return 1
-    from titletui.cli.watching import Display
+    from titletui.cli.job_progress import Display
     from titletui.jobs.events import Progress
 
     store.hide(arguments.name)
@@ -274,7 +274,7 @@ def _show_lengths(what: str, words: "Lengths", tokens: "Lengths", cut: int | Non
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from titletui.corpus.share import export_corpus, exported_lines
+    from titletui.corpus.export import export_corpus, exported_lines
     from titletui.corpus.store import CorpusStore
 
     with CorpusStore.open(find_home()) as store:

@@ -8,9 +8,9 @@ from titletui.text import display, span
 
 if TYPE_CHECKING:
     from titletui.jobs.events import Evaluated, Overfit
-    from titletui.jobs.folder import JobFolder
-    from titletui.training.forecast import Forecast
-    from titletui.training.runs import RunView
+    from titletui.jobs.job import Job
+    from titletui.training.estimate import Forecast
+    from titletui.training.launch.runs import RunView
 
 _PAUSE = 0.25
 _GLYPHS = {
@@ -126,12 +126,12 @@ def report(view: "RunView") -> list[str]:
 
 def _in_queue(view: "RunView") -> str:
     """Where a submitted run waits, and why."""
-    from titletui.jobs import queue
+    from titletui.jobs import slurm_queue
 
     held = view.job.ticket
     if held is None or view.state.value != "queued":
         return ""
-    answer = queue.ask(view.job.path, held)
+    answer = slurm_queue.ask(view.job.path, held)
     why = f" ({answer.why})" if answer.why else ""
     return f"in Slurm's queue as job {held.id}{why}"
 
@@ -175,7 +175,7 @@ def estimate(forecast: "Forecast") -> list[str]:
     return said
 
 
-def watch(job: "JobFolder", *, json: bool, stops: bool) -> int:
+def watch(job: "Job", *, json: bool, stops: bool) -> int:
     """Shows a run until it ends; returns 0 done or stopped, 1 failed, 130 interrupted.
 
     Args:
@@ -184,7 +184,7 @@ def watch(job: "JobFolder", *, json: bool, stops: bool) -> int:
             watching.
     """
     from titletui.jobs import launch
-    from titletui.training.runs import RunView
+    from titletui.training.launch.runs import RunView
 
     view = RunView(job)
     shown = _Events(job) if json else _Picture(view)
@@ -218,7 +218,7 @@ def watch(job: "JobFolder", *, json: bool, stops: bool) -> int:
 class _Events:
     """Each event of the log as it is, on stdout."""
 
-    def __init__(self, job: "JobFolder") -> None:
+    def __init__(self, job: "Job") -> None:
         self._tail = job.tail()
 
     def __enter__(self) -> None:

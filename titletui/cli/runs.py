@@ -93,16 +93,16 @@ def _changes(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from titletui.home import checked_name, find_home
-    from titletui.jobs.folder import JobFolder
+    from titletui.jobs.job import Job
+    from titletui.paths import checked_name, find_home
+    from titletui.training.launch.runs import resume_run
     from titletui.training.presets import DEFAULT, STARRED, override, preset
-    from titletui.training.runs import resume_run
 
     home = find_home()
     corpus = _source(arguments, arguments.corpus)
     existing = None
     if arguments.run_name and not arguments.estimate:
-        existing = JobFolder(home.jobs / "run" / checked_name(arguments.run_name, "run name"))
+        existing = Job(home.jobs / "run" / checked_name(arguments.run_name, "run name"))
     if existing and existing.path.is_dir():
         if existing.state.alive:
             say(f"{existing.name} is {existing.state.value}; watching it.")
@@ -117,8 +117,8 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _continue(arguments: argparse.Namespace) -> int:
-    from titletui.home import find_home
-    from titletui.training.runs import continued, parent_plan
+    from titletui.paths import find_home
+    from titletui.training.launch.runs import continued, parent_plan
 
     parent = arguments.parent
     plan = parent_plan(find_home(), parent)
@@ -134,8 +134,8 @@ def _begin(
 ) -> int:
     """Starts a run and watches it, or says only what it would be."""
     from titletui.corpus.store import CorpusStore
-    from titletui.home import find_home
-    from titletui.training.runs import prepare_run, start_run
+    from titletui.paths import find_home
+    from titletui.training.launch.runs import prepare_run, start_run
 
     if arguments.estimate:
         return _estimate(corpus, recipe, papers, arguments)
@@ -175,9 +175,9 @@ def _source(arguments: argparse.Namespace, corpus: str | None) -> str:
 
 def _starred(source: str) -> Any:
     """The starred titles where they are what to learn from, and None for a corpus."""
-    from titletui.home import find_home
+    from titletui.paths import find_home
+    from titletui.shortlist.library import Library
     from titletui.shortlist.papers import SHORTLIST, as_papers
-    from titletui.shortlist.store import Library
 
     if source != SHORTLIST:
         return None
@@ -189,8 +189,8 @@ def _estimate(corpus: str, recipe: Any, papers: Any, arguments: argparse.Namespa
     """Says what a run would be; returns 1 where it cannot be."""
     from titletui.cli.run_report import estimate
     from titletui.corpus.store import CorpusStore
-    from titletui.home import find_home
-    from titletui.training.forecast import Question, ask
+    from titletui.paths import find_home
+    from titletui.training.estimate import Question, ask
 
     if papers is None:
         with CorpusStore.open(find_home()) as store:
@@ -224,8 +224,8 @@ def _follow(job: Any, arguments: argparse.Namespace) -> int:
 
 
 def _find(name: str) -> Any:
-    from titletui.home import find_home
-    from titletui.jobs.folder import find_job
+    from titletui.jobs.job import find_job
+    from titletui.paths import find_home
 
     return find_job(find_home().jobs, "run", name)
 
@@ -249,8 +249,8 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    from titletui.home import find_home
-    from titletui.training.runs import resume_run
+    from titletui.paths import find_home
+    from titletui.training.launch.runs import resume_run
 
     job = resume_run(find_home(), arguments.name)
     say(f"{job.name} goes on.")
@@ -272,8 +272,8 @@ def _rename(arguments: argparse.Namespace) -> int:
 
 def _runs(arguments: argparse.Namespace) -> int:
     from titletui.cli.run_report import facts, line, report
-    from titletui.home import find_home
-    from titletui.training.runs import RunView, views
+    from titletui.paths import find_home
+    from titletui.training.launch.runs import RunView, views
 
     if arguments.name:
         view = RunView(_find(arguments.name))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from titletui.errors import UsageError
 
 if TYPE_CHECKING:
+    from titletui.shortlist.library import Library
     from titletui.shortlist.records import Favourite
-    from titletui.shortlist.store import Library
 
 _SORTS = ("added", "order", "title", "model", "perplexity", "novelty")
 
@@ -43,8 +43,8 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from titletui.cli.output import say
-    from titletui.home import find_home
-    from titletui.shortlist.store import Library
+    from titletui.paths import find_home
+    from titletui.shortlist.library import Library
 
     if arguments.add is None and (arguments.note is not None or arguments.tag):
         raise UsageError("--note and --tag belong to a title; name it with --add.")
@@ -73,8 +73,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _learn(library: "Library", *, json: bool) -> None:
     from titletui.cli.output import print_json, print_line, say
-    from titletui.home import find_home
-    from titletui.shortlist.taste import ENOUGH, learn
+    from titletui.paths import find_home
+    from titletui.preference.model import ENOUGH, learn
 
     taste = learn(find_home(), library)
     _, stars, passed = library.count_choices()
@@ -87,7 +87,7 @@ def _learn(library: "Library", *, json: bool) -> None:
 
 
 def _add(library: "Library", arguments: argparse.Namespace) -> "Favourite":
-    from titletui.shortlist.listing import checked_note, checked_tag
+    from titletui.shortlist.filters import checked_note, checked_tag
 
     note = None if arguments.note is None else checked_note(arguments.note)
     tags = [checked_tag(tag) for tag in arguments.tag]

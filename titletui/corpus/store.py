@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from titletui.corpus.browse import Browser, Cursor, Page, Row
-from titletui.corpus.damage import is_writable, look_for_damage, move_aside, remembered
-from titletui.corpus.merge import Added, Keeper, find_key
+from titletui.corpus.normalize import Prepared, prepare
+from titletui.corpus.pagination import Browser, Cursor, Page, Row
 from titletui.corpus.paper import Paper, plain_id
-from titletui.corpus.prepare import Prepared, prepare
+from titletui.corpus.recovery import is_writable, look_for_damage, move_aside, remembered
 from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.summary import SUMMARIES, CorpusSummary, summary_of
+from titletui.corpus.upsert import Added, PaperWriter, find_key
 from titletui.database import DatabaseDamagedError, explained, open_database, transaction
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home, checked_name
+from titletui.paths import Home, checked_name
 
 __all__ = ["Added", "CorpusStore", "CorpusSummary", "Cursor", "Page", "Row"]
 
@@ -156,7 +156,7 @@ class CorpusStore:
         """Puts papers into a corpus that are ready for it, in one transaction (see `add`)."""
         with self.writing() as connection:
             number = self._number(name)
-            added = Keeper(connection).put(number, prepared)
+            added = PaperWriter(connection).put(number, prepared)
             if added.new or added.updated:
                 connection.execute(
                     "UPDATE corpora SET papers = papers + ?, changes = changes + 1, updated = ? "
@@ -237,7 +237,7 @@ class CorpusStore:
         for (number,) in self.rows("SELECT number FROM corpora WHERE hidden"):
             while True:
                 with self.writing():
-                    if not Keeper(self._connection).drop_some(number, _BATCH):
+                    if not PaperWriter(self._connection).drop_some(number, _BATCH):
                         break
                 gone += _BATCH
                 told(gone)
@@ -246,7 +246,7 @@ class CorpusStore:
         """Removes a corpus that has no paper; whether it did."""
         with self.writing() as connection:
             number, papers, _ = self.numbers(name)
-            return not papers and not Keeper(connection).drop_some(number, 1)
+            return not papers and not PaperWriter(connection).drop_some(number, 1)
 
     def page(
         self, name: str, *, search: str = "", after: Cursor | None = None, limit: int = 200

@@ -13,7 +13,7 @@ from typing import Self
 import msgspec
 
 from titletui.errors import TitletuiError
-from titletui.generation.messages import (
+from titletui.generation.protocol import (
     Answer,
     Cancel,
     Candidate,
@@ -23,8 +23,8 @@ from titletui.generation.messages import (
     Prepare,
     Unload,
 )
-from titletui.home import Home
 from titletui.jobs.launch import worker_environment
+from titletui.paths import Home
 
 _LINE_LIMIT = 1 << 20
 _END_WITHIN = 1.0

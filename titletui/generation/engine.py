@@ -10,21 +10,21 @@ import torch
 from safetensors import SafetensorError
 
 from titletui.errors import TitletuiError
-from titletui.generation.choosing import Knobs
-from titletui.generation.decoders import TransformersDecoder
-from titletui.generation.gpt2 import Gpt2Decoder, fits
-from titletui.generation.messages import Generate
-from titletui.generation.opening import open_title
-from titletui.generation.products import has_byte_products, replace_products
-from titletui.generation.sampler import Decoder, Favour, Written, write_titles
-from titletui.home import Home
-from titletui.jobs.folder import list_jobs
-from titletui.training.base_models import PROBE, LoadedModel, ModelInfo, find_model, load_model
-from titletui.training.device import threads
-from titletui.training.pointer import FEATURES, Pointer
-from titletui.training.prompts import Prompt, make_prompt, misfit, task_for
-from titletui.training.safety import check_libraries, check_model
-from titletui.training.vocabulary import Vocabulary, read_vocabulary, vocabulary_of
+from titletui.generation.protocol import Generate
+from titletui.inference.copy_bias import FEATURES, Pointer
+from titletui.inference.gpt2_decoder import Gpt2Decoder, fits
+from titletui.inference.int8_linear import has_byte_products, replace_products
+from titletui.inference.prefix import open_title
+from titletui.inference.sampler import Decoder, Favour, Written, write_titles
+from titletui.inference.token_sampling import Knobs
+from titletui.inference.transformers_decoder import TransformersDecoder
+from titletui.jobs.job import list_jobs
+from titletui.models.device import threads
+from titletui.models.prompts import Prompt, make_prompt, task_for, task_warning
+from titletui.models.registry import PROBE, LoadedModel, ModelInfo, find_model, load_model
+from titletui.models.token_bytes import Vocabulary, read_vocabulary, vocabulary_of
+from titletui.models.validation import check_libraries, check_model
+from titletui.paths import Home
 
 _GPU_RESERVE = 1 << 30
 
@@ -74,7 +74,7 @@ class Engine(msgspec.Struct, frozen=True):
             context=self.decoder.context,
             trained=self.info.trained_tokens,
         )
-        unfit = misfit(tasks, abstract=request.abstract, year=request.year)
+        unfit = task_warning(tasks, abstract=request.abstract, year=request.year)
         note(" ".join(part for part in (unfit, opening.note, self.note) if part))
         knobs = Knobs(
             temperature=request.temperature, top_k=request.top_k, top_p=request.top_p, seed=seed

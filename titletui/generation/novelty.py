@@ -18,7 +18,7 @@ from titletui.corpus.paper import submission_year
 from titletui.corpus.schema import MIGRATIONS
 from titletui.database import DatabaseReadOnlyError, explained, open_database
 from titletui.errors import UsageError
-from titletui.generation.alike import COMPARED, Alike, Nearest, Postings
+from titletui.generation.nearest_title import COMPARED, Alike, Nearest, Postings
 from titletui.text import clean, fold
 
 NEAR = 0.85

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from titletui.errors import TitletuiError
-from titletui.generation.messages import (
+from titletui.generation.protocol import (
     Answer,
     Cancel,
     Candidate,
@@ -33,8 +33,8 @@ from titletui.generation.messages import (
     Request,
     Unload,
 )
-from titletui.home import find_home
-from titletui.jobs.folder import list_jobs
+from titletui.jobs.job import list_jobs
+from titletui.paths import find_home
 
 if TYPE_CHECKING:
     from titletui.generation.engine import Engine
@@ -176,7 +176,7 @@ class Server:
 
     def _engine_for(self, request: Generate | Prepare) -> "Engine":
         """The model that is asked for: the one that is loaded, unless it has changed on disk."""
-        from titletui.training.base_models import find_model
+        from titletui.models.registry import find_model
 
         if self._engine is not None and self._loaded is not None:
             info = find_model(self._home, request.model)

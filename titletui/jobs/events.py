@@ -144,7 +144,7 @@ class Overfit(Event):
     copies: float = 0.0
 
 
-class Rising(Event):
+class HeldoutRising(Event, tag="rising"):
     """The held-out loss has risen for several evaluations.
 
     Attributes:
@@ -175,7 +175,7 @@ class Evaluated(Event):
 
 
 class Ended(Event):
-    """The worker is done, for the reason in `outcome` (see `titletui.jobs.folder.Exit`)."""
+    """The worker is done, for the reason in `outcome` (see `titletui.jobs.job.JobResult`)."""
 
     outcome: str
     reason: str = ""
@@ -190,7 +190,7 @@ AnyEvent = (
     | Preview
     | Saved
     | Overfit
-    | Rising
+    | HeldoutRising
     | Diverged
     | Evaluated
     | Ended

@@ -12,13 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from titletui.errors import TitletuiError
-from titletui.jobs import lock, queue
-from titletui.jobs.folder import Exit, JobFolder, State
+from titletui.jobs import process_lock, slurm_queue
+from titletui.jobs.job import Job, JobResult, State
 
 WORKERS = {
-    "harvest": "titletui.corpus.harvest",
-    "import": "titletui.corpus.files",
-    "run": "titletui.training.train",
+    "harvest": "titletui.arxiv.job",
+    "import": "titletui.importing.job",
+    "run": "titletui.training.trainer",
 }
 _PASSED_ON = (
     "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER",
@@ -33,14 +33,14 @@ _PASSED_ON_TO_RUNS = (
 )  # fmt: skip
 
 
-def worker_command(folder: JobFolder) -> list[str]:
+def worker_command(folder: Job) -> list[str]:
     """The command of the process that does the work; the folder stands in it for `ps`."""
     return [sys.executable, "-P", "-m", WORKERS[folder.kind], str(folder.path)]
 
 
-def supervised(folder: JobFolder, command: Sequence[str]) -> list[str]:
+def supervised(folder: Job, command: Sequence[str]) -> list[str]:
     """The command of the process that starts `command` and records how it ended."""
-    return [sys.executable, "-P", "-m", "titletui.jobs.supervise", str(folder.path), *command]
+    return [sys.executable, "-P", "-m", "titletui.jobs.supervisor", str(folder.path), *command]
 
 
 def worker_environment(kind: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -55,7 +55,7 @@ def worker_environment(kind: str, extra: Mapping[str, str] | None = None) -> dic
 
 
 def start(
-    folder: JobFolder,
+    folder: Job,
     command: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
@@ -68,7 +68,7 @@ def start(
     Raises:
         TitletuiError: a worker is at it already, or the process cannot be started.
     """
-    if lock.is_held(folder.lock):
+    if process_lock.is_held(folder.lock):
         raise TitletuiError(f"{folder.name} is running already.")
     folder.prepare()
     try:
@@ -87,28 +87,34 @@ def start(
         raise TitletuiError(f"{folder.name} cannot be started ({error.strerror}).") from error
 
 
-def stop(folder: JobFolder) -> None:
+def stop(folder: Job) -> None:
     """Asks the job to end at the next good moment; returns at once.
 
     The request is left in the folder, so that it reaches a worker on another machine too; one on
     this machine is signalled, after a check that the process is the one that holds the lock. One
     that waits in Slurm's queue is taken out of it.
     """
-    if folder.state in (State.RUNNING, State.STOPPING, State.QUEUED, State.ELSEWHERE):
+    if folder.state in (State.RUNNING, State.STOPPING, State.QUEUED, State.REMOTE):
         folder.request_stop()
         held, began = folder.ticket, folder.began
-        if held and not lock.is_held(folder.lock) and queue.take_out(folder.path, held):
-            folder.record_exit(Exit(outcome="stopped", reason="taken out of Slurm's queue"), began)
+        if (
+            held
+            and not process_lock.is_held(folder.lock)
+            and slurm_queue.take_out(folder.path, held)
+        ):
+            folder.record_exit(
+                JobResult(outcome="stopped", reason="taken out of Slurm's queue"), began
+            )
             return
-        lock.signal_holder(folder.lock, signal.SIGTERM)
+        process_lock.signal_holder(folder.lock, signal.SIGTERM)
 
 
-def kill(folder: JobFolder) -> bool:
+def kill(folder: Job) -> bool:
     """Ends the worker at once, without a last word; returns whether there was one."""
-    return lock.signal_holder(folder.lock, signal.SIGKILL)
+    return process_lock.signal_holder(folder.lock, signal.SIGKILL)
 
 
-def wait_until(folder: JobFolder, *states: State, timeout: float) -> State:
+def wait_until(folder: Job, *states: State, timeout: float) -> State:
     """Waits until the job is in one of `states`; returns the state that it is in then."""
     until = time.monotonic() + timeout
     while (state := folder.state) not in states and time.monotonic() < until:

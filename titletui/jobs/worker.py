@@ -11,24 +11,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from titletui.errors import TitletuiError
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import AnyEvent, Ended, Note
-from titletui.jobs.folder import Exit, JobFolder
-from titletui.jobs.lock import Lock
-from titletui.jobs.log import EventLog
+from titletui.jobs.job import Job, JobResult
+from titletui.jobs.process_lock import Lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
 _GLANCE = 0.25
 
 
-class Job:
+class JobContext:
     """What the body of a worker is given.
 
     Attributes:
         lost: events that could not be written (a full disk).
     """
 
-    def __init__(self, folder: JobFolder, log: EventLog) -> None:
+    def __init__(self, folder: Job, log: EventLog) -> None:
         self.folder = folder
         self.lost = 0
         self._log = log
@@ -74,7 +74,7 @@ class Job:
         self._stop.set()
 
 
-def run_worker(body: Callable[[Job], Exit], argv: list[str] | None = None) -> int:
+def run_worker(body: Callable[[JobContext], JobResult], argv: list[str] | None = None) -> int:
     """Runs `body` on the job folder that the command line names; returns the exit code.
 
     `body` returns how it ended. A `TitletuiError` ends the job as failed with its sentence;
@@ -82,21 +82,21 @@ def run_worker(body: Callable[[Job], Exit], argv: list[str] | None = None) -> in
     """
     arguments = sys.argv[1:] if argv is None else argv
     os.umask(0o077)
-    folder = JobFolder(Path(arguments[0]))
+    folder = Job(Path(arguments[0]))
     try:
         lock = Lock(folder.lock)
     except BlockingIOError:
         print(f"{folder.name}: another worker is at it", file=sys.stderr)
         return EXIT_BUSY
     began = folder.began
-    job = Job(folder, EventLog(folder.events))
+    job = JobContext(folder, EventLog(folder.events))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: job.stop())
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         ended = body(job)
     except TitletuiError as error:
-        ended = Exit(outcome="failed", code=EXIT_FAILED, reason=str(error))
+        ended = JobResult(outcome="failed", code=EXIT_FAILED, reason=str(error))
     except Exception as error:
         traceback.print_exc()
         ended = _unexpected(error)
@@ -109,7 +109,7 @@ def run_worker(body: Callable[[Job], Exit], argv: list[str] | None = None) -> in
     return ended.code
 
 
-def _unexpected(error: Exception) -> Exit:
+def _unexpected(error: Exception) -> JobResult:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         reason, advice = "the disk is full", "Free some space, then resume."
     elif isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES):
@@ -122,4 +122,4 @@ def _unexpected(error: Exception) -> Exit:
     else:
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         advice = "log.txt in the job's folder has the details."
-    return Exit(outcome="failed", code=EXIT_FAILED, reason=reason, advice=advice)
+    return JobResult(outcome="failed", code=EXIT_FAILED, reason=reason, advice=advice)

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titletui.atomic import sync_folder
+from titletui.atomic_write import sync_folder
 from titletui.database import check, explained, open_database
 from titletui.errors import TitletuiError
-from titletui.home import private_folder
+from titletui.paths import private_folder
 from titletui.shortlist.schema import MIGRATIONS
 
 EVERY = 20

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.atomic import write_whole
+from titletui.atomic_write import write_whole
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import named_path
+from titletui.paths import named_path
 from titletui.shortlist.records import BatchSettings, Favourite
 from titletui.text import harmless
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import msgspec
 
-from titletui.atomic import sync_folder
+from titletui.atomic_write import sync_folder
 from titletui.errors import TitletuiError
 from titletui.training.manifest import MANIFEST, damage, seal
-from titletui.training.overfit import Watch
+from titletui.training.overfit import OverfitMonitor
 
 
-class Remembered(msgspec.Struct, kw_only=True):
+class TrainerState(msgspec.Struct, kw_only=True):
     """What a run knows besides weights.
 
     Attributes:
@@ -29,7 +29,7 @@ class Remembered(msgspec.Struct, kw_only=True):
     """
 
     step: int
-    watch: Watch
+    watch: OverfitMonitor
     threads: int
     speed: float = 0.0
 
@@ -42,7 +42,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 
 def write(
-    folder: Path, step: int, remembered: Remembered, stages: Mapping[str, Callable[[Path], None]]
+    folder: Path, step: int, remembered: TrainerState, stages: Mapping[str, Callable[[Path], None]]
 ) -> Checkpoint:
     """Writes the checkpoint of `step` under `folder`.
 
@@ -100,9 +100,9 @@ def newest_whole(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None
     return None
 
 
-def remembered(checkpoint: Checkpoint) -> Remembered:
+def remembered(checkpoint: Checkpoint) -> TrainerState:
     """What the run knew at that step."""
-    return msgspec.json.decode((checkpoint.path / "state.json").read_bytes(), type=Remembered)
+    return msgspec.json.decode((checkpoint.path / "state.json").read_bytes(), type=TrainerState)
 
 
 def prune(folder: Path, keep: int, best: int | None) -> None:

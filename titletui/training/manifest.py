@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.atomic import sync_folder, write_whole
+from titletui.atomic_write import sync_folder, write_whole
 
 MANIFEST = "MANIFEST.json"
 

@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from titletui.jobs.events import Heldout, Started
-from titletui.jobs.folder import JobFolder
+from titletui.jobs.job import Job
 
 FACTOR = 0.99
 FEWEST = 10
@@ -49,7 +49,7 @@ class Average(msgspec.Struct):
         return self.weighted / (1 - FACTOR**self.count)
 
 
-class Watch(msgspec.Struct):
+class OverfitMonitor(msgspec.Struct):
     """What the rules remember from step to step; a part of each checkpoint.
 
     Attributes:
@@ -148,7 +148,7 @@ def by_heart(pairs: Iterable[tuple[int, int]], tokens: int) -> float:
     return left / max(1, tokens)
 
 
-def best_step(job: JobFolder) -> int | None:
+def best_step(job: Job) -> int | None:
     """The step of a run's lowest held-out loss; None where nothing was measured."""
     losses: dict[int, float] = {}
     for event in job.tail().read():

@@ -17,27 +17,27 @@ from textual.screen import Screen
 from textual.signal import Signal
 
 from titletui.errors import TitletuiError, UsageError
-from titletui.home import Home, find_home
+from titletui.paths import Home, find_home
 from titletui.settings import Settings, load_settings, save_settings
 from titletui.text import display
-from titletui.tui import ending
-from titletui.tui.clipboard import osc52
-from titletui.tui.encoding import speak_utf8
-from titletui.tui.judging import Judge
-from titletui.tui.line import SparingApp
+from titletui.tui.app_base import Rooms
+from titletui.tui.generate.novelty import Judge
+from titletui.tui.generate.preference import Tasting
 from titletui.tui.modes import MODES
-from titletui.tui.readiness import get_ready, settle
-from titletui.tui.rooms import Rooms
-from titletui.tui.stylesheet import ParsedOnce
-from titletui.tui.tasting import Tasting
+from titletui.tui.preload import get_ready, settle
+from titletui.tui.terminal import restore
+from titletui.tui.terminal.clipboard import osc52
+from titletui.tui.terminal.encoding import speak_utf8
+from titletui.tui.terminal.frame_diff import SparingApp
+from titletui.tui.textual_patches.key_queue import KeysInTurn
+from titletui.tui.textual_patches.stylesheet_cache import ParsedOnce
 from titletui.tui.themes import DEFAULT_THEME, THEMES
-from titletui.tui.turns import KeysInTurn
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from titletui.tui.job_watch import JobNews
-    from titletui.tui.screens.mode import ModeScreen
+    from titletui.jobs.status import JobStatus
+    from titletui.tui.mode_screen import ModeScreen
 
 
 _GLYPHS: dict[SeverityLevel, str] = {"information": "", "warning": "⚠ ", "error": "✕ "}
@@ -91,7 +91,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         self.home = home or find_home()
         self.settings = settings or load_settings(self.home.config_toml)
         self.on_quit: list[Callable[[], None]] = []
-        self.give_back = ending.GiveBack()
+        self.give_back = restore.TerminalRestorer()
         self.goodbye: list[str] = []
         # Textual opens on this mode, so that no other screen is drawn first.
         self.DEFAULT_MODE = self.settings.mode if self.settings.mode in MODES else "generate"  # type: ignore[misc]
@@ -102,13 +102,13 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         self.theme = self.settings.theme if known else DEFAULT_THEME
         self.stylesheet = ParsedOnce(self.get_css_variables())
         self._unknown_theme = "" if known else self.settings.theme
-        self.jobs_changed: Signal[tuple[JobNews, ...]] = Signal(self, "jobs_changed")
+        self.jobs_changed: Signal[tuple[JobStatus, ...]] = Signal(self, "jobs_changed")
         self.model_changed: Signal[str] = Signal(self, "model_changed")
         self.model_line = self.settings.generate.model
-        self.shown_jobs: tuple[JobNews, ...] = ()
+        self.shown_jobs: tuple[JobStatus, ...] = ()
         self.judge = Judge(self)
         self.taste = Tasting(self)
-        self._jobs: dict[tuple[str, str], JobNews] = {}
+        self._jobs: dict[tuple[str, str], JobStatus] = {}
         self._told: list[str] = []
         self._delay = _LONG
         self._said: tuple[str, str, float] = ("", "", 0.0)
@@ -125,8 +125,8 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
             # What fails in it fails again, and is told, where it is wanted.
             self.run_worker(get_ready(self), group="ready", exit_on_error=False)
             self.call_after_refresh(settle)
-            ending.on_signals(self._end, self.give_back)
-            ending.on_hang_up(self._end, self.give_back)
+            restore.on_signals(self._end, self.give_back)
+            restore.on_hang_up(self._end, self.give_back)
 
     # --- the modes
 
@@ -182,7 +182,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         new = [notice for notice in notices if notice not in self._told]
         self._told += new
         if new:
-            from titletui.tui.screens.message import MessageDialog
+            from titletui.tui.dialogs.message import MessageDialog
 
             self.push_screen(MessageDialog("Your library", " ".join(new)))
 
@@ -193,7 +193,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
             return
         if isinstance(error, BaseException) and not isinstance(error, TitletuiError):
             raise error
-        from titletui.tui.screens.message import MessageDialog
+        from titletui.tui.dialogs.message import MessageDialog
 
         if not (isinstance(self.screen, MessageDialog) and self.screen.text == str(error)):
             self.push_screen(MessageDialog("That did not work", str(error)))
@@ -244,7 +244,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         if self._unknown_theme:
             self.say(f"There is no theme {self._unknown_theme}; , shows all themes.", "warning")
         if self.settings.keys:
-            from titletui.tui.bindings import misplaced
+            from titletui.tui.keymap import misplaced
 
             for sentence in misplaced(self.settings.keys)[:_DOUBTS]:
                 self.say(sentence, "warning")
@@ -254,7 +254,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         self.model_line = line
         self.model_changed.publish(line)
 
-    def _announce(self, before: "JobNews", job: "JobNews") -> None:
+    def _announce(self, before: "JobStatus", job: "JobStatus") -> None:
         for text, severity in job.since(before):
             self.say(text, severity)
         if job.overfit and not before.overfit and self.settings.bell:
@@ -270,14 +270,14 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
 
     def action_help(self) -> None:
         """Opens the help for what has focus."""
-        from titletui.tui.screens.help import HelpDialog
+        from titletui.tui.dialogs.help import HelpDialog
 
         if not isinstance(self.screen, HelpDialog):
             self.push_screen(HelpDialog(self.screen))
 
     def action_settings(self) -> None:
         """Opens the settings."""
-        from titletui.tui.screens.settings import SettingsDialog
+        from titletui.tui.dialogs.settings import SettingsDialog
 
         if not isinstance(self.screen, SettingsDialog):
             self.push_screen(SettingsDialog(self.settings), self._use_settings)
@@ -302,7 +302,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
 
     def _end(self, code: int) -> None:
         if not self.is_headless:
-            ending.leave_by(ending.DEADLINE, code, self.give_back)
+            restore.leave_by(restore.DEADLINE, code, self.give_back)
         try:
             save_settings(self.home.config_toml, self.settings)
         except OSError as error:
@@ -322,7 +322,7 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
             return
         for end in self.on_quit:
             end()
-        path = ending.write_crash(self.home.logs, self._exception)
+        path = restore.write_crash(self.home.logs, self._exception)
         where = f"The details are in {path}." if path else "The details could not be written."
         what = type(getattr(self._exception, "error", self._exception)).__name__
         self.bell()

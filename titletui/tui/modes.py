@@ -5,28 +5,28 @@ from textual.screen import Screen
 
 def corpus() -> Screen[None]:
     """Corpora: scrape, import, browse."""
-    from titletui.tui.screens.corpus import CorpusScreen
+    from titletui.tui.corpus.screen import CorpusScreen
 
     return CorpusScreen()
 
 
 def train() -> Screen[None]:
     """Runs: start, watch, stop."""
-    from titletui.tui.screens.train import TrainScreen
+    from titletui.tui.train.screen import TrainScreen
 
     return TrainScreen()
 
 
 def generate() -> Screen[None]:
     """Candidates from a model."""
-    from titletui.tui.screens.generate import GenerateScreen
+    from titletui.tui.generate.screen import GenerateScreen
 
     return GenerateScreen()
 
 
 def shortlist() -> Screen[None]:
     """The starred titles."""
-    from titletui.tui.screens.shortlist import ShortlistScreen
+    from titletui.tui.shortlist.screen import ShortlistScreen
 
     return ShortlistScreen()
 

@@ -9,11 +9,11 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.jobs.folder import list_jobs
+from titletui.jobs.job import list_jobs
+from titletui.paths import Home
 from titletui.text import display
 from titletui.tui.app import TitletuiApp
-from titletui.tui.bindings import described
+from titletui.tui.keymap import described
 from titletui.tui.modes import MODES
 
 _BY_WHAT_IT_DOES = 0.01
@@ -112,7 +112,7 @@ def _thing(app: TitletuiApp, what: str, name: str, mode: str, about: str) -> Com
 
 
 def _runs_and_models(home: Home) -> tuple[list[str], list[str]]:
-    from titletui.training.base_models import list_models
+    from titletui.models.registry import list_models
 
     runs = [job.name for job in list_jobs(home.jobs, "run")]
     return runs, [model.name for model in list_models(home)]

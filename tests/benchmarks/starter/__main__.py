@@ -35,8 +35,8 @@ from tests.benchmarks.starter import (
     trials,
 )
 from titletui.errors import TitletuiError
-from titletui.home import Home
-from titletui.training.base_models import ModelInfo, find_model
+from titletui.models.registry import ModelInfo, find_model
+from titletui.paths import Home
 
 Section = Callable[[ModelInfo, argparse.Namespace], None]
 SECTIONS: dict[str, tuple[Section, str]] = {

@@ -10,14 +10,14 @@ from tests.benchmarks.starter.papers import is_heldout, kept_share, read_papers
 from tests.benchmarks.starter.writing import open_model, write
 from titletui.corpus.paper import Paper
 from titletui.errors import UsageError
-from titletui.generation.agreement import agreement
 from titletui.generation.engine import Engine
-from titletui.generation.messages import Generate
-from titletui.generation.opening import open_title
+from titletui.generation.mbr import agreement
+from titletui.generation.protocol import Generate
+from titletui.inference.prefix import open_title
+from titletui.models.prompts import make_prompt
+from titletui.models.registry import ModelInfo
 from titletui.text import fold
-from titletui.training.base_models import ModelInfo
-from titletui.training.finish import first_sentence, rouge
-from titletui.training.prompts import make_prompt
+from titletui.training.evaluation import first_sentence, rouge
 
 FEWEST = 500
 DRAWN = 16

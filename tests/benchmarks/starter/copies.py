@@ -4,8 +4,8 @@ import argparse
 
 from tests.benchmarks.starter.papers import read_titles
 from tests.benchmarks.starter.writing import open_model, write
+from titletui.models.registry import ModelInfo
 from titletui.text import fold
-from titletui.training.base_models import ModelInfo
 
 COUNT = 1000
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from tests.benchmarks.starter.heldout import load, score
 from tests.benchmarks.starter.papers import is_heldout, kept_share, read_papers
-from titletui.home import Home
 from titletui.jobs.events import Heldout, Started, Step
-from titletui.jobs.folder import JobFolder
-from titletui.training.base_models import ModelInfo, find_model
+from titletui.jobs.job import Job
+from titletui.models.registry import ModelInfo, find_model
+from titletui.paths import Home
 
 HELDOUT = 0.2
 EVERY = 20
@@ -41,7 +41,7 @@ def show(model: ModelInfo, options: argparse.Namespace) -> None:
             flush=True,
         )
         bases = {"model": (model.path, options.rate), "random": (random, options.new_rate)}
-        jobs: list[JobFolder] = []
+        jobs: list[Job] = []
         try:
             for name, (base, rate) in bases.items():
                 jobs.append(_start(home, name, base, rate))
@@ -76,7 +76,7 @@ def _titletui(home: Path, *words: str) -> None:
     subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
-def _start(home: Path, name: str, base: Path, rate: str) -> JobFolder:
+def _start(home: Path, name: str, base: Path, rate: str) -> Job:
     settings = {
         "heldout": HELDOUT,
         "learning_rate": rate,
@@ -90,10 +90,10 @@ def _start(home: Path, name: str, base: Path, rate: str) -> JobFolder:
     chosen = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     long = ["--steps", "1000000", "--run", name, "--detach"]
     _titletui(home, "train", "corner", "--base", str(base), *long, *chosen)
-    return JobFolder(home / "jobs" / "run" / name)
+    return Job(home / "jobs" / "run" / name)
 
 
-def _wait(home: Path, jobs: list[JobFolder], minutes: float) -> None:
+def _wait(home: Path, jobs: list[Job], minutes: float) -> None:
     """Lets runs go on until they have had their time, counted from the loaded model; ends them."""
     asked: set[str] = set()
     while any(job.state.alive for job in jobs):
@@ -105,12 +105,12 @@ def _wait(home: Path, jobs: list[JobFolder], minutes: float) -> None:
         time.sleep(0.5)
 
 
-def _began(job: JobFolder) -> float:
+def _began(job: Job) -> float:
     """When its model and papers were there; the end of time while they are not."""
     return next((e.t for e in job.tail().read() if isinstance(e, Started)), float("inf"))
 
 
-def _report(job: JobFolder, rate: str) -> int:
+def _report(job: Job, rate: str) -> int:
     """Prints how one run went; returns the step of its best held-out loss."""
     events, began = job.tail().read(), _began(job)
     steps = [event for event in events if isinstance(event, Step)]
@@ -127,9 +127,7 @@ def _report(job: JobFolder, rate: str) -> int:
     return best.step
 
 
-def _unseen(
-    home: Path, model: ModelInfo, corpus: Path, jobs: list[JobFolder], best: list[int]
-) -> None:
+def _unseen(home: Path, model: ModelInfo, corpus: Path, jobs: list[Job], best: list[int]) -> None:
     """Prints the loss of each run's best checkpoint on papers that the model has never seen."""
     share = kept_share(model)
     papers = [paper for paper in read_papers(corpus) if is_heldout(paper, share)]

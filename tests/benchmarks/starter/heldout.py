@@ -11,10 +11,10 @@ import torch
 
 from tests.benchmarks.starter.papers import is_heldout, kept_share, read_papers
 from titletui.corpus.paper import Paper
-from titletui.home import Home
-from titletui.training.base_models import LoadedModel, ModelInfo, load_model
-from titletui.training.device import threads
-from titletui.training.examples import build, collate, cut
+from titletui.models.device import threads
+from titletui.models.registry import LoadedModel, ModelInfo, load_model
+from titletui.paths import Home
+from titletui.training.data.dataset import build, collate, cut
 from titletui.training.loss import TitleLoss
 from titletui.training.recipe import Recipe, Task
 

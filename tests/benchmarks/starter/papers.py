@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.corpus.formats import Bad, PaperReader
 from titletui.corpus.paper import Paper, plain_id, title_id
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
+from titletui.importing.paper_reader import PaperReader, RejectedRecord
+from titletui.models.registry import ModelInfo, read_card
 from titletui.text import clean
-from titletui.training.base_models import ModelInfo, read_card
-from titletui.training.examples import chosen
+from titletui.training.data.dataset import chosen
 
 SHARE = 0.01
 
@@ -29,7 +29,7 @@ def read_papers(source: Path) -> Iterator[Paper]:
         return
     with PaperReader(source) as reader:
         for record in reader:
-            if isinstance(record, Bad):
+            if isinstance(record, RejectedRecord):
                 continue
             title = clean(record.title)
             yield msgspec.structs.replace(

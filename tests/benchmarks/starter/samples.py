@@ -3,7 +3,7 @@
 import argparse
 
 from tests.benchmarks.starter.writing import open_model, write
-from titletui.training.base_models import ModelInfo
+from titletui.models.registry import ModelInfo
 
 WITHOUT, WITH = 50, 20
 PREFIXES = ("Neural", "Music", "A survey of", "On the")

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 
-from titletui.training.base_models import ModelInfo
+from titletui.models.registry import ModelInfo
 
 ROUNDS = 5
 LOAD = """
@@ -19,7 +19,7 @@ clocks = time.perf_counter, time.process_time
 began = [clock() for clock in clocks]
 import pathlib, sys
 from titletui.generation.engine import open_engine
-from titletui.home import Home
+from titletui.paths import Home
 imported = [clock() for clock in clocks]
 nowhere = pathlib.Path("/nonexistent")
 engine = open_engine(Home(nowhere, nowhere, nowhere, nowhere), sys.argv[1], lambda _: None)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.starter.papers import read_titles
 from tests.benchmarks.starter.writing import open_model, write
-from titletui.training.base_models import ModelInfo
+from titletui.models.registry import ModelInfo
 
 COUNT = 2000
 HERE = Path(__file__).parent

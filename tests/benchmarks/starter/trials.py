@@ -17,8 +17,8 @@ import psutil
 
 from tests.benchmarks.starter.papers import read_papers
 from titletui.jobs.events import Heldout, Started, Step
-from titletui.jobs.folder import JobFolder
-from titletui.training.base_models import ModelInfo
+from titletui.jobs.job import Job
+from titletui.models.registry import ModelInfo
 
 PLAIN = {
     "vocabulary": 8192,
@@ -69,7 +69,7 @@ def _titletui(home: Path, *words: str) -> None:
     subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
-def _run(home: Path, settings: dict[str, object]) -> tuple[JobFolder, float]:
+def _run(home: Path, settings: dict[str, object]) -> tuple[Job, float]:
     """The finished run of a trial, and its worker's processor time in seconds."""
     run = f"trial-{time.time_ns()}"
     kept = {"epochs": 1, "heldout": 0.05, "eval_papers": 2000, "save_as": "fp16"}
@@ -77,7 +77,7 @@ def _run(home: Path, settings: dict[str, object]) -> tuple[JobFolder, float]:
     settings = {**settings, **kept, **seldom, "final_titles": 1}
     chosen = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     _titletui(home, "train", "titles", "--base", "new", "--run", run, "--detach", *chosen)
-    job = JobFolder(home / "jobs" / "run" / run)
+    job = Job(home / "jobs" / "run" / run)
     seconds = 0.0
     while job.state.alive:
         seconds = max(seconds, _processor_time(job))
@@ -85,7 +85,7 @@ def _run(home: Path, settings: dict[str, object]) -> tuple[JobFolder, float]:
     return job, seconds
 
 
-def _processor_time(job: JobFolder) -> float:
+def _processor_time(job: Job) -> float:
     pid = next((e.pid for e in job.tail().read() if isinstance(e, Started)), 0)
     try:
         times = psutil.Process(pid).cpu_times() if pid else None
@@ -94,7 +94,7 @@ def _processor_time(job: JobFolder) -> float:
     return times.user + times.system if times else 0.0
 
 
-def _line(name: str, job: JobFolder, seconds: float) -> None:
+def _line(name: str, job: Job, seconds: float) -> None:
     events = job.tail().read()
     last = [event for event in events if isinstance(event, Heldout)][-1]
     steps = sum(isinstance(event, Step) for event in events)

@@ -4,9 +4,9 @@ import tempfile
 from pathlib import Path
 
 from titletui.generation.engine import Engine, open_engine
-from titletui.generation.messages import Generate
-from titletui.home import Home
-from titletui.training.base_models import ModelInfo
+from titletui.generation.protocol import Generate
+from titletui.models.registry import ModelInfo
+from titletui.paths import Home
 
 AT_ONCE = 500
 

@@ -9,12 +9,12 @@ from tests.run_folders import held
 from tests.tui.corpora import fill, screen_of
 from tests.tui.scenes.scene import Scene, put
 from tests.tui.seen import until, until_shown
-from titletui.corpus.ledger import Query
+from titletui.arxiv.harvest_state import Query
 from titletui.corpus.paper import Paper
-from titletui.home import Home
+from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Progress
-from titletui.jobs.folder import Exit, JobFolder, create_job
-from titletui.jobs.log import EventLog
+from titletui.jobs.job import Job, JobResult, create_job
+from titletui.paths import Home
 
 WORDS = ("Neural", "Speech", "Audio", "Robust", "Recognition", "Music", "Synthesis", "Learning")
 UNDER_WAY = Progress(
@@ -52,7 +52,7 @@ def two_corpora(home: Home, stack: ExitStack) -> None:
     (home.data.parent / "titles.txt").write_text("".join(f"{one.title}\n" for one in known[:30]))
 
 
-def _harvest(home: Home, progress: Progress | None = UNDER_WAY) -> JobFolder:
+def _harvest(home: Home, progress: Progress | None = UNDER_WAY) -> Job:
     job = create_job(home.jobs, "harvest", "cs.CL", Query(corpus="cs.CL", category="cs.CL"))
     if progress is not None:
         with EventLog(job.events) as log:
@@ -68,7 +68,7 @@ def _scraping(home: Home, stack: ExitStack) -> None:
 def _stopped(home: Home, stack: ExitStack) -> None:
     two_corpora(home, stack)
     job = _harvest(home)
-    job.record_exit(Exit(outcome="stopped"), job.began)
+    job.record_exit(JobResult(outcome="stopped"), job.began)
 
 
 def _failed(home: Home, stack: ExitStack) -> None:
@@ -76,7 +76,7 @@ def _failed(home: Home, stack: ExitStack) -> None:
     job = _harvest(home)
     reason = "arXiv refuses this machine (403)"
     advice = "Wait a day, or import the Kaggle snapshot."
-    job.record_exit(Exit(outcome="failed", reason=reason, advice=advice), job.began)
+    job.record_exit(JobResult(outcome="failed", reason=reason, advice=advice), job.began)
 
 
 def _interrupted(home: Home, stack: ExitStack) -> None:
@@ -88,7 +88,7 @@ def _interrupted(home: Home, stack: ExitStack) -> None:
 def _in_vain(home: Home, stack: ExitStack) -> None:
     job = _harvest(home, None)
     reason = "No paper matches these filters, of 60 looked at."
-    job.record_exit(Exit(outcome="done", reason=reason), job.began)
+    job.record_exit(JobResult(outcome="done", reason=reason), job.began)
 
 
 async def _six_hundred(pilot: Pilot[int]) -> None:

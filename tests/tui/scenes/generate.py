@@ -9,14 +9,14 @@ from textual.widgets import TextArea
 from tests.run_folders import overfit_run
 from tests.tui.scenes.scene import MODEL, Scene, put
 from tests.tui.seen import until
-from titletui.home import Home
+from titletui.paths import Home
+from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
-from titletui.shortlist.store import Library
-from titletui.tui.candidate_row import Row
-from titletui.tui.screens.generate import GenerateScreen
-from titletui.tui.widgets.batch_column import BatchColumn
-from titletui.tui.widgets.candidate_list import CandidateList
-from titletui.tui.writing import Batch
+from titletui.tui.generate.batch_column import BatchColumn
+from titletui.tui.generate.batch_writer import Batch
+from titletui.tui.generate.candidate_list import CandidateList
+from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.screen import GenerateScreen
 
 TITLES = (
     ("Neural Vocoding for Low-Resource Emotional Speech", 9.1, "new", 0.41),

@@ -7,8 +7,8 @@ from textual.pilot import Pilot
 
 from tests.tui.scenes.generate import one_batch
 from tests.tui.scenes.scene import Scene, put
-from titletui.home import Home
-from titletui.shortlist.store import Library
+from titletui.paths import Home
+from titletui.shortlist.library import Library
 
 
 async def _there_already(pilot: Pilot[int]) -> None:

@@ -11,12 +11,12 @@ from tests.tui.corpora import fill
 from tests.tui.scenes.corpus import papers
 from tests.tui.scenes.scene import FORECAST, Scene, at_rest, put
 from tests.tui.seen import until
-from titletui.home import Home
-from titletui.jobs.events import AnyEvent, Evaluated, Note, Progress, Rising
-from titletui.jobs.folder import Exit, JobFolder, create_job
-from titletui.jobs.log import EventLog
-from titletui.training.plan import Plan
+from titletui.jobs.event_log import EventLog
+from titletui.jobs.events import AnyEvent, Evaluated, HeldoutRising, Note, Progress
+from titletui.jobs.job import Job, JobResult, create_job
+from titletui.paths import Home
 from titletui.training.recipe import Recipe
+from titletui.training.run_spec import RunSpec
 
 TITLES = (
     "Robust Speech Recognition with Self-Supervised Representations",
@@ -27,7 +27,7 @@ TITLES = (
 )
 
 
-def _run(home: Home, name: str, steps: int, ended: Exit | None, of: int = 500) -> JobFolder:
+def _run(home: Home, name: str, steps: int, ended: JobResult | None, of: int = 500) -> Job:
     """A run that learns as it should, `steps` far."""
     draw = random.Random(2)
     losses = [(1 + 6 * 0.99**step) * draw.uniform(0.8, 1.2) for step in range(steps)]
@@ -36,7 +36,7 @@ def _run(home: Home, name: str, steps: int, ended: Exit | None, of: int = 500) -
 
 
 def _two_runs(home: Home, stack: ExitStack) -> None:
-    _run(home, "cs-cl-2", 300, Exit(outcome="stopped"))
+    _run(home, "cs-cl-2", 300, JobResult(outcome="stopped"))
     overfit_run(home, "eess-as-1")
 
 
@@ -47,13 +47,13 @@ def _running(home: Home, stack: ExitStack) -> None:
 
 def _rising(home: Home, stack: ExitStack) -> None:
     losses = [1.5 + abs(step - 200) / 50 for step in range(400)]
-    risen = Rising(step=350, best=200)
+    risen = HeldoutRising(step=350, best=200)
     job = run_folder(home, "eess-as-3", losses, steps=500, previews=TITLES, more=[risen])
     stack.enter_context(held(job))
 
 
 def _before_the_first_step(home: Home, stack: ExitStack) -> None:
-    plan = Plan(recipe=Recipe(steps=500), corpus="eess.AS", papers=3064, sha256="0" * 64)
+    plan = RunSpec(recipe=Recipe(steps=500), corpus="eess.AS", papers=3064, sha256="0" * 64)
     job = create_job(home.jobs, "run", "eess-as-4", plan)
     with EventLog(job.events) as log:
         log.append(Progress(done=1_200, total=3_064, waiting="reading papers"))
@@ -62,13 +62,13 @@ def _before_the_first_step(home: Home, stack: ExitStack) -> None:
 
 def _diverged(home: Home, stack: ExitStack) -> None:
     losses = [3.0 + 0.01 * step for step in range(120)] + [float("nan")]
-    ended = Exit(outcome="failed", reason="The loss is not finite at step 121")
+    ended = JobResult(outcome="failed", reason="The loss is not finite at step 121")
     run_folder(home, "neo-try", losses, steps=500, previews=TITLES, ended=ended)
 
 
 def _failed(home: Home, stack: ExitStack) -> None:
     advice = "Make batch_tokens smaller, 2,048 say."
-    ended = Exit(outcome="failed", reason="The memory was full", advice=advice, oom=True)
+    ended = JobResult(outcome="failed", reason="The memory was full", advice=advice, oom=True)
     job = run_folder(home, "neo-try", [], steps=500, ended=ended)
     job.log.write_text("loading gpt-neo-125m\n[/b] 3,064 papers\nKilled\n")
 
@@ -88,12 +88,14 @@ def _finished(home: Home, stack: ExitStack) -> None:
         Note(text="The tokens of 3,064 titles were counted once and are kept."),
     ]
     losses = [1 + 6 * 0.99**step for step in range(500)]
-    run_folder(home, "eess-as-1", losses, more=more, previews=TITLES, ended=Exit(outcome="done"))
+    run_folder(
+        home, "eess-as-1", losses, more=more, previews=TITLES, ended=JobResult(outcome="done")
+    )
 
 
 def _best_before_last(home: Home, stack: ExitStack) -> None:
     averages = [1 + abs(step - 200) / 100 for step in range(500)]
-    run_folder(home, "eess-as-1", averages, previews=TITLES, ended=Exit(outcome="done"))
+    run_folder(home, "eess-as-1", averages, previews=TITLES, ended=JobResult(outcome="done"))
 
 
 def _a_corpus(home: Home, stack: ExitStack) -> None:

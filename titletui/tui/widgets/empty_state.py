@@ -2,10 +2,10 @@
 
 from textual.content import Content
 
-from titletui.tui.widgets.steady import Steady
+from titletui.tui.textual_patches.static import StableStatic
 
 
-class EmptyState(Steady):
+class EmptyState(StableStatic):
     """A line that says what is missing, and one that says what to press."""
 
     DEFAULT_CSS = """

@@ -7,7 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from titletui.text import display
-from titletui.tui.widgets.steady import Steady
+from titletui.tui.textual_patches.static import StableStatic
 
 
 class Field(Horizontal):
@@ -39,7 +39,7 @@ class Field(Horizontal):
                 yield part
 
 
-class Verdict(Steady):
+class Verdict(StableStatic):
     """What there is to say about what was filled in; gone while there is nothing."""
 
     DEFAULT_CSS = """

@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.suggester import Suggester
 
 from titletui.text import display
-from titletui.tui.widgets.line_input import LineInput
+from titletui.tui.textual_patches.line_input import LineInput
 
 _LOOKED_AT = 2_000
 

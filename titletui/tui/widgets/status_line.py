@@ -12,7 +12,7 @@ from titletui.text import display
 from titletui.tui.own_app import app_type
 
 if TYPE_CHECKING:
-    from titletui.tui.job_watch import JobNews
+    from titletui.jobs.status import JobStatus
 
 
 class StatusLine(Widget):
@@ -27,7 +27,7 @@ class StatusLine(Widget):
     }
     """
 
-    jobs: reactive[tuple["JobNews", ...]] = reactive(())
+    jobs: reactive[tuple["JobStatus", ...]] = reactive(())
     model: reactive[str] = reactive("")
 
     app = getters.app(app_type)
@@ -37,7 +37,7 @@ class StatusLine(Widget):
         self.app.model_changed.subscribe(self, self._take_model, immediate=True)
         self.jobs, self.model = self.app.shown_jobs, self.app.model_line
 
-    def _take_jobs(self, _: "tuple[JobNews, ...]") -> None:
+    def _take_jobs(self, _: "tuple[JobStatus, ...]") -> None:
         self.jobs = self.app.shown_jobs
 
     def _take_model(self, line: str) -> None:

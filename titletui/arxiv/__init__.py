@@ -1,0 +1,1 @@
+"""arXiv's OAI-PMH service: client, harvester, harvest state, rate limit, taxonomy."""

@@ -1,0 +1,124 @@
+"""Papers that come through a pipe.
+
+A pipe can be read only once, and an import must be able to go on after it was cut off: so what
+comes is put into a file first, which the import's folder then holds until all is in the store.
+"""
+
+import os
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from titletui.corpus.jobs import begin
+from titletui.corpus.store import CorpusStore
+from titletui.errors import TitletuiError, UsageError
+from titletui.importing.job import Source
+from titletui.importing.paper_reader import PaperReader, data_ending
+from titletui.jobs.job import Job
+from titletui.paths import Home, checked_name, private_folder
+
+STANDARD_INPUT = Path("-")
+_PREFIX = ".piped-"
+_PIECE = 1 << 20
+_FORGOTTEN_AFTER = 86_400.0
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether `path` is standard input, a named pipe or a shell's `<(…)`, rather than a file."""
+    if path == STANDARD_INPUT:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def behind(path: Path) -> Path:
+    """The file that a name such as `/dev/stdin` stands for; `path` itself where it is none."""
+    if path == STANDARD_INPUT and stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
+        path = Path("/dev/stdin")
+    real = path.resolve() if path.is_relative_to("/dev") and path.is_file() else path
+    return real if real.is_file() else path
+
+
+def take_in(home: Home, path: Path, told: Callable[[int], None]) -> Path:
+    """Reads a pipe to its end into a file, and returns that.
+
+    Args:
+        told: called with the bytes so far, several times a second at most.
+
+    Raises:
+        UsageError: nothing is piped in.
+        TitletuiError: the disk is full, or the pipe cannot be read.
+    """
+    if path == STANDARD_INPUT and sys.stdin.isatty():
+        raise UsageError(
+            "Nothing is piped in; name a file, or pipe one: zcat papers.gz | titletui import -"
+        )
+    folder = private_folder(home.jobs / "import")
+    _clear(folder)
+    try:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=data_ending(path))
+    except OSError as error:
+        raise TitletuiError(f"{folder} cannot be written ({error.strerror}).") from error
+    kept = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if path == STANDARD_INPUT:
+                _copy(sys.stdin.buffer, file, told)
+            else:
+                with path.open("rb") as pipe:
+                    _copy(pipe, file, told)
+    except BaseException as error:
+        kept.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise TitletuiError(
+                f"What comes through the pipe cannot be kept in {folder} ({error.strerror}); "
+                "free some space and pipe it again."
+            ) from error
+        raise
+    return kept
+
+
+def start_piped_import(home: Home, source: Source, kept: Path) -> Job:
+    """Starts importing what was taken in, detached; the file moves into the import's folder.
+
+    Raises:
+        UsageError: it holds nothing that can be read, or the corpus cannot have that name.
+        TitletuiError: another file is being imported into the corpus.
+    """
+    try:
+        checked_name(source.corpus, "corpus name")
+        try:
+            PaperReader(kept).close()
+        except UsageError as error:
+            raise UsageError(str(error).replace(str(kept), "What came through the pipe")) from error
+        place = home.jobs / "import" / source.corpus / kept.name.removeprefix(".")
+        work = Source(corpus=source.corpus, path=str(place), category=source.category, piped=True)
+        with CorpusStore.open(home) as store:
+            store.create(work.corpus, category=work.category, source=work.origin)
+        return begin(home, "import", work.corpus, work, bring=kept)
+    finally:
+        kept.unlink(missing_ok=True)
+
+
+def _copy(pipe: IO[bytes], file: IO[bytes], told: Callable[[int], None]) -> None:
+    taken, last = 0, 0.0
+    while piece := pipe.read(_PIECE):
+        file.write(piece)
+        taken += len(piece)
+        if time.monotonic() - last > 0.2:
+            last = time.monotonic()
+            told(taken)
+
+
+def _clear(folder: Path) -> None:
+    """Removes what was taken in by a process that was killed before it could start an import."""
+    for left in folder.glob(f"{_PREFIX}*"):
+        if time.time() - left.stat().st_mtime > _FORGOTTEN_AFTER:
+            left.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Tokens from a model: sampling, KV cache, decoders, prefixes."""

@@ -1,0 +1,1 @@
+"""A model on disk: registry, hub, loading, validation, prompts, devices."""

@@ -1,0 +1,164 @@
+"""How a request becomes the text that a model continues; the same in training and generation.
+
+The model is given its start token, then the prompt, then it writes the title and its end token:
+
+| task | prompt |
+|---|---|
+| title | nothing |
+| abstract-to-title | the abstract and a blank line |
+| year-to-title | the year and a blank line |
+| instruction | an instruction with the abstract, in the tokenizer's chat template if it has one |
+| abstract | nothing; the model writes an abstract in place of a title |
+
+Head, body and tail are made into tokens apart, so that a body which is cut to fit leaves the rest
+as it was.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from titletui.training.recipe import Task
+
+INSTRUCTION = "Write a title for the scientific paper that has the following abstract."
+TITLE_ROOM = 32
+"""Tokens that are kept for a title; of a hundred titles, two are longer."""
+_BODY = "\u241fabstract\u241f"
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """What stands before the title.
+
+    Attributes:
+        body: the part that may be cut from its end.
+        templated: `head` came from a chat template and holds the start token.
+    """
+
+    head: str = ""
+    body: str = ""
+    tail: str = ""
+    templated: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.head + self.body + self.tail
+
+
+def make_prompt(
+    task: Task, *, abstract: str = "", year: int | None = None, tokenizer: Any = None
+) -> Prompt:
+    """The prompt of a task.
+
+    Args:
+        tokenizer: a transformers tokenizer; its chat template, if any, shapes `instruction`.
+    """
+    abstract = " ".join(abstract.split())
+    if task == "instruction":
+        head, tail, templated = instruction_frame(tokenizer)
+        return Prompt(head, abstract, tail, templated)
+    if task == "abstract-to-title" and abstract:
+        return Prompt(body=abstract, tail="\n\n")
+    if task == "year-to-title" and year is not None:
+        return Prompt(head=f"{year}\n\n")
+    return Prompt()
+
+
+def instruction_frame(tokenizer: Any = None) -> tuple[str, str, bool]:
+    """What stands before and after the abstract, and whether a chat template made it."""
+    if tokenizer is not None and getattr(tokenizer, "chat_template", None):
+        rendered = str(
+            tokenizer.apply_chat_template(
+                [{"role": "user", "content": f"{INSTRUCTION}\n\n{_BODY}"}],
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+        )
+        head, found, tail = rendered.partition(_BODY)
+        if found:
+            return head, tail, True
+    return (
+        f"### Instruction:\n{INSTRUCTION}\n\n### Input:\n",
+        "\n\n### Response:\n",
+        False,
+    )
+
+
+def task_for(tasks: Sequence[Task], *, abstract: str = "", year: int | None = None) -> Task:
+    """Which of a model's tasks answers a request.
+
+    A model is always asked for something it has learned; `task_warning` says what to tell the
+    person.
+
+    Args:
+        tasks: what the model was trained for; empty where that is not known.
+    """
+    if not tasks:
+        return "abstract-to-title" if abstract.strip() else "title"
+    wanted: tuple[Task, ...] = ("title",)
+    if abstract.strip():
+        wanted = ("abstract-to-title", "instruction")
+    elif year is not None:
+        wanted = ("year-to-title",)
+    return next((task for task in wanted if task in tasks), tasks[0])
+
+
+def task_warning(tasks: Sequence[Task], *, abstract: str = "", year: int | None = None) -> str:
+    """What a person should know where a model has not learned what a request asks for; else ""."""
+    task = task_for(tasks, abstract=abstract, year=year)
+    if abstract.strip() and task not in ("abstract-to-title", "instruction"):
+        return "This model has not learned to write titles from abstracts; the abstract is unused."
+    if year is not None and task != "year-to-title":
+        return "This model has not learned about years; the year is unused."
+    if task == "abstract":
+        return "This model writes abstracts."
+    if tasks and task in ("abstract-to-title", "instruction") and not abstract.strip():
+        return "This model has learned to write titles from abstracts; without one it guesses."
+    if tasks and task == "year-to-title" and year is None:
+        return "This model has learned to write titles of a year; without one it guesses."
+    return ""
+
+
+def prompt_tokens(
+    tokenizer: Any, prompt: Prompt, *, title_prefix: str = "", room: int | None = None
+) -> tuple[list[int], bool]:
+    """The tokens that the model continues, start token included.
+
+    Args:
+        room: at most so many; the body is cut from its end to fit.
+
+    Returns:
+        The tokens, and whether the body was cut.
+    """
+    head = tokens(tokenizer, prompt.head)
+    if not prompt.templated:
+        head = [start_token(tokenizer), *head]
+    body = tokens(tokenizer, prompt.body)
+    tail = tokens(tokenizer, prompt.tail) + tokens(tokenizer, title_prefix)
+    fits = len(body) if room is None else max(0, room - len(head) - len(tail))
+    return head + body[:fits] + tail, fits < len(body)
+
+
+def max_prompt_tokens(limit: int) -> int:
+    """Tokens of a sequence of `limit` that its prompt may take, whatever the title is.
+
+    A prompt that is cut to fit its own title would tell the model by its length where the title
+    ends.
+    """
+    return max(limit - TITLE_ROOM, limit // 2)
+
+
+def tokens(tokenizer: Any, text: str) -> list[int]:
+    """`text` as tokens, without any that the tokenizer would add of its own."""
+    return list(tokenizer.encode(text, add_special_tokens=False)) if text else []
+
+
+def start_token(tokenizer: Any) -> int:
+    """The token that every sequence begins with: the beginning's, else the end's."""
+    token = tokenizer.bos_token_id
+    return int(tokenizer.eos_token_id if token is None else token)
+
+
+def end_token(tokenizer: Any) -> int:
+    """The token that ends a title."""
+    return int(tokenizer.eos_token_id)

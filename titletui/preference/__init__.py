@@ -1,0 +1,1 @@
+"""What the stars teach: a preference model over title embeddings."""

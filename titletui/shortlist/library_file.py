@@ -1,0 +1,165 @@
+"""library.db as a file: opened whatever state it is in, shared, followed when it is replaced."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from titletui.database import (
+    BUSY_TIMEOUT,
+    MOUNTS,
+    DatabaseReadOnlyError,
+    explained,
+    network_file_system,
+    open_database,
+    transaction,
+)
+from titletui.paths import Home
+from titletui.shortlist.backups import Backups
+from titletui.shortlist.recovery import repair
+from titletui.shortlist.schema import MIGRATIONS
+
+
+class LibraryFile:
+    """One open library.db, followed when it is replaced and told about when it changes.
+
+    Attributes:
+        notices: sentences for a banner: what was found and done while opening.
+        read_only: nothing can be starred; a notice says why.
+        backups: None where the library was not opened by `open`.
+    """
+
+    def __init__(
+        self, path: Path, *, read_only: bool = False, timeout: float = BUSY_TIMEOUT
+    ) -> None:
+        """Opens `path` as it is, making it if it is missing; `open` does more.
+
+        Args:
+            timeout: seconds that a call waits for another process before it gives up.
+
+        Raises:
+            TitletuiError: see `titletui.database.open_database`.
+        """
+        self.path = path
+        self.read_only = read_only
+        self.notices: list[str] = []
+        self.backups: Backups | None = None
+        self._timeout = timeout
+        self._lock = threading.RLock()
+        self._revision = self._generation = 0
+        self._connect()
+
+    @classmethod
+    def open(cls, home: Home, *, timeout: float = BUSY_TIMEOUT, mounts: Path = MOUNTS) -> Self:
+        """Opens the library of this home, whatever state it is in, and backs it up.
+
+        A damaged file is moved aside and its newest good backup put in its place; one that cannot
+        be written is opened for reading. `notices` says so.
+
+        Args:
+            mounts: the system's table of mounted file systems.
+
+        Raises:
+            TitletuiError: it is of a newer titletui, or held by another process.
+        """
+        path, folder = home.library_db, home.data / "backups"
+        if not (os.access(home.data, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))):
+            return cls._open_for_reading(path, timeout)
+        repaired = repair(path, folder, timeout=timeout)
+        library = cls(path, timeout=timeout)
+        library.notices += [repaired] if repaired else []
+        if network := network_file_system(path, mounts):
+            library.notices.append(
+                f"{path.name} lies on a network file system ({network}): it is kept without WAL; "
+                "if its server does not lock files, use one machine at a time."
+            )
+        library.backups = Backups(path, folder)
+        library.backups.start_session()
+        return library
+
+    @classmethod
+    def _open_for_reading(cls, path: Path, timeout: float) -> Self:
+        if not path.exists():
+            raise DatabaseReadOnlyError(
+                f"{path.parent} cannot be written, so nothing can be kept; make it writable or "
+                "set TITLETUI_HOME to a folder that is."
+            )
+        library = cls(path, read_only=True, timeout=timeout)
+        library.notices.append(
+            f"{path} cannot be written: the shortlist is shown, but nothing can be starred."
+        )
+        return library
+
+    def _connect(self) -> None:
+        self._connection = open_database(
+            self.path, MIGRATIONS, read_only=self.read_only, timeout=self._timeout
+        )
+        if not self.read_only:
+            self._connection.execute("PRAGMA synchronous = EXTRA")
+        self._glance = open_database(self.path, MIGRATIONS, read_only=True, timeout=self._timeout)
+        self._glance.execute("PRAGMA busy_timeout = 0")
+        self._file = _identity(self.path)
+        self._generation += 1
+
+    def close(self) -> None:
+        if self.backups is not None:
+            self.backups.finish()
+        with self._lock:
+            self._connection.close()
+            self._glance.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def revision(self) -> int:
+        """A number that is another one after each change, by whichever process.
+
+        Never waits; takes about 20 µs, so that a screen can look every half second.
+        """
+        if _identity(self.path) not in (self._file, None):
+            return (self._generation + 1) << 32
+        with contextlib.suppress(sqlite3.OperationalError):
+            ((version,),) = self._glance.execute("PRAGMA data_version").fetchall()
+            self._revision = self._generation << 32 | version
+        return self._revision
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        if self.read_only:
+            raise DatabaseReadOnlyError(
+                f"{self.path} is open for reading only: nothing was saved; "
+                "make it and its folder writable and start titletui again."
+            )
+        with self._lock:
+            self._follow()
+            with transaction(self._connection):
+                yield
+
+    def _follow(self) -> None:
+        """Opens the file anew where another instance has put a restored one in its place."""
+        if _identity(self.path) not in (self._file, None) and not self._connection.in_transaction:
+            before = self._connection, self._glance
+            # What cannot be opened is tried again, and told again, by the next call.
+            self._connect()
+            for connection in before:
+                connection.close()
+
+    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._lock, explained(self.path):
+            self._follow()
+            return self._connection.execute(query, values).fetchall()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino

@@ -1,0 +1,1 @@
+"""Papers into token sequences and batches."""

@@ -1,0 +1,1 @@
+"""Start a run: memory check, processes, Slurm."""

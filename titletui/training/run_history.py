@@ -1,0 +1,233 @@
+"""A run as a panel reads it from its folder, while it goes on."""
+
+import math
+from typing import Literal
+
+from titletui.errors import TitletuiError
+from titletui.jobs.events import (
+    AnyEvent,
+    Diverged,
+    Ended,
+    Evaluated,
+    Heldout,
+    HeldoutRising,
+    Note,
+    Overfit,
+    Preview,
+    Progress,
+    Saved,
+    Started,
+    Step,
+)
+from titletui.jobs.job import Job, State
+from titletui.training.run_spec import RunSpec
+
+
+class RunView:
+    """A run's folder as a panel shows it; `refresh()` reads what came since.
+
+    Args:
+        last: leave out all but so many bytes of the log, for a first look at a very long one.
+
+    Attributes:
+        steps_done, losses, averages: one entry a step; NaN where the loss was not finite.
+        heldout_steps, heldout: the held-out losses.
+        last: the newest step.
+        overfit, rising, diverged: the events, once they happened.
+        progress: what the worker does before its first step.
+        checkpoints: steps of the checkpoints that were written.
+    """
+
+    def __init__(self, job: Job, *, last: int | None = None) -> None:
+        self.job = job
+        self.plan: RunSpec | None = None
+        self.problem = ""
+        try:
+            self.plan = job.work(RunSpec)
+        except TitletuiError as error:
+            self.problem = str(error)
+        self._tail = job.tail()
+        if last is not None:
+            self._tail.skip_to_last(last)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.steps_done: list[int] = []
+        self.losses: list[float] = []
+        self.averages: list[float] = []
+        self.heldout_steps: list[int] = []
+        self.heldout: list[float] = []
+        self.bits: float | None = None
+        self.previews: list[Preview] = []
+        self.notes: list[Note] = []
+        self.checkpoints: list[int] = []
+        self.last: Step | None = None
+        self.overfit: Overfit | None = None
+        self.rising: HeldoutRising | None = None
+        self.diverged: Diverged | None = None
+        self.evaluated: Evaluated | None = None
+        self.progress: Progress | None = None
+        self.ended: Ended | None = None
+        self.device = ""
+        self._steps: int | None = None
+        self._threshold: float | None = None
+
+    @property
+    def name(self) -> str:
+        return self.job.name
+
+    @property
+    def state(self) -> State:
+        return self.job.state
+
+    @property
+    def step(self) -> int:
+        return self.steps_done[-1] if self.steps_done else 0
+
+    @property
+    def steps(self) -> int | None:
+        """How many there will be; None while that is not known.
+
+        Runs of an older build did not say it at their start; one that is done tells by its end.
+        """
+        told = self._steps or (self.plan.recipe.steps if self.plan else None)
+        done = self.ended is not None and self.ended.outcome == "done"
+        return told or (self.step if done and self.step else None)
+
+    @property
+    def threshold(self) -> float | None:
+        """The average loss under which the run is overfit; None where the rule is off."""
+        if self._threshold is None:
+            return (self.plan.recipe.overfit_below if self.plan else 0.0) or None
+        return self._threshold or None
+
+    @property
+    def loss(self) -> float | None:
+        """The average training loss now."""
+        return _finite(self.averages[-1]) if self.averages else None
+
+    @property
+    def heldout_loss(self) -> float | None:
+        """The newest held-out loss."""
+        return _finite(self.heldout[-1]) if self.heldout else None
+
+    @property
+    def perplexity(self) -> float | None:
+        """Per token, on the held-out papers."""
+        loss = self.heldout_loss
+        return math.exp(min(loss, 700)) if loss is not None else None
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """The step of the lowest held-out loss and that loss."""
+        finite = [
+            (loss, step)
+            for step, loss in zip(self.heldout_steps, self.heldout, strict=True)
+            if step > 0 and math.isfinite(loss)
+        ]
+        return (min(finite)[1], min(finite)[0]) if finite else None
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the last step, while it runs."""
+        return self.last.eta if self.last and self.state == State.RUNNING else None
+
+    @property
+    def preview(self) -> Preview | None:
+        return self.previews[-1] if self.previews else None
+
+    @property
+    def copies(self) -> float:
+        """The share of copies among the newest preview titles."""
+        return self.preview.copies if self.preview else 0.0
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines of the log that could not be read."""
+        return self._tail.bad
+
+    @property
+    def condition(self) -> Literal["", "overfit", "diverged"]:
+        if self.diverged:
+            return "diverged"
+        return "overfit" if self.overfit else ""
+
+    @property
+    def unread(self) -> int:
+        """Bytes of the log that were not taken in yet."""
+        return self._tail.unread
+
+    def refresh(self, most: int | None = None) -> bool:
+        """Takes in what was added to the log; returns whether there was anything.
+
+        Args:
+            most: bytes to take in, by the megabyte; None for all.
+        """
+        events = self._tail.read(most)
+        for event in events:
+            self._take(event)
+        return bool(events)
+
+    def _take(self, event: AnyEvent) -> None:
+        if isinstance(event, Step):
+            self._take_step(event)
+        elif isinstance(event, Heldout):
+            self.heldout_steps.append(event.step)
+            self.heldout.append(math.nan if event.loss is None else event.loss)
+            self.bits = event.bits
+        elif isinstance(event, Preview):
+            self.previews.append(event)
+        elif isinstance(event, Started):
+            self._rewind(event.step)
+            self.device = event.device
+            self._steps = event.steps or None
+            self._threshold = event.threshold
+            self.ended = None
+        elif isinstance(event, Saved):
+            self.checkpoints.append(event.step)
+        elif isinstance(event, Note):
+            self.notes.append(event)
+        elif isinstance(event, Progress):
+            self.progress = event
+        elif isinstance(event, Overfit):
+            self.overfit = event
+        elif isinstance(event, HeldoutRising):
+            self.rising = event
+        elif isinstance(event, Diverged):
+            self.diverged = event
+        elif isinstance(event, Evaluated):
+            self.evaluated = event
+        else:
+            self.ended = event
+
+    def _take_step(self, event: Step) -> None:
+        self.steps_done.append(event.step)
+        self.losses.append(math.nan if event.loss is None else event.loss)
+        self.averages.append(math.nan if event.average is None else event.average)
+        if event.loss is not None:
+            self.last = event
+        self.progress = None
+
+    def _rewind(self, step: int) -> None:
+        """Forgets what an earlier worker said of later steps: they were undone."""
+        while self.steps_done and self.steps_done[-1] > step:
+            for series in (self.steps_done, self.losses, self.averages):
+                series.pop()
+        while self.heldout_steps and self.heldout_steps[-1] > step:
+            self.heldout_steps.pop()
+            self.heldout.pop()
+        # At step 0 the held-out loss is measured again.
+        if step == 0:
+            self.heldout_steps.clear()
+            self.heldout.clear()
+        self.previews = [event for event in self.previews if event.step <= step]
+        self.checkpoints = [number for number in self.checkpoints if number <= step]
+        self.overfit = self.overfit if self.overfit and self.overfit.step <= step else None
+        self.rising = self.rising if self.rising and self.rising.step <= step else None
+        self.diverged = None
+        self.evaluated = None
+        self.progress = None
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,46 @@
+"""The corpora in a list: name, papers, and what is being done to them."""
+
+import msgspec
+from textual.content import Content
+
+from titletui.jobs.job import State
+from titletui.jobs.status import GLYPHS
+from titletui.text import display
+from titletui.tui.corpus.job_status import CorpusJob
+from titletui.tui.widgets.row_list import RowList
+
+_COUNT = 9
+
+
+class CorpusLine(msgspec.Struct, frozen=True):
+    """One corpus; one that a job has not made yet has no papers."""
+
+    name: str
+    papers: int
+    job: CorpusJob | None = None
+
+
+class CorpusList(RowList[CorpusLine]):
+    """One line a corpus."""
+
+    def lines(self, row: CorpusLine, width: int) -> list[Content]:
+        glyph, style = "  ", ""
+        if row.job is not None and row.job.state is not State.DONE:
+            glyph, style = f" {GLYPHS[row.job.state]}", state_style(row.job.state)
+        room = max(4, width - _COUNT - 2)
+        name = Content(display(row.name)).truncate(room, ellipsis=True).pad_right(0)
+        name = name.pad_right(max(0, room - name.cell_length))
+        return [
+            Content.assemble(name, (f"{row.papers:>{_COUNT},}", "$foreground 60%"), (glyph, style))
+        ]
+
+
+def state_style(state: State) -> str:
+    """The colour that goes with a job's glyph."""
+    if state in (State.FAILED, State.UNREADABLE):
+        return "$error"
+    if state is State.INTERRUPTED:
+        return "$warning"
+    if state.alive:
+        return "$success"
+    return "$foreground 60%"

@@ -1,0 +1,212 @@
+"""What one corpus holds: its figures, and its papers, searched as one types."""
+
+import asyncio
+import time
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from titletui.corpus.pagination import END, Cursor
+from titletui.corpus.statistics import describe
+from titletui.corpus.store import CorpusStore, CorpusSummary
+from titletui.errors import TitletuiError
+from titletui.text import display
+from titletui.tui.corpus.page_window import PAGE, PaperPages
+from titletui.tui.corpus.paper_list import PaperList
+from titletui.tui.corpus.statistics_view import InsightView
+from titletui.tui.own_app import app_type
+from titletui.tui.textual_patches.line_input import LineInput
+from titletui.tui.textual_patches.static import StableStatic
+from titletui.tui.widgets.empty_state import EmptyState, keyed
+from titletui.tui.worker_thread import WorkerThread
+
+_TYPING = 0.12
+_COUNT_AGAIN = 1.0
+_COUNT_SHARE = 0.03
+_NEAR_END = 20
+
+
+class CorpusView(Vertical):
+    """Shows one corpus at a time, never more than a few pages of its papers.
+
+    Args:
+        slow_store: answers what may take seconds, so that pages need not wait for it.
+
+    Attributes:
+        shown: the corpus' name; empty while there is none.
+    """
+
+    DEFAULT_CSS = """
+    CorpusView {
+        & > #search-line { height: 1; padding: 0 1; background: $surface; }
+        & > #papers, & > #none { border-top: solid $foreground 20%; }
+        & > #papers:focus { border-top: solid $primary 60%; }
+        & #slash { width: 2; color: $text-muted; }
+        & #search { width: 1fr; }
+        & #found { width: auto; padding-left: 1; color: $text-muted; }
+        & #none { display: none; }
+        &.-none #papers { display: none; }
+        &.-none #none { display: block; }
+    }
+    """
+
+    app = getters.app(app_type)
+    insight = getters.query_one(InsightView)
+    search = getters.query_one("#search", Input)
+    found = getters.query_one("#found", StableStatic)
+    papers = getters.query_one("#papers", PaperList)
+    none = getters.query_one("#none", EmptyState)
+
+    def __init__(self, slow_store: WorkerThread[CorpusStore], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.shown = ""
+        self._slow_store = slow_store
+        self._summary: CorpusSummary | None = None
+        self._pages = PaperPages()
+        self._asked = ""
+        self._stale = False
+        self._count_next = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield InsightView()
+        with Horizontal(id="search-line"):
+            yield Static("/", id="slash")
+            yield LineInput(placeholder="search the titles", id="search")
+            yield StableStatic(id="found")
+        yield PaperList(id="papers")
+        yield EmptyState("", "", id="none")
+
+    def show(self, name: str, summary: CorpusSummary | None) -> None:
+        """Shows the corpus `name`; `summary` is None while it holds nothing.
+
+        Called as often as one likes: only what changed is read again.
+        """
+        if name != self.shown:
+            self.shown, self._summary, self._count_next = name, None, 0.0
+            self._pages = PaperPages()
+            with self.prevent(Input.Changed):
+                self.search.clear()
+            self.papers.show([])
+            self.remove_class("-none")
+            self.found.update("")
+            self.insight.show_nothing(name)
+        before, self._summary = self._summary, summary
+        if summary is not None and summary != before:
+            self._stale = True
+            self.insight.show_summary(summary)
+            if before is None:
+                self._load(name, "")
+            elif not self._pages.before and not self.papers.highlighted:
+                self._load(name, self._asked)
+        if summary is not None and self._stale and time.monotonic() > self._count_next:
+            self._stale = False
+            self._count_next = time.monotonic() + _COUNT_AGAIN
+            self._count(summary)
+
+    @property
+    def _gone(self) -> bool:
+        """Whether the app was closed while the store was being asked."""
+        return not (self.app.is_running and self.query("#papers"))
+
+    def leave_search(self) -> bool:
+        """Out of the search line, then the search undone; whether there was anything to leave."""
+        if self.search.has_focus and self.papers.display:
+            self.papers.focus()
+        elif self.search.value:
+            self.search.clear()
+        else:
+            return False
+        return True
+
+    def on_row_list_highlighted(self, event: PaperList.Highlighted) -> None:
+        event.stop()
+        if event.index is None:
+            return
+        if event.index >= len(self.papers.rows) - _NEAR_END and self._pages.after:
+            self._load_more(self.shown, self._asked, down=True)
+        elif event.index < _NEAR_END and self._pages.before:
+            self._load_more(self.shown, self._asked, down=False)
+
+    def on_paper_list_end(self, event: PaperList.End) -> None:
+        event.stop()
+        if event.last and self._pages.after:
+            self._load(self.shown, self._asked, END)
+        elif not event.last and self._pages.before:
+            self._load(self.shown, self._asked)
+        elif self.papers.rows:
+            self.papers.highlighted = len(self.papers.rows) - 1 if event.last else 0
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._search_soon(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self.papers.display:
+            self.papers.focus()
+
+    @work(exclusive=True, group="typing")
+    async def _search_soon(self, text: str) -> None:
+        await asyncio.sleep(_TYPING)
+        if self._summary is not None and text != self._asked and not self._gone:
+            self._load(self.shown, text)
+
+    @work(exclusive=True, group="papers")
+    async def _load(self, name: str, search: str, at: Cursor | None = None) -> None:
+        """Shows a list from its beginning, or its `END`."""
+        try:
+            page = await self.app.corpora.ask(
+                lambda store: store.page(name, search=search, after=at, limit=PAGE)
+            )
+        except TitletuiError as error:
+            if not self._gone:
+                self.found.update(Content(display(str(error))))
+            return
+        if self._gone:
+            return
+        self._asked = search
+        self._pages.begin(page)
+        self.papers.show(self._pages.rows, len(page.rows) - 1 if at == END else 0)
+        self.found.update(_found(self._pages) if search else "")
+        self.none.say(f"No title has “{display(search)}”", keyed("`escape` takes the search back"))
+        self.set_class(bool(search) and not page.rows, "-none")
+
+    @work(exclusive=True, group="papers")
+    async def _load_more(self, name: str, search: str, *, down: bool) -> None:
+        pages = self._pages
+        cursor = pages.after if down else pages.before
+        try:
+            page = await self.app.corpora.ask(
+                lambda store: store.page(name, search=search, after=cursor, limit=PAGE)
+            )
+        except TitletuiError as error:
+            self.app.show_error(error)
+            return
+        if self._gone:
+            return
+        at = self.papers.highlighted or 0
+        moved = -pages.go_down(page) if down else pages.go_up(page)
+        self.papers.show(pages.rows, max(0, at + moved))
+
+    @work(exclusive=True, group="count")
+    async def _count(self, summary: CorpusSummary) -> None:
+        """Counts what is in a corpus; while one grows, in a small part of the time."""
+        began = time.monotonic()
+        try:
+            insight = await self._slow_store.ask(lambda store: describe(store, summary.name))
+        except TitletuiError as error:
+            if not self._gone:
+                self.insight.show_error(str(error))
+            return
+        if summary.name == self.shown and not self._gone:
+            took = time.monotonic() - began
+            self._count_next = time.monotonic() + max(_COUNT_AGAIN, took / _COUNT_SHARE)
+            self.insight.show_insight(insight)
+
+
+def _found(pages: PaperPages) -> Content:
+    more = "" if pages.exact else "over "
+    return Content(f"{more}{pages.total:,} found" if pages.total else "none found")

@@ -1,0 +1,154 @@
+"""Which file to import, and into which corpus."""
+
+import asyncio
+import itertools
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input
+
+from titletui.corpus.paper import Paper
+from titletui.corpus.store import CorpusSummary
+from titletui.errors import TitletuiError, UsageError
+from titletui.importing.job import Source, corpus_name_for
+from titletui.importing.paper_reader import PaperReader, RejectedRecord
+from titletui.paths import checked_name, named_path
+from titletui.text import display, size
+from titletui.tui.dialogs.base import Dialog
+from titletui.tui.own_app import app_type
+from titletui.tui.textual_patches.line_input import LineInput
+from titletui.tui.widgets.field import Field, Verdict
+from titletui.tui.widgets.path_input import PathInput
+
+_TYPING = 0.2
+_SAMPLE = 3
+_FORMS = (
+    "JSON lines (the Kaggle snapshot's, or exported here), CSV or TSV, or a title a line; .gz and "
+    ".xz too."
+)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a glance into a file shows: its form, its bytes, and its first titles."""
+
+    form: str
+    size: int
+    titles: list[str]
+
+
+class ImportDialog(Dialog[Source | None]):
+    """A path, looked into while it is typed, and the name of a corpus.
+
+    Args:
+        corpora: those that there are, by name.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "cancel", id="import.cancel", tooltip="Import nothing"),
+        Binding("ctrl+r", "start", "import", id="import.start", tooltip="Import the file"),
+    ]
+    app = getters.app(app_type)
+    path = getters.query_one("#path", PathInput)
+    corpus = getters.query_one("#corpus", Input)
+    verdict = getters.query_one(Verdict)
+
+    def __init__(self, corpora: dict[str, CorpusSummary]) -> None:
+        super().__init__()
+        self._corpora = corpora
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Import"
+            box.border_subtitle = "→ complete · enter next, import · escape cancel"
+            yield Field(
+                "File", PathInput(id="path", placeholder="~/arxiv-metadata.json, titles.gz…")
+            )
+            yield Field("Corpus", LineInput(id="corpus", placeholder="after the file"))
+            yield Verdict(_FORMS)
+
+    def on_mount(self) -> None:
+        self.path.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.input is self.path:
+            path = Path(event.value)
+            self.corpus.placeholder = display(corpus_name_for(path)) if event.value else ""
+        self._look()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.input is self.path:
+            self.corpus.focus()
+        else:
+            self.action_start()
+
+    @property
+    def source(self) -> Source:
+        """What is to be imported.
+
+        Raises:
+            UsageError: no file is named, or it or the corpus cannot have that name.
+        """
+        typed = self.path.value.strip()
+        if not typed:
+            raise UsageError("Name a file to import.")
+        path = named_path(typed).absolute()
+        name = self.corpus.value.strip() or corpus_name_for(path)
+        return Source(corpus=checked_name(name, "corpus name"), path=str(path))
+
+    @work(exclusive=True, group="look")
+    async def _look(self) -> None:
+        await asyncio.sleep(_TYPING)
+        if self.gone() or not self.path.value.strip():
+            return
+        try:
+            source = self.source
+            seen = await self.app.errands.ask(lambda _: look_into(Path(source.path)))
+        except TitletuiError as error:
+            if not self.gone():
+                self.verdict.say(str(error))  # It is still being typed; `action_start` refuses it.
+            return
+        if self.gone():
+            return
+        there = self._corpora.get(source.corpus)
+        where = f"adds to {there.papers:,} papers" if there else "a new corpus"
+        lines = [f"{seen.form} · {size(seen.size)} · {source.corpus}: {where}", *seen.titles]
+        shown = [Content(display(line)).truncate(64, ellipsis=True) for line in lines]
+        self.verdict.say(Content("\n").join(shown))
+
+    @work(exclusive=True, group="start")
+    async def action_start(self) -> None:
+        """Answers with what to import, if it can be."""
+        try:
+            source = self.source
+            await self.app.errands.ask(lambda _: look_into(Path(source.path)))
+        except TitletuiError as error:
+            self._refuse(str(error))
+            return
+        self.dismiss(source)
+
+    def _refuse(self, text: str) -> None:
+        if not self.gone():
+            self.verdict.refuse(text)
+
+
+def look_into(path: Path) -> Seen:
+    """What kind of file it is, and its first titles.
+
+    Raises:
+        TitletuiError: it is no file, or none that can be imported.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it.")
+    with PaperReader(path) as reader:
+        records: list[Paper | RejectedRecord] = list(itertools.islice(reader, _SAMPLE))
+        form = reader.form
+    titles = [record.title for record in records if isinstance(record, Paper)]
+    return Seen(form, path.stat().st_size, titles)

@@ -1,0 +1,100 @@
+"""The abstract that titles are to be written for."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import getters, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Static, TextArea
+
+from titletui.errors import UsageError
+from titletui.paths import named_path
+from titletui.text import display
+from titletui.tui.dialogs.base import Dialog
+from titletui.tui.dialogs.prompt import PromptDialog
+from titletui.tui.own_app import app_type
+
+LONGEST = 100_000
+
+
+class AbstractDialog(Dialog[str | None]):
+    """A text area; dismissed with its text, or None where nothing is to change."""
+
+    DEFAULT_CSS = """
+    AbstractDialog TextArea { height: 1fr; border: none; padding: 0 1; background: $panel; }
+    AbstractDialog TextArea:focus { border: none; }
+    AbstractDialog #counted { height: 1; color: $text-muted; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+g,f6", "keep", "write titles for it", priority=True, id="abstract.keep",
+                tooltip="Write titles for this abstract"),
+        Binding("ctrl+o", "open", "open a file", priority=True, id="abstract.open",
+                tooltip="Read the abstract from a text file"),
+        Binding("ctrl+l", "empty", "empty", priority=True, id="abstract.empty",
+                tooltip="Take the abstract away"),
+        Binding("escape", "dismiss(None)", "cancel", priority=True, id="abstract.cancel",
+                tooltip="Change nothing"),
+    ]  # fmt: skip
+    app = getters.app(app_type)
+    area = getters.query_one(TextArea)
+
+    def __init__(self, text: str, note: str = "") -> None:
+        super().__init__()
+        self._text = text
+        self._note = note
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Titles for an abstract"
+            empty = "ctrl+l empty · " if self.app.size.width >= 70 else ""
+            box.border_subtitle = f"ctrl+g write · ctrl+o file · {empty}escape cancel"
+            yield TextArea(_shown(self._text), soft_wrap=True, show_line_numbers=False)
+            yield Static(id="counted", markup=False)
+
+    def on_mount(self) -> None:
+        self.area.focus()
+        self.on_text_area_changed()
+
+    def on_text_area_changed(self) -> None:
+        words = len(self.area.text.split())
+        said = f"{words} words" if words else "Paste or type the abstract here."
+        self.query_one("#counted", Static).update(" · ".join(filter(None, (said, self._note))))
+
+    def action_keep(self) -> None:
+        """Ends with the text."""
+        self.dismiss(" ".join(self.area.text.split()))
+
+    def action_empty(self) -> None:
+        """Takes the abstract away."""
+        self.area.text = ""
+
+    @work
+    async def action_open(self) -> None:
+        """Asks for a file and reads it."""
+        name = await self.app.push_screen_wait(
+            PromptDialog("Read the abstract from", placeholder="path of a text file", verb="read")
+        )
+        if not name:
+            return
+        try:
+            path = named_path(name)
+        except UsageError as error:
+            self.app.show_error(error)
+            return
+        try:
+            self.area.text = _shown(await self.app.errands.ask(lambda _: _read(path)))
+        except OSError as error:
+            self.app.say(f"{path} cannot be read ({error.strerror}).", "error")
+        except ValueError:
+            self.app.say(f"{path} is no text in UTF-8; name a text file.", "error")
+
+
+def _read(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.read(LONGEST)
+
+
+def _shown(text: str) -> str:
+    return "\n".join(display(line) for line in text.splitlines())

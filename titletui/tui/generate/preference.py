@@ -1,0 +1,44 @@
+"""The owner's taste: learned and applied in a thread of its own."""
+
+from typing import TYPE_CHECKING
+
+from titletui.shortlist.records import NewCandidate
+from titletui.tui.worker_thread import WorkerThread
+
+if TYPE_CHECKING:
+    from titletui.preference.model import Taste
+    from titletui.tui.app import TitletuiApp
+
+
+class Tasting:
+    """Ranks candidates by what was starred and what was passed over."""
+
+    def __init__(self, app: "TitletuiApp") -> None:
+        self._app = app
+        self._taste: Taste | None = None
+        self._thread = WorkerThread("taste", lambda: app.home)
+
+    async def learn(self) -> str:
+        """Learns anew where there is something new to learn from; returns what came of it.
+
+        Raises:
+            TitletuiError: it could not be learned.
+        """
+        library = await self._app.library.ask(lambda store: store)
+
+        def learn() -> "Taste | None":
+            from titletui.preference.model import learn
+
+            return learn(self._app.home, library)
+
+        self._taste = await self._thread.ask(lambda _: learn())
+        if self._taste is None:
+            return ""
+        return f"Ranked by your taste, {self._taste.learned.said}"
+
+    async def likings(self, candidates: list[NewCandidate]) -> list[float]:
+        """One for each candidate, 0…1; none at all while nothing was learned."""
+        taste = self._taste
+        if taste is None:
+            return []
+        return await self._thread.ask(lambda _: taste.likings(candidates))

@@ -1,0 +1,89 @@
+"""All bindings there are: described for help and palette, checked where a person has moved them."""
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+
+from textual.binding import Binding
+from textual.keys import _character_to_key
+
+
+def described(kind: type) -> Iterator[Binding]:
+    """The bindings with a tooltip of a class and of its parents, one for each action."""
+    seen: set[str] = set()
+    for part in kind.__mro__:
+        for binding in vars(part).get("BINDINGS", ()):
+            if isinstance(binding, Binding) and binding.tooltip and binding.action not in seen:
+                seen.add(binding.action)
+                yield binding
+
+
+def misplaced(keys: Mapping[str, str]) -> list[str]:
+    """What is wrong with other keys than the usual, a sentence each.
+
+    Args:
+        keys: the id of a binding, then its keys with commas between, as in `config.toml`.
+    """
+    if not keys:
+        return []
+    places = list(_places())
+    known = {binding.id for _, bindings in places for binding in bindings if binding.id}
+    said: dict[str, None] = {}
+    for id_ in keys:
+        if id_ not in known:
+            close = difflib.get_close_matches(id_, known, n=1)
+            meant = f"did you mean {close[0]}?" if close else "help (?) shows what there is."
+            said[f"There is no key for {id_!r}; {meant}"] = None
+    for place, bindings in places:
+        said |= dict.fromkeys(_clashes(place, bindings, keys))
+    return list(said)
+
+
+def _clashes(place: str, bindings: list[Binding], keys: Mapping[str, str]) -> Iterator[str]:
+    taken: dict[str, Binding] = {}
+    for binding in bindings:
+        for key in _keys(keys.get(binding.id or "", binding.key)):
+            other = taken.setdefault(key, binding)
+            moved = {binding.id, other.id} & keys.keys()
+            if moved and other.action != binding.action:
+                yield (
+                    f"On {place} the key {key} means both {_name(other)} and {_name(binding)}: "
+                    "give one of them another."
+                )
+
+
+def _keys(text: str) -> list[str]:
+    keys = [part.strip() or "comma" for part in text.split(",")]
+    return [_character_to_key(key) if len(key) == 1 else key for key in keys]
+
+
+def _name(binding: Binding) -> str:
+    return f"{binding.description.lower() or binding.action} ({binding.id})"
+
+
+def _places() -> Iterator[tuple[str, list[Binding]]]:
+    """Where keys go: a mode with its list and the app; a dialog; a widget."""
+    from textual.screen import ModalScreen
+    from textual.widget import Widget
+
+    from titletui.tui.app import TitletuiApp
+    from titletui.tui.mode_screen import ModeScreen
+    from titletui.tui.widgets.row_list import RowList
+
+    for kind in _classes("titletui.tui"):
+        own = list(described(kind))
+        if issubclass(kind, ModeScreen):
+            if kind.AREA:
+                yield kind.AREA, [*described(RowList), *own, *described(TitletuiApp)]
+        elif issubclass(kind, ModalScreen):
+            yield f"the {kind.__name__.removesuffix('Dialog').lower()} dialog", own
+        elif issubclass(kind, Widget) and own:
+            yield f"a {kind.__name__}", own
+
+
+def _classes(package: str) -> Iterator[type]:
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        for kind in vars(importlib.import_module(module.name)).values():
+            if isinstance(kind, type) and kind.__module__ == module.name:
+                yield kind

@@ -1,0 +1,1 @@
+"""What the terminal is sent, and how it is left."""

@@ -1,0 +1,1 @@
+"""Overrides of Textual's private names, one fault a file."""

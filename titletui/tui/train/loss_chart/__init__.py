@@ -1,0 +1,1 @@
+"""The loss chart, drawn in braille dots."""
