@@ -45,12 +45,11 @@ class _Record(msgspec.Struct, gc=False):
 _decoder = msgspec.json.Decoder(_Record)
 
 
-def decode_record(line: bytes) -> Paper:
+def decode_record(line: str) -> Paper:
     """The paper that a line of JSON describes.
 
     Raises:
         RecordError: it is no JSON, no object, or a field has the wrong type.
-        UnicodeDecodeError: it is not UTF-8.
     """
     try:
         record = _decoder.decode(line)

@@ -102,13 +102,12 @@ class PaperReader:
         for line in lines:
             if line.isspace():
                 continue
+            text, latin1 = text_of(line)
+            self.latin1 += latin1
             try:
-                yield lines.line, decode_record(line)
+                yield lines.line, decode_record(text)
             except RecordError as error:
                 yield lines.line, str(error)
-            except UnicodeDecodeError:
-                self.latin1 += 1
-                yield lines.line, _decode_again(line)
 
     def _titles(self) -> Iterator[tuple[int, Paper | str]]:
         for text in self._texts():
@@ -141,13 +140,6 @@ def data_ending(path: Path) -> str:
     """The ending of the name, that of the compression aside: `.csv` of `titles.csv.gz`."""
     name = Path(path.stem) if path.suffix.lower() in _ENDINGS else path
     return name.suffix.lower()
-
-
-def _decode_again(line: bytes) -> Paper | str:
-    try:
-        return decode_record(line.decode("latin-1").encode())
-    except RecordError as error:
-        return str(error)
 
 
 def _refuse_array(path: Path, first: str) -> None:
