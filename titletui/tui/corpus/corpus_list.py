@@ -7,6 +7,7 @@ from titletui.jobs.job import State
 from titletui.jobs.status import GLYPHS
 from titletui.text import display
 from titletui.tui.corpus.job_status import CorpusJob
+from titletui.tui.widgets.job_style import state_style
 from titletui.tui.widgets.row_list import RowList
 
 _COUNT = 9
@@ -33,14 +34,3 @@ class CorpusList(RowList[CorpusLine]):
         return [
             Content.assemble(name, (f"{row.papers:>{_COUNT},}", "$foreground 60%"), (glyph, style))
         ]
-
-
-def state_style(state: State) -> str:
-    """The colour that goes with a job's glyph."""
-    if state in (State.FAILED, State.UNREADABLE):
-        return "$error"
-    if state is State.INTERRUPTED:
-        return "$warning"
-    if state.alive:
-        return "$success"
-    return "$foreground 60%"

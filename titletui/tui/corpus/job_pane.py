@@ -5,9 +5,9 @@ from textual.content import Content
 from titletui.jobs.job import State
 from titletui.jobs.status import GLYPHS
 from titletui.text import display
-from titletui.tui.corpus.corpus_list import state_style
 from titletui.tui.corpus.job_status import CorpusJob
 from titletui.tui.textual_patches.static import StableStatic
+from titletui.tui.widgets.job_style import state_style
 
 
 class Deletion:

@@ -19,11 +19,12 @@ from titletui.shortlist.records import BatchSettings, Favourite
 from titletui.text import fold
 from titletui.tui.generate.batch_column import BatchColumn
 from titletui.tui.generate.batch_writer import Batch, Writing
-from titletui.tui.generate.candidate_list import CandidateList, nearest
+from titletui.tui.generate.candidate_list import CandidateList
 from titletui.tui.generate.candidate_row import Row
 from titletui.tui.generate.welcome import Welcome
 from titletui.tui.title_screen import CuratingScreen, Pick
 from titletui.tui.widgets.row_list import RowList
+from titletui.tui.widgets.title_content import nearest_paper
 
 if TYPE_CHECKING:
     from titletui.generation.client import GenerationClient
@@ -124,7 +125,7 @@ class BatchesScreen(CuratingScreen):
         paper = row.novelty
         if not paper.title:
             return Content.styled("No paper has words in common with it.", "$foreground 60%")
-        return nearest(paper)
+        return nearest_paper(paper)
 
     # --- writing
 

@@ -2,10 +2,10 @@
 
 from textual.content import Content
 
-from titletui.shortlist.records import Novelty
 from titletui.text import display
 from titletui.tui.generate.candidate_row import Row
 from titletui.tui.widgets.row_list import RowList
+from titletui.tui.widgets.title_content import novelty_label, wrap_title
 
 NARROW = 56
 WIDEST = 132
@@ -29,7 +29,7 @@ class CandidateList(RowList[Row]):
         room = width - 2 - (0 if narrow else _FIGURES)
         style = "$foreground 60%" if row.repeat else "bold" if row.star else ""
         mark = " ✎" if row.edited else "" if row.whole else " …"
-        wrapped = marked(Content.styled(display(row.reads), style), mark, max(8, room))
+        wrapped = wrap_title(Content.styled(display(row.reads), style), mark, max(8, room))
         star = Content.styled(_STARS[row.star], "$accent")
         if narrow:
             figures = Content.assemble(
@@ -49,12 +49,6 @@ class CandidateList(RowList[Row]):
             first = first.pad_right(max(0, width + 1 - first.cell_length))
             first = Content.assemble(first, paper.truncate(beside, ellipsis=True))
         return [first, *(Content.assemble("  ", part) for part in wrapped[1:])]
-
-
-def marked(title: Content, mark: str, width: int) -> list[Content]:
-    """A title in lines of `width`, with a mark behind it that never stands alone."""
-    lines = [part.rstrip() for part in title.wrap(width - len(mark))]
-    return [*lines[:-1], lines[-1] + mark]
 
 
 def _narrow(star: Content, title: list[Content], figures: Content, room: int) -> list[Content]:
@@ -77,25 +71,4 @@ def _verdict(row: Row) -> Content:
         return Content.styled("seen", "$foreground 60%")
     if row.novelty is None:
         return Content.styled("", "$foreground 60%")
-    return verdict(row.novelty)
-
-
-def verdict(novelty: Novelty) -> Content:
-    """`new`, `near 0.86` or `copy`, the last two in colour as well."""
-    match novelty.kind:
-        case "copy":
-            return Content.styled("copy", "bold $error")
-        case "near":
-            return Content.styled(f"near {novelty.similarity:.2f}", "$warning")
-        case _:
-            return Content.styled("new", "$success")
-
-
-def nearest(novelty: Novelty) -> Content:
-    """`nearest Speaker Embeddings … (2023, 2305.01234)`"""
-    where = ", ".join(filter(None, (str(novelty.year or ""), novelty.id)))
-    return Content.assemble(
-        ("nearest ", "$foreground 60%"),
-        display(novelty.title),
-        (f" ({display(where)})", "$foreground 60%"),
-    )
+    return novelty_label(row.novelty)

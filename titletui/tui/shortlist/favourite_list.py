@@ -4,8 +4,8 @@ from textual.content import Content
 
 from titletui.shortlist.records import Favourite
 from titletui.text import display
-from titletui.tui.generate.candidate_list import marked, verdict
 from titletui.tui.widgets.row_list import RowList
+from titletui.tui.widgets.title_content import novelty_label, wrap_title
 
 FACTS_FROM = 100
 WIDE = 150
@@ -21,7 +21,7 @@ class FavouriteList(RowList[Favourite]):
         room = width - facts.cell_length - 2 - (34 if wide else 0)
         extra = _extra(row)
         mark = " ✎" if row.edited else ""
-        wrapped = marked(Content(display(row.text)), mark, max(12, room))
+        wrapped = wrap_title(Content(display(row.text)), mark, max(12, room))
         first = Content.assemble(
             wrapped[0].pad_right(max(0, room - wrapped[0].cell_length)),
             "  ",
@@ -36,7 +36,7 @@ class FavouriteList(RowList[Favourite]):
 
 
 def _facts(row: Favourite, *, wide: bool) -> Content:
-    novelty = verdict(row.novelty) if row.novelty else Content("")
+    novelty = novelty_label(row.novelty) if row.novelty else Content("")
     novelty = novelty.pad_right(9 - novelty.cell_length)
     if not wide:
         return novelty

@@ -16,11 +16,11 @@ from titletui.shortlist.papers import SHORTLIST
 from titletui.shortlist.records import Favourite
 from titletui.text import display
 from titletui.training.run_spec import FEWEST_PAPERS
-from titletui.tui.generate.candidate_list import nearest
 from titletui.tui.shortlist.favourite_list import FavouriteList
 from titletui.tui.title_screen import CuratingScreen, Pick
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.row_list import RowList
+from titletui.tui.widgets.title_content import nearest_paper
 
 
 class FilterInput(Input):
@@ -284,5 +284,5 @@ def _about(title: Favourite, width: int) -> Content:
     if title.edited:
         lines.append(Content.assemble(("was ", "$foreground 60%"), display(title.original)))
     elif title.novelty is not None and title.novelty.title:
-        lines.append(nearest(title.novelty))
+        lines.append(nearest_paper(title.novelty))
     return Content("\n").join(lines)

@@ -4,8 +4,8 @@ from textual.content import Content
 
 from titletui.jobs.job import State
 from titletui.text import display
-from titletui.tui.corpus.corpus_list import state_style
 from titletui.tui.train.run_status import RunLine
+from titletui.tui.widgets.job_style import state_style
 from titletui.tui.widgets.row_list import RowList
 
 _WHOLE_WORDS = 30
