@@ -17,11 +17,13 @@ from msgspec import Meta
 
 from titletui.atomic_write import write_whole
 from titletui.errors import TitletuiError, UsageError
-from titletui.ranges import in_words
 
 MODES = ("corpus", "train", "generate", "shortlist")
 CANDIDATE_SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
 SHORTLIST_SORTS = ("added", "order", "title", "model", "perplexity", "novelty")
+
+_UNBOUNDED = 10**12
+"""Upper limits above this are not worth showing."""
 
 Kind = Literal["yes or no", "whole number", "number", "choice", "text", "table"]
 
@@ -217,7 +219,7 @@ def _described(name: str, kind: Any, default: Any) -> Field:
         kind="choice" if choices else _KINDS[typing.get_origin(one) or one],
         range=(meta.extra or {}).get("range")
         or " or ".join(choices)
-        or in_words(msgspec.inspect.type_info(kind)),
+        or describe_range(msgspec.inspect.type_info(kind)),
         choices=choices,
         optional=optional,
         default=default,
@@ -280,6 +282,36 @@ def _problem(field: Field, given: Any, *, strict: bool) -> str:
     except msgspec.ValidationError:
         return shown
     return ""
+
+
+def describe_range(kind: Any) -> str:
+    """Describe the values a type allows: `a whole number from 1 to 1000`, `full or lora`, `text`.
+
+    Args:
+        kind: a type as `msgspec.inspect.type_info` returns it.
+    """
+    info = msgspec.inspect
+    match kind:
+        case info.Metadata():
+            return describe_range(kind.type)
+        case info.UnionType():
+            return " or ".join(describe_range(part) for part in kind.types)
+        case info.NoneType():
+            return "none"
+        case info.LiteralType():
+            return " or ".join(sorted(str(value) for value in kind.values))
+        case info.BoolType():
+            return "yes or no"
+        case info.IntType() | info.FloatType():
+            word = "a whole number" if isinstance(kind, info.IntType) else "a number"
+            low = f"from {kind.ge:,.12g}" if kind.ge is not None else f"above {kind.gt:,.12g}"
+            high = f"to {kind.le:,.12g}" if kind.le is not None else f"below {kind.lt:,.12g}"
+            if kind.le is not None and kind.le > _UNBOUNDED:
+                return f"{word} {low} up"
+            return f"{word} {low} {high}"
+        case info.DictType():
+            return "a table of text"
+    return "text"
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from textual.widgets import Input
 from tests.tui.seen import until_shown
 from titletui.corpus.statistics import Insight, Lengths
 from titletui.paths import Home
-from titletui.ranges import in_words
-from titletui.settings import Settings
+from titletui.settings import Settings, describe_range
 from titletui.shortlist.records import Novelty
 from titletui.tui.app import TitletuiApp
 from titletui.tui.corpus.statistics_view import _counted
@@ -72,7 +71,8 @@ async def test_what_is_refused_is_seen_where_little_fits(home: Home) -> None:
 def test_large_bounds_are_written_as_people_write_them() -> None:
     million = "a whole number from 1 to 1,000,000"
     assert (
-        in_words(msgspec.inspect.type_info(Annotated[int, msgspec.Meta(ge=1, le=10**6)])) == million
+        describe_range(msgspec.inspect.type_info(Annotated[int, msgspec.Meta(ge=1, le=10**6)]))
+        == million
     )
     large = Annotated[float, msgspec.Meta(ge=1, le=1e9)]
-    assert in_words(msgspec.inspect.type_info(large)) == "a number from 1 to 1,000,000,000"
+    assert describe_range(msgspec.inspect.type_info(large)) == "a number from 1 to 1,000,000,000"

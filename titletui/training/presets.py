@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from titletui.errors import UsageError
-from titletui.ranges import in_words
+from titletui.settings import describe_range
 from titletui.training.recipe import Recipe
 
 DEFAULT = "starter-titles"
@@ -156,7 +156,7 @@ def allowed(key: str) -> str:
         UsageError: there is no such field.
     """
     field = _field(key)
-    return in_words(field.type)
+    return describe_range(field.type)
 
 
 def _field(key: str) -> Any:
@@ -185,5 +185,5 @@ def _value(key: str, text: str) -> Any:
     except msgspec.ValidationError:
         value = math.nan
     if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"{key}: must be {in_words(field.type)}, not {text!r}.")
+        raise UsageError(f"{key}: must be {describe_range(field.type)}, not {text!r}.")
     return value
