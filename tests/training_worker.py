@@ -107,9 +107,9 @@ def _kill_after_stage(stage: str) -> None:
         if stage == "state":
             _put(manifest, "entry", lambda *_, **__: _kill())
         if stage == "manifest":
-            _put(manifest, "write_whole", lambda *_: _kill())
+            _put(manifest, "write_atomically", lambda *_: _kill())
         if stage == "rename":
-            _put(manifest, "write_whole", cut_short)
+            _put(manifest, "write_atomically", cut_short)
         found = {name: deadly(act) if name == stage else act for name, act in stages.items()}
         return whole(folder, step, known, found)
 
@@ -205,7 +205,7 @@ def _full_disk(stage: str) -> None:
     elif stage == "optimizer":
         _put(checkpoint, "save_optimizer", once(checkpoint.save_optimizer))
     elif stage == "manifest":
-        _put(manifest, "write_whole", once(atomic_write.write_whole))
+        _put(manifest, "write_atomically", once(atomic_write.write_atomically))
     else:
         whole = event_log.EventLog.append
 

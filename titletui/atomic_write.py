@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whatever happens in between."""
+"""Replace files atomically and durably."""
 
 import contextlib
 import os
@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Puts `data` at `path` so that a reader, or a power cut, never meets a part of it.
+def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write `data` to `path` by way of a synced temporary file and a rename.
 
     Raises:
-        OSError: nothing was changed.
+        OSError: `path` is unchanged.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
     try:
@@ -24,11 +24,11 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
-    sync_folder(path.parent)
+    sync_directory(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Makes the names in `folder` durable; file systems that cannot are left alone."""
+def sync_directory(folder: Path) -> None:
+    """Sync a directory, so that renames in it are durable, where the file system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

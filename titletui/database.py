@@ -1,8 +1,8 @@
-"""SQLite as both stores open it: safe on NFS, never half migrated, never made older.
+"""Open SQLite files the way both stores need it: safe on NFS, migrated in one transaction.
 
 WAL corrupts on network file systems, so the journal is a rollback journal and every commit is
-synced. Transactions are short and begin with the write lock. What SQLite complains about reaches a
-person as one sentence: who holds the lock, that the disk is full, that the file is damaged.
+synced. Transactions are short and begin with the write lock. SQLite's errors become one sentence
+each: which process holds the lock, that the disk is full, that the file is damaged.
 """
 
 import contextlib
@@ -29,23 +29,23 @@ _NETWORK = re.compile(
 )
 _LOCKS = Path("/proc/locks")
 _FIRST_LOCKED_BYTE = 0x40000000
-"""SQLite's locks lie on the 512 bytes from here (sqlite.org/fileformat2.html, the lock page)."""
+"""SQLite locks byte ranges from here on (sqlite.org/fileformat2.html, "lock-byte page")."""
 
 
 class DatabaseDamagedError(TitletuiError):
-    """The file is no database, or a page of it is broken."""
+    """The file is not a database, or one of its pages is corrupt."""
 
 
 class DatabaseBusyError(TitletuiError):
-    """Another process held the lock for longer than one waits."""
+    """Another process held the lock for longer than the timeout."""
 
 
 class DatabaseFullError(TitletuiError):
-    """There is no room for what was to be written; nothing of it was."""
+    """The disk is full; the transaction was rolled back."""
 
 
 class DatabaseReadOnlyError(TitletuiError):
-    """The file or its folder cannot be written."""
+    """The file or its folder is not writable."""
 
 
 def open_database(
@@ -55,21 +55,22 @@ def open_database(
     read_only: bool = False,
     timeout: float = BUSY_TIMEOUT,
 ) -> sqlite3.Connection:
-    """Opens `path` and brings its schema to version `len(migrations)`.
+    """Open `path` and migrate its schema to version `len(migrations)`.
 
-    The file is copied beside itself before the first migration of a database that holds data; all
-    migrations that it lacks run in one transaction.
+    A database that holds data is first copied to `<stem>-before-v<N>.db` in the same folder; all
+    missing migrations run in one transaction.
 
     Args:
-        migrations: the n-th brings a database of version n to version n + 1; none commits.
+        migrations: the n-th upgrades a database from version n to n + 1; none commits.
         timeout: seconds to wait for another process's lock, now and at each statement.
 
     Raises:
         DatabaseDamagedError, DatabaseBusyError, DatabaseFullError, DatabaseReadOnlyError: see the
             classes.
-        TitletuiError: it is of a newer titletui (and left untouched), or cannot be opened.
+        TitletuiError: the file was written by a newer titletui (it is left untouched), or cannot
+            be opened.
     """
-    with explained(path):
+    with translate_errors(path):
         if read_only and os.access(path.parent, os.W_OK):
             _roll_back(path, timeout)
         connection = _connect(path, read_only=read_only, timeout=timeout)
@@ -88,13 +89,13 @@ def open_database(
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of the block or nothing of it; takes the write lock at once.
+    """Run the block in one transaction that takes the write lock at its start.
 
     Raises:
         DatabaseBusyError, DatabaseFullError, DatabaseReadOnlyError, DatabaseDamagedError: nothing
             was changed.
     """
-    with explained(_path(connection)):
+    with translate_errors(_path(connection)):
         _begin(connection)
         try:
             yield connection
@@ -106,10 +107,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """Takes the write lock as soon as it is free, for as long as the connection's timeout says.
+    """Take the write lock, polling every few milliseconds up to the connection's timeout.
 
-    SQLite itself sleeps longer and longer, up to 100 ms, and whoever writes again and again gets
-    in first each time.
+    SQLite's own busy handler backs off to 100 ms, which starves this process while another one
+    writes in a loop.
     """
     ((timeout,),) = connection.execute("PRAGMA busy_timeout").fetchall()
     began = time.monotonic()
@@ -129,8 +130,8 @@ def _begin(connection: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors about the file `path` into sentences; lets all others through."""
+def translate_errors(path: Path) -> Iterator[None]:
+    """Raise SQLite's errors about the file `path` as a `TitletuiError` of one sentence."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -140,13 +141,17 @@ def explained(path: Path) -> Iterator[None]:
         raise explanation from error
 
 
-def check(connection: sqlite3.Connection) -> str:
-    """What is wrong with the file's structure, in SQLite's words; empty when nothing is.
+def find_corruption(connection: sqlite3.Connection, *, indexes: bool = False) -> str:
+    """Return SQLite's description of the first corruption in the file; empty if there is none.
 
-    Reads every page, so it takes as long as reading the file.
+    Reads every page.
+
+    Args:
+        indexes: also compare every index with its table (`integrity_check`), which is slower.
     """
+    pragma = "integrity_check" if indexes else "quick_check"
     try:
-        rows = connection.execute("PRAGMA quick_check(1)").fetchall()
+        rows = connection.execute(f"PRAGMA {pragma}(1)").fetchall()
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError) and _primary(error) != sqlite3.SQLITE_IOERR:
             raise
@@ -155,9 +160,9 @@ def check(connection: sqlite3.Connection) -> str:
 
 
 def lock_holder(path: Path) -> int | None:
-    """The process that holds SQLite's lock on `path`, where the system tells (Linux).
+    """Return the pid of the process that holds SQLite's lock on `path`, on Linux; else None.
 
-    The file itself is not opened: closing it would drop this process's own locks.
+    Reads /proc/locks: opening and closing the file itself would drop this process's own locks.
     """
     try:
         inode = str(path.stat().st_ino)
@@ -174,24 +179,30 @@ def lock_holder(path: Path) -> int | None:
     return None
 
 
-def network_file_system(path: Path, mounts: Path = MOUNTS) -> str:
-    """The type of the network file system that `path` lies on; empty on a local one.
+def file_system(path: Path, mounts: Path = MOUNTS) -> str:
+    """Return the type of the file system that holds `path`; empty if that cannot be determined.
 
     Args:
-        mounts: the table of mounted file systems, as Linux gives it.
+        mounts: the mount table, in the format of /proc/self/mounts.
     """
     try:
         table = [line.split() for line in mounts.read_text(errors="replace").splitlines()]
     except OSError:
         return ""
-    here = path.absolute().parent
+    path = path.absolute()
     depth, kind = -1, ""
     for words in table:
         if len(words) < 3:
             continue
         point = Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), words[1]))
-        if (here == point or point in here.parents) and len(point.parts) >= depth:
+        if path.is_relative_to(point) and len(point.parts) >= depth:
             depth, kind = len(point.parts), words[2]
+    return kind
+
+
+def network_file_system(path: Path, mounts: Path = MOUNTS) -> str:
+    """Return `file_system(path)` if it is a network file system, else an empty string."""
+    kind = file_system(path, mounts)
     return kind if _NETWORK.fullmatch(kind) else ""
 
 
@@ -213,7 +224,7 @@ def _connect(path: Path, *, read_only: bool, timeout: float) -> sqlite3.Connecti
 
 
 def _roll_back(path: Path, timeout: float) -> None:
-    """Takes back what a killed writer left half done; a reader is not allowed to."""
+    """Roll back the journal of a killed writer, which a read-only connection cannot do."""
     if path.exists() and path.with_name(f"{path.name}-journal").exists():
         with contextlib.closing(_connect(path, read_only=False, timeout=timeout)) as connection:
             _version(connection)

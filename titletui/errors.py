@@ -1,18 +1,18 @@
-"""What is said to a person when something cannot be done."""
+"""Errors whose message is meant for the user."""
 
 
 class TitletuiError(Exception):
-    """Something that a person can mend.
+    """An error that the user can act on.
 
     `str(error)` is one sentence: what is wrong, with what, and what to do about it. The command
-    line prints it and exits 1; a screen shows it as it is.
+    line prints it and exits 1; a screen shows it unchanged.
     """
 
 
 class UsageError(TitletuiError):
-    """A value that was asked for in a wrong way; the command line exits 2."""
+    """An invalid argument or value; the command line exits 2."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of another library says first, short enough to stand in a sentence."""
+    """Return the first line of an exception's message, at most 200 characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,7 +1,7 @@
-"""Where titletui keeps its files.
+"""The folders of a user, and checks of the paths and names that a user types.
 
-Everything lies under the platform's folders for user data, settings, cache and logs, or, where
-`TITLETUI_HOME` is set, under that one folder. Folders are made with mode 0700.
+Files are kept in the platform's folders for user data, settings, cache and logs, or all under
+`TITLETUI_HOME` if that is set. Folders are created with mode 0700.
 """
 
 import os
@@ -21,9 +21,9 @@ class Home:
     """The folders of one user.
 
     Attributes:
-        data: corpora, jobs and the library; the part that backups want.
+        data: corpora, jobs and the library; worth backing up.
         config: `config.toml`.
-        cache: what can be made again.
+        cache: can be deleted.
         logs: crash reports.
     """
 
@@ -50,10 +50,10 @@ class Home:
 
 
 def find_home() -> Home:
-    """The folders of this user, made if they are missing.
+    """Return the folders of this user and create the missing ones.
 
     Raises:
-        TitletuiError: a folder cannot be made, or `TITLETUI_HOME` names none.
+        TitletuiError: a folder cannot be created, or `TITLETUI_HOME` is not a folder.
     """
     root = os.environ.get("TITLETUI_HOME")
     if root:
@@ -72,10 +72,10 @@ def find_home() -> Home:
 
 
 def private_folder(folder: Path) -> Path:
-    """Makes `folder` and its missing parents, readable by their owner only.
+    """Create `folder` and its missing parents with mode 0700.
 
     Raises:
-        TitletuiError: the folder cannot be made.
+        TitletuiError: the folder cannot be created.
     """
     try:
         missing = [part for part in (folder, *folder.parents) if not part.exists()]
@@ -83,19 +83,17 @@ def private_folder(folder: Path) -> Path:
             part.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise TitletuiError(
-            f"The folder {folder} cannot be made ({error.strerror}); "
+            f"The folder {folder} cannot be created ({error.strerror}); "
             "set TITLETUI_HOME to a folder that you can write to."
         ) from error
     return folder
 
 
 def named_path(typed: str | Path) -> Path:
-    """The path that a person names, `~` and `~user` being folders of users.
-
-    It need not be there, but it can be asked whether it is.
+    """Return the path that a user typed, with `~` and `~user` expanded; it need not exist.
 
     Raises:
-        UsageError: there is no such user, the name is too long, or its folder is closed.
+        UsageError: there is no such user, the name is too long, or the folder is not accessible.
     """
     found = os.path.expanduser(typed)
     path = Path(found)
@@ -110,11 +108,11 @@ def named_path(typed: str | Path) -> Path:
 
 
 def checked_name(name: str, what: str = "name") -> str:
-    """`name`, if it can name a file on its own.
+    """Return `name` if it is valid as the name of a file.
 
     Raises:
-        UsageError: it is empty, too long, starts with a dot, or holds a slash, a control
-            character or what is not Unicode.
+        UsageError: it is empty, too long, starts with a dot or dash, or contains a slash, a
+            control character or a lone surrogate.
     """
     if not name.strip():
         raise UsageError(f"A {what} cannot be empty.")
@@ -124,7 +122,7 @@ def checked_name(name: str, what: str = "name") -> str:
         )
     if name.startswith((".", "-")) or name != name.strip() or not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} is no {what}: it must not start with a dot, a dash or a space "
-            "nor hold a slash, a control character or what is not Unicode."
+            f"{name!r} is not a valid {what}: it must not start with a dot, a dash or a space "
+            "nor contain a slash, a control character or invalid Unicode."
         )
     return name

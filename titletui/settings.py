@@ -15,7 +15,7 @@ import msgspec
 import tomli_w
 from msgspec import Meta
 
-from titletui.atomic_write import write_whole
+from titletui.atomic_write import write_atomically
 from titletui.errors import TitletuiError, UsageError
 
 MODES = ("corpus", "train", "generate", "shortlist")
@@ -189,7 +189,7 @@ def load_settings(path: Path) -> Settings:
 def save_settings(path: Path, settings: Settings) -> None:
     """Writes the settings whole."""
     table = {k: v for k, v in _without_none(msgspec.to_builtins(settings)).items() if v != {}}
-    write_whole(path, tomli_w.dumps(table).encode())
+    write_atomically(path, tomli_w.dumps(table).encode())
 
 
 def _fields(struct: type[msgspec.Struct], table: str) -> list[Field]:

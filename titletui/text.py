@@ -1,4 +1,4 @@
-"""Text from elsewhere: made fit for the store, and made harmless for a terminal."""
+"""Clean text from outside for the database and for the terminal; fold titles; format numbers."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ _MARKS = re.compile(
 
 
 def clean(text: str) -> str:
-    """`text` for the store: white space folded, nothing that UTF-8 or SQLite cannot hold."""
+    """Collapse white space; drop NUL and replace lone surrogates, which SQLite cannot store."""
     if len(text) > _LONG and text.isascii():
         line = text.replace("\n", " ").strip(" ")
         if "  " not in line and not any(map(line.__contains__, _RARE)):
@@ -37,20 +37,20 @@ def clean(text: str) -> str:
 
 
 def display(text: str) -> str:
-    """`text` as one line that a terminal can be given, whatever it came from.
+    """Make untrusted text safe to show on one line of a terminal.
 
     Control, bidirectional and non-characters become U+FFFD, line ends and tabs become spaces,
-    characters without width go, piles of combining marks are cut at 4, and the whole at
-    `SHOWN_LENGTH` characters. Markup is left alone: give the result to a widget as `Content` or
+    zero-width characters are dropped, runs of combining marks are cut at 4, and the text at
+    `SHOWN_LENGTH` characters. Markup is left as it is: pass the result to a widget as `Content` or
     `rich.text.Text`, or with `markup=False`.
     """
     if len(text) > SHOWN_LENGTH:
         text = text[: SHOWN_LENGTH - 1] + "…"
-    return harmless(text)
+    return printable(text)
 
 
-def harmless(text: str) -> str:
-    """`text` as `display` makes it, at its full length; for files that a person opens."""
+def printable(text: str) -> str:
+    """Make text safe as `display` does, at its full length; for exported files."""
     if text.isascii() and text.isprintable():
         return text
     text = _HARMFUL.sub("\ufffd", _SPACE.sub(" ", text))
@@ -58,9 +58,9 @@ def harmless(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """What two writings of one title have in common: its words, without case or punctuation.
+    """Return the key under which two spellings of one title are equal: its words, case-folded.
 
-    A text without any letter or digit stands for itself.
+    A text without any letter or digit is returned stripped.
 
     >>> fold("Deep-Learning:  A Survey!")
     'deep learning a survey'
@@ -70,8 +70,8 @@ def fold(text: str) -> str:
     return " ".join(_WORD.findall(text.casefold())) or text.strip()
 
 
-def size(count: float) -> str:
-    """Bytes as a person says them."""
+def format_bytes(count: float) -> str:
+    """Format a number of bytes: `812 B`, `14 MB`, `3.2 GB`."""
     for unit in ("B", "KB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
@@ -79,8 +79,8 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def span(seconds: float) -> str:
-    """A stretch of time as a person says it: `40 s`, `6 min`, `3 h 20 min`."""
+def format_duration(seconds: float) -> str:
+    """Format a duration: `40 s`, `6 min`, `3 h 20 min`."""
     if seconds < 90:
         return f"{max(0, round(seconds))} s"
     minutes = round(seconds / 60)

@@ -70,7 +70,7 @@ async def test_impossible_values_are_refused_in_the_dialog(home: Home) -> None:
         "start": ("2024-13-01", "is no day"),
         "until": ("yesterday", "is no day"),
         "filters": ("colour=red", "is no filter"),
-        "corpus": ("../x", "is no corpus name"),
+        "corpus": ("../x", "is not a valid corpus name"),
     }
     async with opened(home, "corpus").run_test(size=(100, 40)) as pilot:
         await until_shown(pilot, "No corpus yet")

@@ -9,7 +9,8 @@ import pytest
 from titletui.database import (
     DatabaseBusyError,
     DatabaseDamagedError,
-    check,
+    file_system,
+    find_corruption,
     lock_holder,
     network_file_system,
     open_database,
@@ -80,12 +81,12 @@ def test_a_broken_page_is_found_by_the_check(tmp_path: Path) -> None:
     with closing(open_database(path, [make_table])) as connection:
         rows = [("x" * 500,) for _ in range(200)]
         connection.executemany("INSERT INTO t VALUES (?)", rows)
-        assert check(connection) == ""
+        assert find_corruption(connection) == ""
     with path.open("r+b") as file:
         file.seek(5 * 4096)
         file.write(bytes(4096))
     with closing(open_database(path, [make_table])) as connection:
-        assert check(connection)
+        assert find_corruption(connection)
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
@@ -107,6 +108,7 @@ def test_nobody_holds_a_lock_on_a_file_at_rest(tmp_path: Path) -> None:
         ("nfs4", "nfs4"),
         ("lustre", "lustre"),
         ("fuse.sshfs", "fuse.sshfs"),
+        ("ceph", "ceph"),
         ("ext4", ""),
         ("fuse.portal", ""),
     ],
@@ -119,6 +121,7 @@ def test_network_file_systems_are_known_by_their_type(
     escaped = str(home).replace(" ", "\\040")
     mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {escaped} {kind} rw 0 0\nbroken\n")
     assert network_file_system(home / "library.db", mounts) == expected
+    assert file_system(home, mounts) == kind
     assert network_file_system(tmp_path / "library.db", mounts) == ""
     assert network_file_system(home / "library.db", tmp_path / "missing") == ""
 
@@ -127,7 +130,7 @@ def test_what_is_no_database_at_all_is_found_by_the_check(tmp_path: Path) -> Non
     path = tmp_path / "a.db"
     path.write_bytes(b"this is no database, it is a sentence " * 50)
     with closing(sqlite3.connect(path)) as connection:
-        assert "not a database" in check(connection)
+        assert "not a database" in find_corruption(connection)
 
 
 def test_a_check_that_others_keep_from_reading_is_no_damage(tmp_path: Path) -> None:
@@ -139,6 +142,6 @@ def test_a_check_that_others_keep_from_reading_is_no_damage(tmp_path: Path) -> N
         make_table(writer)
         writer.execute("BEGIN EXCLUSIVE")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            check(connection)
+            find_corruption(connection)
         writer.execute("ROLLBACK")
-        assert check(connection) == ""
+        assert find_corruption(connection) == ""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,17 +12,19 @@ import pytest
 from tests.faults.disks import read_only_folder
 from titletui import doctor
 from titletui.cli import main
-from titletui.doctor import Check, examine, integrity
+from titletui.database import file_system, network_file_system
+from titletui.doctor import Check, diagnose
 from titletui.jobs.logind import kills_user_processes
 from titletui.paths import Home
+from titletui.tui.keymap import misplaced
 
 
 def found(home: Home) -> dict[str, Check]:
-    return {f"{check.area}/{check.name}": check for check in examine(home)}
+    return {f"{check.area}/{check.name}": check for check in diagnose(home, misplaced)}
 
 
 def test_a_healthy_machine_has_no_error(home: Home) -> None:
-    assert [check for check in examine(home) if check.verdict == "error"] == []
+    assert [check for check in diagnose(home, misplaced) if check.verdict == "error"] == []
 
 
 def test_a_damaged_database_is_an_error_with_advice(home: Home) -> None:
@@ -30,7 +33,6 @@ def test_a_damaged_database_is_an_error_with_advice(home: Home) -> None:
     assert check.verdict == "error"
     assert "not a database" in check.finding
     assert check.advice
-    assert integrity(home.library_db) == check.finding
 
 
 @pytest.mark.fault("F64")
@@ -62,6 +64,16 @@ def test_logind_that_kills_jobs_is_recognised(
     assert kills_user_processes([tmp_path], tmp_path / "nobody-lingers") is kills
     (tmp_path / "lingers").touch()
     assert kills_user_processes([tmp_path], tmp_path / "lingers") is False
+
+
+def test_ceph_counts_as_a_network_file_system(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/a / ext4 rw 0 0\nserver:/x {home.data} ceph rw 0 0\n")
+    monkeypatch.setattr(doctor, "file_system", partial(file_system, mounts=mounts))
+    monkeypatch.setattr(doctor, "network_file_system", partial(network_file_system, mounts=mounts))
+    assert found(home)["folders/file system"].finding.startswith("ceph (a network file system")
 
 
 def test_the_command_prints_one_object_a_line() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from titletui.atomic_write import write_whole
+from titletui.atomic_write import write_atomically
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import Home, checked_name, find_home, named_path, private_folder
 
@@ -44,7 +44,7 @@ def test_folders_and_files_are_private_whatever_the_umask(
     before = os.umask(0)
     try:
         home = find_home()
-        write_whole(home.config_toml, b"x = 1")
+        write_atomically(home.config_toml, b"x = 1")
     finally:
         os.umask(before)
     assert stat.S_IMODE(home.data.stat().st_mode) == 0o700
@@ -133,14 +133,14 @@ def test_a_home_of_a_user_that_there_is_not_is_told(monkeypatch: pytest.MonkeyPa
 
 def test_a_file_that_cannot_be_written_whole_is_not_touched(tmp_path: Path) -> None:
     target = tmp_path / "settings"
-    write_whole(target, b"old")
+    write_atomically(target, b"old")
 
     with pytest.raises(TypeError):
-        write_whole(target, object())  # type: ignore[arg-type]
+        write_atomically(target, object())  # type: ignore[arg-type]
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["settings"]
 
 
 def test_a_home_that_no_folder_can_be_is_refused_in_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(TitletuiError, match="cannot be made"):
+    with pytest.raises(TitletuiError, match="cannot be created"):
         private_folder(tmp_path / ("x" * 300))

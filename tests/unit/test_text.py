@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titletui.text import SHOWN_LENGTH, clean, display, size, span
+from titletui.text import SHOWN_LENGTH, clean, display, format_bytes, format_duration
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_what_is_stored_is_utf8_on_one_line_and_stays_as_it_is(raw: str) -> None
 
 
 def test_time_and_bytes_are_said_as_a_person_says_them() -> None:
-    assert [span(seconds) for seconds in (-3, 40, 360, 9_000, 7_200, 50_000)] == [
+    assert [format_duration(seconds) for seconds in (-3, 40, 360, 9_000, 7_200, 50_000)] == [
         "0 s", "40 s", "6 min", "2 h 30 min", "2 h", "14 h",
     ]  # fmt: skip
-    assert [size(count) for count in (7, 1_500, 2_000_000, 3e9)] == [
+    assert [format_bytes(count) for count in (7, 1_500, 2_000_000, 3e9)] == [
         "7 B", "2 KB", "2 MB", "3.0 GB",
     ]  # fmt: skip

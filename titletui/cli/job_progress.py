@@ -9,7 +9,7 @@ from titletui.cli.output import say
 from titletui.jobs import launch
 from titletui.jobs.events import AnyEvent, Note, Progress, Started
 from titletui.jobs.job import Job, State
-from titletui.text import display, span
+from titletui.text import display, format_duration
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -136,7 +136,7 @@ def _sentence(event: Progress) -> str:
     if event.day:
         parts.append(event.day)
     if event.eta is not None:
-        parts.append(f"{span(event.eta)} left")
+        parts.append(f"{format_duration(event.eta)} left")
     if event.waiting:
         parts.append(event.waiting)
     return " · ".join(parts)

@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from titletui.cli.output import print_json, say
-from titletui.text import display, span
+from titletui.text import display, format_duration
 
 if TYPE_CHECKING:
     from titletui.jobs.events import Evaluated, Overfit
@@ -169,7 +169,7 @@ def estimate(forecast: "Forecast") -> list[str]:
         on = f" on {forecast.device}" if forecast.device else ""
         said.append(f"memory: {forecast.memory / 1e9:.2f} GB, {free}{on}")
     if forecast.seconds is not None:
-        said.append(f"time: about {span(forecast.seconds)}, without evaluations")
+        said.append(f"time: about {format_duration(forecast.seconds)}, without evaluations")
     said += [f"note: {forecast.note}"] if forecast.note else []
     said += [f"it does not fit: {forecast.problem}"] if forecast.problem else []
     return said
@@ -260,7 +260,7 @@ class _Picture:
         if view.steps:
             parts.append(ProgressBar(total=view.steps, completed=view.step, width=60))
         if view.last:
-            eta = f", {span(view.eta)} left" if view.eta is not None else ""
+            eta = f", {format_duration(view.eta)} left" if view.eta is not None else ""
             parts.append(
                 Text(
                     f"{view.last.speed:,.0f} title tokens/s, rate {view.last.rate:.2e}, norm "

@@ -1,6 +1,7 @@
 """The rest of the command line: models, doctor, serve."""
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -48,12 +49,12 @@ def _models(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     from titletui.cli.output import print_json, print_line
-    from titletui.doctor import examine
+    from titletui.doctor import diagnose
     from titletui.paths import find_home
 
     glyphs = {"ok": "✓", "warning": "!", "error": "✗"}
     area, wrong = "", False
-    for check in examine(find_home()):
+    for check in diagnose(find_home(), _keymap_problems):
         wrong |= check.verdict == "error"
         if arguments.json:
             print_json(check)
@@ -65,6 +66,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
         if check.advice:
             print_line(f"    {check.advice}")
     return int(wrong)
+
+
+def _keymap_problems(keys: Mapping[str, str]) -> list[str]:
+    if not keys:
+        return []
+    from titletui.tui.keymap import misplaced
+
+    return misplaced(keys)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titletui.database import DatabaseDamagedError, check
+from titletui.database import DatabaseDamagedError, find_corruption
 
 _ADVICE = "; start titletui again to set it aside."
 _GLANCES = tuple(
@@ -24,7 +24,7 @@ def look_for_damage(connection: sqlite3.Connection, path: Path) -> None:
     for glance in _GLANCES:
         connection.execute(glance).fetchone()
     if _suspicion(path).exists():
-        if wrong := check(connection):
+        if wrong := find_corruption(connection):
             raise DatabaseDamagedError(f"{path} is damaged ({wrong}).")
         _suspicion(path).unlink(missing_ok=True)
 

@@ -20,7 +20,7 @@ from titletui.corpus.recovery import is_writable, look_for_damage, move_aside, r
 from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.summary import SUMMARIES, CorpusSummary, summary_of
 from titletui.corpus.upsert import Added, PaperWriter, find_key
-from titletui.database import DatabaseDamagedError, explained, open_database, transaction
+from titletui.database import DatabaseDamagedError, open_database, transaction, translate_errors
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import Home, checked_name
 
@@ -354,7 +354,7 @@ class CorpusStore:
             DatabaseDamagedError: and the next `CorpusStore.open` looks closely.
         """
         try:
-            with self._lock, explained(self.path):
+            with self._lock, translate_errors(self.path):
                 yield self._connection
         except DatabaseDamagedError as error:
             raise remembered(error, self.path) from error

@@ -16,7 +16,7 @@ import msgspec
 
 from titletui.corpus.paper import submission_year
 from titletui.corpus.schema import MIGRATIONS
-from titletui.database import DatabaseReadOnlyError, explained, open_database
+from titletui.database import DatabaseReadOnlyError, open_database, translate_errors
 from titletui.errors import UsageError
 from titletui.generation.nearest_title import COMPARED, Alike, Nearest, Postings
 from titletui.text import clean, fold
@@ -117,7 +117,7 @@ class Novelty:
             return None
         if self._papers <= _IN_MEMORY:
             return self._all_titles().nearest(wanted)
-        with explained(self._path):
+        with translate_errors(self._path):
             return self._among_those_that_share_words(wanted)
 
     def _among_those_that_share_words(self, wanted: str) -> Nearest | None:
@@ -195,7 +195,7 @@ class Novelty:
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         assert self._connection is not None
-        with explained(self._path):
+        with translate_errors(self._path):
             return self._connection.execute(query, values).fetchall()
 
     def _disconnect(self) -> None:

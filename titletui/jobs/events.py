@@ -5,7 +5,7 @@ A number that is not finite is written as `null`.
 
 import msgspec
 
-from titletui.text import size
+from titletui.text import format_bytes
 
 JOB_KINDS = ("harvest", "import", "run")
 
@@ -75,7 +75,9 @@ class Progress(Event):
     def far(self) -> str:
         """`1,200 of 3,064 papers`, `2 MB of 3 MB`"""
         if self.unit == "bytes":
-            return size(self.done) + (f" of {size(self.total)}" if self.total else "")
+            return format_bytes(self.done) + (
+                f" of {format_bytes(self.total)}" if self.total else ""
+            )
         return f"{self.done:,}" + (f" of {self.total:,}" if self.total else "") + f" {self.unit}"
 
 

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from titletui import __version__
-from titletui.atomic_write import sync_folder, write_whole
+from titletui.atomic_write import sync_directory, write_atomically
 from titletui.errors import TitletuiError, UsageError
 from titletui.jobs import process_lock, slurm_queue
 from titletui.jobs.event_log import EventTail
@@ -223,11 +223,11 @@ class Job:
         """Writes how the worker that was started at `began` ended, unless that is known already."""
         if self.exit is None and began == self.began:
             stamped = msgspec.structs.replace(ended, time=time.time(), began=began)
-            write_whole(self._exit, msgspec.json.encode(stamped))
+            write_atomically(self._exit, msgspec.json.encode(stamped))
 
     def prepare(self) -> None:
         """Makes the folder ready for another worker."""
-        write_whole(self._control, msgspec.json.encode(Control(began=time.time())))
+        write_atomically(self._control, msgspec.json.encode(Control(began=time.time())))
         with contextlib.suppress(FileNotFoundError):
             self._exit.unlink()
 
@@ -243,7 +243,7 @@ class Job:
     def request_stop(self) -> None:
         """Asks the worker to end at the next good moment; asking twice is asking once."""
         asked = msgspec.structs.replace(self._read_control(), stop=True)
-        write_whole(self._control, msgspec.json.encode(asked))
+        write_atomically(self._control, msgspec.json.encode(asked))
 
     def tail(self) -> EventTail:
         return EventTail(self.events)
@@ -284,7 +284,7 @@ class Job:
         if target.exists():
             raise TitletuiError(f"There is a {self.kind} named {name} already; take another name.")
         self.path.rename(target)
-        sync_folder(target.parent)
+        sync_directory(target.parent)
         return Job(target)
 
     def _read_control(self) -> Control:
@@ -330,8 +330,8 @@ def create_job(
         host=socket.gethostname(),
         versions={"titletui": __version__, "python": platform.python_version(), **(versions or {})},
     )
-    write_whole(path / "spec.json", msgspec.json.encode(spec))
-    sync_folder(path.parent)
+    write_atomically(path / "spec.json", msgspec.json.encode(spec))
+    sync_directory(path.parent)
     return Job(path)
 
 

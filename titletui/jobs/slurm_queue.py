@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from titletui.atomic_write import write_whole
+from titletui.atomic_write import write_atomically
 
 T = TypeVar("T")
 _TICKET, _ANSWER = "queue.json", "queue-answer.json"
@@ -55,7 +55,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 def take_ticket(folder: Path, number: str, began: float) -> None:
     """Notes that the job of `folder` is in the queue as `number`."""
-    write_whole(folder / _TICKET, msgspec.json.encode(SlurmTicket(number, began)))
+    write_atomically(folder / _TICKET, msgspec.json.encode(SlurmTicket(number, began)))
 
 
 def ticket(folder: Path, began: float) -> SlurmTicket | None:
@@ -73,7 +73,7 @@ def ask(folder: Path, held: SlurmTicket, *, anew: bool = False) -> Answer:
             return known
     answer = _squeue(held.id)
     with contextlib.suppress(OSError):
-        write_whole(folder / _ANSWER, msgspec.json.encode(answer))
+        write_atomically(folder / _ANSWER, msgspec.json.encode(answer))
     return answer
 
 

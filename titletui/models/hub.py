@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from titletui.atomic_write import sync_folder, write_whole
+from titletui.atomic_write import sync_directory, write_atomically
 from titletui.errors import TitletuiError
 from titletui.models import validation
 from titletui.models.registry import hub_cache
@@ -107,8 +107,8 @@ def download(model: str, on_wait: OnWait | None = None) -> Path:
         for part in (*blobs.glob(f"*{_PART}"), *blobs.glob("*.incomplete")):
             part.unlink(missing_ok=True)
         validation.check_model(snapshot)
-        sync_folder(snapshot)
-        write_whole(private_folder(folder / "refs") / "main", listed.sha.encode())
+        sync_directory(snapshot)
+        write_atomically(private_folder(folder / "refs") / "main", listed.sha.encode())
     return snapshot
 
 
@@ -184,7 +184,7 @@ def _fetch(
                 "deleted; try again."
             )
         path.rename(blob)
-    sync_folder(blobs)
+    sync_directory(blobs)
     return blob
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from titletui.atomic_write import write_whole
+from titletui.atomic_write import write_atomically
 from titletui.errors import TitletuiError
 from titletui.preference.embeddings import Embeddings
 from titletui.preference.model import PreferenceModel, features
@@ -90,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
         choices = library.choices()
     learned = fit(choices, Embeddings(folder))
     known = msgspec.structs.replace(learned, choices=(newest, stars))
-    write_whole(result, msgspec.json.encode(known))
+    write_atomically(result, msgspec.json.encode(known))
     return 0
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titletui.atomic_write import sync_folder
-from titletui.database import check, explained, open_database
+from titletui.atomic_write import sync_directory
+from titletui.database import find_corruption, open_database, translate_errors
 from titletui.errors import TitletuiError
 from titletui.paths import private_folder
 from titletui.shortlist.schema import MIGRATIONS
@@ -93,7 +93,7 @@ def make_copy(path: Path, folder: Path) -> Path | None:
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
-    sync_folder(folder)
+    sync_directory(folder)
     for old in superseded(copies(folder)):
         old.unlink(missing_ok=True)
     return target
@@ -110,7 +110,7 @@ def newest_good(folder: Path) -> Path | None:
     for path in copies(folder):
         try:
             with contextlib.closing(_open(path)) as copy:
-                if not check(copy):
+                if not find_corruption(copy):
                     return path
         except (TitletuiError, sqlite3.Error):
             continue
@@ -166,10 +166,10 @@ def _due(state: tuple[int, ...], newest_first: Sequence[Path]) -> bool:
 def _copy(source: sqlite3.Connection, part: Path) -> None:
     """Copies in one go; the writers' lock is waited for by them only as long as that takes."""
     part.touch(mode=0o600)
-    with explained(part), contextlib.closing(sqlite3.connect(part)) as copy:
+    with translate_errors(part), contextlib.closing(sqlite3.connect(part)) as copy:
         copy.execute("PRAGMA synchronous = OFF")
         source.backup(copy)
-        damage = check(copy)
+        damage = find_corruption(copy)
     if damage:
         raise TitletuiError(f"the copy is damaged ({damage}).")
     with part.open("rb+") as file:

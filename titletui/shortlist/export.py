@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.atomic_write import write_whole
+from titletui.atomic_write import write_atomically
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import named_path
 from titletui.shortlist.records import BatchSettings, Favourite
-from titletui.text import harmless
+from titletui.text import printable
 
 _MARKED_UP = re.compile(r"(\$[^$]*\$)|([\\`*_\[\]<>#|])")
 _COLUMNS = ("text", "original", "note", "tags", "starred", "seed", "perplexity", "novelty")
@@ -39,7 +39,7 @@ def export(favourites: Sequence[Favourite], path: Path, *, overwrite: bool = Fal
     if not overwrite and os.path.lexists(path):
         raise TitletuiError(f"{path} is there already; choose another name or overwrite it.")
     try:
-        write_whole(path, write(favourites).encode())
+        write_atomically(path, write(favourites).encode())
     except OSError as error:
         raise TitletuiError(f"{path} cannot be written ({error.strerror}).") from error
     return path
@@ -70,7 +70,7 @@ def _markdown(favourites: Sequence[Favourite]) -> str:
         about = [
             f"was: {_escaped(one.original)}" if one.edited else "",
             _escaped(one.note),
-            " ".join(f"`#{harmless(tag)}`" for tag in one.tags),
+            " ".join(f"`#{printable(tag)}`" for tag in one.tags),
             _escaped(origin(one)),
         ]
         lines += [f"  - {line}" for line in about if line]
@@ -100,7 +100,7 @@ def origin(one: Favourite) -> str:
 
 
 def _text(favourites: Sequence[Favourite]) -> str:
-    return "".join(f"{harmless(one.text)}\n" for one in favourites)
+    return "".join(f"{printable(one.text)}\n" for one in favourites)
 
 
 def _csv(favourites: Sequence[Favourite]) -> str:
@@ -120,7 +120,7 @@ def _csv(favourites: Sequence[Favourite]) -> str:
             one.novelty.kind if one.novelty else None,
             *(getattr(one.settings, name) for name in settings),
         ]
-        writer.writerow(["" if value is None else harmless(str(value)) for value in values])
+        writer.writerow(["" if value is None else printable(str(value)) for value in values])
     return file.getvalue()
 
 
@@ -130,7 +130,7 @@ def _jsonl(favourites: Sequence[Favourite]) -> str:
 
 def _escaped(text: str) -> str:
     """`text` so that Markdown shows it as it is; formulas between dollars are left to it."""
-    return _MARKED_UP.sub(lambda found: found[1] or f"\\{found[2]}", harmless(text))
+    return _MARKED_UP.sub(lambda found: found[1] or f"\\{found[2]}", printable(text))
 
 
 FORMATS: dict[str, Callable[[Sequence[Favourite]], str]] = {

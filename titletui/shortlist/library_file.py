@@ -12,10 +12,10 @@ from titletui.database import (
     BUSY_TIMEOUT,
     MOUNTS,
     DatabaseReadOnlyError,
-    explained,
     network_file_system,
     open_database,
     transaction,
+    translate_errors,
 )
 from titletui.paths import Home
 from titletui.shortlist.backups import Backups
@@ -152,7 +152,7 @@ class LibraryFile:
                 connection.close()
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock, explained(self.path):
+        with self._lock, translate_errors(self.path):
             self._follow()
             return self._connection.execute(query, values).fetchall()
 

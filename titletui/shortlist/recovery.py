@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.atomic_write import sync_folder
+from titletui.atomic_write import sync_directory
 from titletui.database import (
     DatabaseDamagedError,
-    check,
-    explained,
+    find_corruption,
     open_database,
     transaction,
+    translate_errors,
 )
 from titletui.shortlist import rows
 from titletui.shortlist.backups import made_at, newest_good
@@ -62,7 +62,7 @@ def _repair(path: Path, backups: Path, damage: str, timeout: float) -> str:
         restored.chmod(0o600)
         aside = None if lost else _move_aside(path)
         restored.replace(path)
-        sync_folder(path.parent)
+        sync_directory(path.parent)
     finally:
         for left in (restored, restored.with_name(f"{restored.name}-journal")):
             left.unlink(missing_ok=True)
@@ -84,8 +84,8 @@ def _damage(path: Path, timeout: float) -> str:
         return "it is empty"
     try:
         opened = open_database(path, MIGRATIONS, read_only=True, timeout=timeout)
-        with contextlib.closing(opened) as connection, explained(path):
-            return check(connection)
+        with contextlib.closing(opened) as connection, translate_errors(path):
+            return find_corruption(connection)
     except DatabaseDamagedError as error:
         return str(error.__cause__)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from titletui.atomic_write import sync_folder
+from titletui.atomic_write import sync_directory
 from titletui.errors import TitletuiError
 from titletui.training.manifest import MANIFEST, damage, seal
 from titletui.training.overfit import OverfitMonitor
@@ -90,7 +90,7 @@ def newest_whole(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None
         target = path.with_name(f"aside-{path.name}")
         shutil.rmtree(target, ignore_errors=True)
         path.rename(target)
-        sync_folder(folder)
+        sync_directory(folder)
     if aside and any("no MANIFEST" not in text for text in aside):
         raise TitletuiError(
             f"{'; '.join(aside)}; no whole one is left: start the run again under another name."
@@ -133,7 +133,7 @@ def sync_all(folder: Path) -> None:
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-    sync_folder(folder)
+    sync_directory(folder)
 
 
 def save_optimizer(path: Path, optimizer: Any, names: list[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import torch
 
-from titletui.atomic_write import sync_folder
+from titletui.atomic_write import sync_directory
 from titletui.corpus.paper import Paper
 from titletui.corpus.statistics import frequent_words
 from titletui.inference.copy_bias import fit
@@ -94,7 +94,7 @@ def write_finished(
     sync_all(part)
     shutil.rmtree(job.model, ignore_errors=True)
     part.rename(job.model)
-    sync_folder(job.path)
+    sync_directory(job.path)
 
 
 def fit_pointer(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.atomic_write import sync_folder, write_whole
+from titletui.atomic_write import sync_directory, write_atomically
 
 MANIFEST = "MANIFEST.json"
 
@@ -29,9 +29,9 @@ def seal(folder: Path) -> None:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
-    sync_folder(folder)
-    write_whole(folder / MANIFEST, msgspec.json.encode(entries))
-    sync_folder(folder.parent)
+    sync_directory(folder)
+    write_atomically(folder / MANIFEST, msgspec.json.encode(entries))
+    sync_directory(folder.parent)
 
 
 def damage(folder: Path) -> str:

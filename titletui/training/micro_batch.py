@@ -9,7 +9,7 @@ import contextlib
 import msgspec
 import torch
 
-from titletui.atomic_write import write_whole
+from titletui.atomic_write import write_atomically
 from titletui.jobs.job import Job, JobResult
 from titletui.training.data.dataset import Examples, Integers
 from titletui.training.recipe import Recipe
@@ -53,7 +53,7 @@ def out_of_memory(folder: Job, error: BaseException, step: int) -> JobResult | N
         return None
     with contextlib.suppress(OSError):
         halved = Slices(_halvings(folder) + 1)
-        write_whole(folder.path / _FILE, msgspec.json.encode(halved))
+        write_atomically(folder.path / _FILE, msgspec.json.encode(halved))
     where = "GPU memory" if _is_of_gpu(error) else "memory"
     return JobResult(
         outcome="failed",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from titletui.atomic_write import sync_folder
+from titletui.atomic_write import sync_directory
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
 from titletui.jobs.events import Note, Progress
@@ -159,7 +159,7 @@ def _new_base(job: JobContext, plan: RunSpec) -> Path:
     new_model(plan.recipe, load_tokenizer(part)).save_pretrained(part)
     sync_all(part)
     part.rename(folder)
-    sync_folder(folder.parent)
+    sync_directory(folder.parent)
     return folder
 
 

@@ -19,7 +19,7 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.importing.job import Source, corpus_name_for
 from titletui.importing.paper_reader import PaperReader, RejectedRecord
 from titletui.paths import checked_name, named_path
-from titletui.text import display, size
+from titletui.text import display, format_bytes
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.own_app import app_type
 from titletui.tui.textual_patches.line_input import LineInput
@@ -119,7 +119,10 @@ class ImportDialog(Dialog[Source | None]):
             return
         there = self._corpora.get(source.corpus)
         where = f"adds to {there.papers:,} papers" if there else "a new corpus"
-        lines = [f"{seen.form} · {size(seen.size)} · {source.corpus}: {where}", *seen.titles]
+        lines = [
+            f"{seen.form} · {format_bytes(seen.size)} · {source.corpus}: {where}",
+            *seen.titles,
+        ]
         shown = [Content(display(line)).truncate(64, ellipsis=True) for line in lines]
         self.verdict.say(Content("\n").join(shown))
 

@@ -12,7 +12,7 @@ from titletui.jobs import events
 from titletui.jobs.event_log import EventTail
 from titletui.jobs.job import Job, State, list_jobs
 from titletui.jobs.status import GLYPHS
-from titletui.text import display, span
+from titletui.text import display, format_duration
 
 _DOING = {"harvest": "scraping", "import": "importing"}
 _COUNTED = ("updated", "skipped", "filtered", "deleted", "bad")
@@ -69,7 +69,7 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
         if seen is not None and self.open:
             counted = [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
             if seen.eta is not None and self.state.alive:
-                counted.insert(0, f"about {span(seen.eta)} left")
+                counted.insert(0, f"about {format_duration(seen.eta)} left")
             far = [part for part in (seen.day, seen.far) if part]
             lines += [" · ".join(map(display, parts)) for parts in (far, counted) if parts]
             if seen.waiting and self.state.alive:

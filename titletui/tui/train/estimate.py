@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import msgspec
 from textual.content import Content
 
-from titletui.text import display, size, span
+from titletui.text import display, format_bytes, format_duration
 from titletui.training.estimate import Forecast, Question, command, environment
 
 _MUTED = "$foreground 60%"
@@ -57,8 +57,8 @@ def lines(forecast: Forecast, width: int) -> list[Content]:
         rows.append(Content.styled("measuring a few steps …", _MUTED))
     else:
         costs = [
-            f"about {span(forecast.seconds)}",
-            f"{size(forecast.memory)} of {size(forecast.free)} free",
+            f"about {format_duration(forecast.seconds)}",
+            f"{format_bytes(forecast.memory)} of {format_bytes(forecast.free)} free",
             display(forecast.device),
         ]
         rows.append(Content(" · ".join(costs)))

@@ -5,7 +5,7 @@ import math
 from textual.content import Content
 
 from titletui.jobs.job import State
-from titletui.text import size, span
+from titletui.text import format_bytes, format_duration
 from titletui.training.launch.runs import RunView
 
 Figure = tuple[str, str]
@@ -38,7 +38,7 @@ def figures(view: RunView, state: State) -> list[Figure]:
         if last.norm is not None:
             found.append(("grad", number(last.norm)))
         if last.memory and state.alive:
-            found.append(("memory", size(last.memory)))
+            found.append(("memory", format_bytes(last.memory)))
     for figure, measured in finished.items():
         if math.isfinite(measured) and figure != "copies":
             share = figure == "unique"
@@ -79,7 +79,7 @@ def how_far(view: RunView, state: State) -> str:
         parts.append(f"{view.step}/{view.steps}" if view.steps else f"step {view.step}")
     if state is State.RUNNING:
         if view.eta is not None:
-            parts.append(f"ETA {span(view.eta)}")
+            parts.append(f"ETA {format_duration(view.eta)}")
     else:
         parts.append(state.value)
     return " · ".join(parts)
