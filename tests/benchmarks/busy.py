@@ -41,7 +41,7 @@ asyncio.run(main())
 
 def serve(records: int, tell: Connection) -> None:
     """A server that arXiv's harvest can be pointed to."""
-    from tests.oai_server import OaiServer, Record
+    from tests.support.oai_server import OaiServer, Record
 
     draw = random.Random(1)
     table = [

@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.oai_server import papers, serving
-from tests.terminal import CORPUS, Terminal
+from tests.support.oai_server import papers, serving
+from tests.support.terminal import CORPUS, Terminal
 from titletui.arxiv.job import Query, start_harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore

@@ -211,7 +211,7 @@ def _folder(model: str, scratch: Path) -> Path:
 
     if model == "starter":
         return starter_folder()
-    from tests.models import TITLES
+    from tests.support.models import TITLES
     from titletui.training.from_scratch import new_model, train_tokenizer
     from titletui.training.recipe import Recipe
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harvests import Here, point_to
-from tests.oai_server import papers, serving
+from tests.support.harvests import Here, point_to
+from tests.support.oai_server import papers, serving
 from titletui.arxiv.harvest_state import Ledger, Query
 from titletui.cli import main
 from titletui.corpus.paper import Paper

@@ -15,10 +15,10 @@ import msgspec
 import psutil
 import pytest
 
-from tests.generation_requests import all_answers, request, titles
-from tests.hub_server import hub_server
-from tests.models import tiny_gpt2
-from tests.processes import until
+from tests.support.generation_requests import all_answers, request, titles
+from tests.support.hub_server import hub_server
+from tests.support.models import tiny_gpt2
+from tests.support.processes import until
 from titletui.generation.client import GenerationClient
 from titletui.generation.protocol import Answer, Candidate, Failed, Finished
 from titletui.models.registry import hub_cache

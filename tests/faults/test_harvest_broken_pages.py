@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests import oai_server
-from tests.harvests import (
+from tests.support import oai_server
+from tests.support.harvests import (
     Here,
     chain_of,
     missing,
@@ -16,7 +16,7 @@ from tests.harvests import (
     run_here,
     stored,
 )
-from tests.oai_server import (
+from tests.support.oai_server import (
     Asked,
     Reply,
     error_body,

@@ -4,7 +4,7 @@ import pytest
 from arxivscraper import Scraper
 from arxivscraper.constants import cats, subcats
 
-from tests.arxiv_sets import SETS
+from tests.support.arxiv_sets import SETS
 from titletui.arxiv.categories import categories, find_category
 from titletui.arxiv.oai_pmh import oai_set
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.harvests import QUERY, chain_of, missing, point_to, progress, stored, worker
-from tests.oai_server import Asked, Reply, papers, serving
-from tests.processes import processes_of, until
+from tests.support.harvests import QUERY, chain_of, missing, point_to, progress, stored, worker
+from tests.support.oai_server import Asked, Reply, papers, serving
+from tests.support.processes import processes_of, until
 from titletui.arxiv.job import Query, start_harvest
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.job import Job, State, create_job

@@ -6,10 +6,10 @@ import zlib
 import pytest
 
 from tests.benchmarks.corpus_keys import pressed
-from tests.harvests import QUERY, missing, point_to, run_here, stored, worker
-from tests.oai_server import Asked, Reply, papers, serving
-from tests.processes import peak_memory
-from tests.terminal import CORPUS, Terminal
+from tests.support.harvests import QUERY, missing, point_to, run_here, stored, worker
+from tests.support.oai_server import Asked, Reply, papers, serving
+from tests.support.processes import peak_memory
+from tests.support.terminal import CORPUS, Terminal
 from titletui.arxiv.client import PermanentError, may_follow
 from titletui.arxiv.job import start_harvest
 from titletui.corpus.paper import Paper

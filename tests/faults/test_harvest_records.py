@@ -2,8 +2,17 @@
 
 import pytest
 
-from tests.harvests import Here, chain_of, missing, notes, point_to, progress, run_here, stored
-from tests.oai_server import Record, papers, record_xml, serving
+from tests.support.harvests import (
+    Here,
+    chain_of,
+    missing,
+    notes,
+    point_to,
+    progress,
+    run_here,
+    stored,
+)
+from tests.support.oai_server import Record, papers, record_xml, serving
 from titletui.arxiv.harvest_state import Ledger
 from titletui.corpus.store import CorpusStore
 from titletui.paths import Home

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.faults.disks import read_only_folder
-from tests.processes import (
+from tests.support.disks import read_only_folder
+from tests.support.processes import (
     Nothing,
     counting,
     processes_of,
@@ -126,8 +126,9 @@ def test_a_million_lines_are_read_whole(tmp_path: Path) -> None:
 def test_two_starts_at_once_make_one_worker(home: Home) -> None:
     folder = create_job(home.jobs, "harvest", "race", Nothing())
     code = (
-        "import sys; from pathlib import Path; from titletui.jobs.job import JobFolder;"
-        "from tests.processes import start_counting; start_counting(JobFolder(Path(sys.argv[1])))"
+        "import sys; from pathlib import Path; from titletui.jobs.job import Job;"
+        "from tests.support.processes import start_counting;"
+        "start_counting(Job(Path(sys.argv[1])))"
     )
     starters = [subprocess.Popen([sys.executable, "-c", code, str(folder.path)]) for _ in range(4)]
     assert {starter.wait() for starter in starters} <= {0, 1}
@@ -201,8 +202,9 @@ def test_a_job_does_not_notice_that_its_starter_was_killed(home: Home) -> None:
     folder = create_job(home.jobs, "harvest", "survivor", Nothing())
     code = (
         "import os, signal, sys; from pathlib import Path;"
-        "from titletui.jobs.job import JobFolder;"
-        "from tests.processes import start_counting; start_counting(JobFolder(Path(sys.argv[1])));"
+        "from titletui.jobs.job import Job;"
+        "from tests.support.processes import start_counting;"
+        "start_counting(Job(Path(sys.argv[1])));"
         "os.killpg(0, signal.SIGKILL)"
     )
     starter = subprocess.Popen(

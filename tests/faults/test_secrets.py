@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.models import TITLES, tiny_gpt2
-from tests.terminal import APP, QUIT, SHORTLIST, Terminal
-from tests.training_runs import QUICK
+from tests.support.models import TITLES, tiny_gpt2
+from tests.support.terminal import APP, QUIT, SHORTLIST, Terminal
+from tests.support.training_runs import QUICK
 from titletui.paths import Home
 
 CANARY = "hf_canaryCANARYcanary0123456789"

@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import aiohttp
 import pytest
 
-from tests.processes import until
-from tests.terminal import SHORTLIST, TRAIN
-from tests.training_runs import toy_run, view
+from tests.support.processes import until
+from tests.support.terminal import SHORTLIST, TRAIN
+from tests.support.training_runs import toy_run, view
 from titletui.errors import UsageError
 from titletui.jobs import launch
 from titletui.paths import Home

@@ -27,7 +27,7 @@ class Writers:
 
     def __init__(self) -> None:
         self._starter = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.store_writers", "start-others"],
+            [sys.executable, "-m", "tests.support.store_writers", "start-others"],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

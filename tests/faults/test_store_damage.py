@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.disks import read_only_folder, small_disk
+from tests.support.disks import read_only_folder, small_disk
 from titletui.database import DatabaseFullError, DatabaseReadOnlyError, open_database
 from titletui.errors import TitletuiError
 from titletui.paths import Home
@@ -260,7 +260,7 @@ def test_a_migration_that_is_killed_is_taken_back_and_can_be_run_again(tmp_path:
     with Library(path) as library:
         library.star("A Title")
     killed = subprocess.run(
-        [sys.executable, "-m", "tests.faults.store_writers", "migrate", str(path)], cwd=REPOSITORY
+        [sys.executable, "-m", "tests.support.store_writers", "migrate", str(path)], cwd=REPOSITORY
     )
     assert killed.returncode == -signal.SIGKILL
     assert path.with_name("library.db-journal").exists()

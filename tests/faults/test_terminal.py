@@ -9,8 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import HOSTILE, TAME, doings, fill
-from tests.terminal import APP, CORPUS, ENTER, ESCAPE, GENERATE, QUIT, SHORTLIST, TRAIN, Terminal
+from tests.support.hostile_texts import HOSTILE, TAME, doings, fill
+from tests.support.terminal import (
+    APP,
+    CORPUS,
+    ENTER,
+    ESCAPE,
+    GENERATE,
+    QUIT,
+    SHORTLIST,
+    TRAIN,
+    Terminal,
+)
 from titletui.paths import Home, find_home
 from titletui.shortlist.library import Library
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub_server import COMMIT, Hub, hub_server
-from tests.models import tiny_gpt2
-from tests.processes import until
-from tests.training_runs import toy_run, view
-from tests.training_worker import run_to_end
+from tests.support.hub_server import COMMIT, Hub, hub_server
+from tests.support.models import tiny_gpt2
+from tests.support.processes import until
+from tests.support.training_runs import toy_run, view
+from tests.support.training_worker import run_to_end
 from titletui.errors import TitletuiError
 from titletui.generation.engine import open_engine
 from titletui.jobs.event_log import EventLog

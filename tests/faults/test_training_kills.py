@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import until
-from tests.training_runs import toy_run, view, weights
-from tests.training_worker import run_to_end, start_worker, warm_up
+from tests.support.processes import until
+from tests.support.training_runs import toy_run, view, weights
+from tests.support.training_worker import run_to_end, start_worker, warm_up
 from titletui.jobs.events import Started, Step
 from titletui.jobs.job import State
 from titletui.jobs.process_lock import is_held

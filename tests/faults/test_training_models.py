@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.models import tiny_gpt2, tiny_llama
-from tests.training_runs import toy_corpus
+from tests.support.models import tiny_gpt2, tiny_llama
+from tests.support.training_runs import toy_corpus
 from titletui.errors import TitletuiError
 from titletui.models.registry import find_model, load_model
 from titletui.models.validation import FLOORS

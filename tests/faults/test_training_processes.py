@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.processes import processes_of, until
-from tests.training_runs import QUICK, papers, toy_base, toy_corpus, toy_run, view
-from tests.training_worker import run_to_end
+from tests.support.processes import processes_of, until
+from tests.support.training_runs import QUICK, papers, toy_base, toy_corpus, toy_run, view
+from tests.support.training_worker import run_to_end
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.jobs import launch

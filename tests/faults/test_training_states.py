@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.models import TITLES
-from tests.training_runs import papers, toy_base, toy_corpus, toy_run, view, weights
-from tests.training_worker import run_to_end
+from tests.support.models import TITLES
+from tests.support.training_runs import papers, toy_base, toy_corpus, toy_run, view, weights
+from tests.support.training_worker import run_to_end
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError

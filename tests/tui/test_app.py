@@ -9,7 +9,7 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.widgets import Input
 
-from tests.tui.seen import app_of, text_of, until, until_gone, until_open, until_shown
+from tests.support.pilot import app_of, text_of, until, until_gone, until_open, until_shown
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings, load_settings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.tui.seen import until_shown
+from tests.support.pilot import until_shown
 from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp

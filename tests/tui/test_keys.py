@@ -13,8 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 import titletui.tui
-from tests.run_folders import held, run_folder
-from tests.tui.seen import app_of, opened, until, until_gone, until_shown
+from tests.support.pilot import app_of, opened, until, until_gone, until_shown
+from tests.support.run_folders import held, run_folder
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
@@ -37,62 +37,62 @@ STARS = [f"Title {number:02d}" for number in range(30)]
 LOW = (80, 14)
 # Where the keys are pressed that are not pressed in this file.
 REMOTE = {
-    "test_train_new.test_a_run_learns_from_the_starred_titles": "shortlist.train",
+    "train.test_new_run.test_a_run_learns_from_the_starred_titles": "shortlist.train",
     "test_app.test_each_mode_has_its_keys": "corpus train generate shortlist",
     "test_app.test_function_keys_switch_from_within_an_input_and_escape_leaves_it": "leave",
-    "test_corpus_jobs.test_a_category_is_found_by_its_name_and_scraped":
+    "corpus.test_jobs.test_a_category_is_found_by_its_name_and_scraped":
         "corpus.new scrape.start corpus.update",
-    "test_corpus_jobs.test_a_file_is_looked_into_and_imported": "corpus.import import.start",
-    "test_corpus_screen.test_searching_happens_while_one_types_and_escape_undoes_it":
+    "corpus.test_jobs.test_a_file_is_looked_into_and_imported": "corpus.import import.start",
+    "corpus.test_screen.test_searching_happens_while_one_types_and_escape_undoes_it":
         "corpus.search",
-    "test_corpus_screen.test_enter_goes_to_the_papers_and_then_shows_the_abstract": "corpus.open",
-    "test_corpus_jobs.test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it":
+    "corpus.test_screen.test_enter_goes_to_the_papers_and_then_shows_the_abstract": "corpus.open",
+    "corpus.test_jobs.test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it":
         "corpus.stop",
-    "test_corpus_screen.test_x_says_what_is_lost_and_only_a_yes_deletes": "corpus.delete",
-    "test_corpus_screen.test_a_corpus_is_renamed": "corpus.rename",
-    "test_corpus_screen.test_an_exported_corpus_can_be_imported_again": "corpus.export",
-    "test_corpus_screen.test_t_opens_a_new_run_on_this_corpus": "corpus.train",
-    "test_generate_screen.test_a_newcomer_writes_stars_and_finds_the_star_again":
+    "corpus.test_screen.test_x_says_what_is_lost_and_only_a_yes_deletes": "corpus.delete",
+    "corpus.test_screen.test_a_corpus_is_renamed": "corpus.rename",
+    "corpus.test_screen.test_an_exported_corpus_can_be_imported_again": "corpus.export",
+    "corpus.test_screen.test_t_opens_a_new_run_on_this_corpus": "corpus.train",
+    "generate.test_screen.test_a_newcomer_writes_stars_and_finds_the_star_again":
         "generate.go prefix.generate generate.star",
-    "test_generate_screen.test_the_newest_batch_is_there_and_all_others_can_be_walked_to":
+    "generate.test_screen.test_the_newest_batch_is_there_and_all_others_can_be_walked_to":
         "generate.before generate.next",
-    "test_generate_screen.test_the_knobs_turn_by_key_and_stop_at_their_ends":
+    "generate.test_screen.test_the_knobs_turn_by_key_and_stop_at_their_ends":
         "generate.cooler generate.count_up generate.count_down generate.prefix",
-    "test_generate_screen.test_candidates_are_sorted_and_hidden": "generate.sort generate.copies",
-    "test_generate_screen.test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it":
+    "generate.test_screen.test_candidates_are_sorted_and_hidden": "generate.sort generate.copies",
+    "generate.test_screen.test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it":
         "title.edit title.note title.tag title.copy",
-    "test_generate_screen.test_a_star_is_shown_once_it_is_on_disk_and_goes_as_it_came":
+    "generate.test_screen.test_a_star_is_shown_once_it_is_on_disk_and_goes_as_it_came":
         "shortlist.undo shortlist.redo",
-    "test_generate_screen.test_an_abstract_is_typed_or_read_from_a_file":
+    "generate.test_screen.test_an_abstract_is_typed_or_read_from_a_file":
         "generate.abstract abstract.open",
-    "test_generate_screen.test_a_model_is_chosen_from_the_list_or_typed":
+    "generate.test_screen.test_a_model_is_chosen_from_the_list_or_typed":
         "generate.model generate.versus",
-    "test_generate_screen.test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand":
+    "generate.test_screen.test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand":
         "generate.more more.keep",
-    "test_generate_screen.test_more_like_this_takes_the_beginning_of_the_title": "generate.like",
-    "test_settings_screen.test_a_theme_shows_at_once_and_stays_only_if_it_is_kept":
+    "generate.test_screen.test_more_like_this_takes_the_beginning_of_the_title": "generate.like",
+    "dialogs.test_settings.test_a_theme_shows_at_once_and_stays_only_if_it_is_kept":
         "settings.keep settings.cancel",
-    "test_shortlist_screen.test_an_edit_stands_in_place_and_keeps_the_original": "edit.drop",
-    "test_shortlist_screen."
+    "shortlist.test_screen.test_an_edit_stands_in_place_and_keeps_the_original": "edit.drop",
+    "shortlist.test_screen."
     "test_escape_in_the_list_shows_all_and_so_does_removing_the_last_that_matches":
         "shortlist.unfilter",
-    "test_shortlist_screen.test_it_exports_in_the_form_that_the_ending_says":
+    "shortlist.test_screen.test_it_exports_in_the_form_that_the_ending_says":
         "shortlist.export export.format",
-    "test_shortlist_screen.test_the_list_is_filtered_and_sorted":
+    "shortlist.test_screen.test_the_list_is_filtered_and_sorted":
         "shortlist.filter shortlist.sort filter.clear",
-    "test_train_screen.test_y_and_z_change_the_axes": "train.axis train.zoom",
-    "test_train_screen.test_brackets_walk_through_earlier_titles": "train.earlier train.later",
-    "test_train_screen.test_i_shows_every_figure_the_recipe_and_the_words": "train.figures",
-    "test_train_screen.test_space_on_a_run_that_is_done_says_what_to_do": "train.stop",
-    "test_train_screen.test_x_asks_and_only_a_yes_deletes": "train.delete",
-    "test_train_screen.test_a_run_is_renamed_but_never_onto_another_nor_out_of_its_folder":
+    "train.test_screen.test_y_and_z_change_the_axes": "train.axis train.zoom",
+    "train.test_screen.test_brackets_walk_through_earlier_titles": "train.earlier train.later",
+    "train.test_screen.test_i_shows_every_figure_the_recipe_and_the_words": "train.figures",
+    "train.test_screen.test_space_on_a_run_that_is_done_says_what_to_do": "train.stop",
+    "train.test_screen.test_x_asks_and_only_a_yes_deletes": "train.delete",
+    "train.test_screen.test_a_run_is_renamed_but_never_onto_another_nor_out_of_its_folder":
         "train.rename",
-    "test_train_screen.test_v_shows_two_runs_in_one_chart": "train.compare",
-    "test_train_screen.test_enter_goes_to_generate_with_the_run_as_model": "train.generate",
-    "test_train_screen.test_continue_opens_a_new_run_that_begins_with_the_old_one":
+    "train.test_screen.test_v_shows_two_runs_in_one_chart": "train.compare",
+    "train.test_screen.test_enter_goes_to_generate_with_the_run_as_model": "train.generate",
+    "train.test_screen.test_continue_opens_a_new_run_that_begins_with_the_old_one":
         "train.continue",
-    "test_train_screen.test_a_failed_run_shows_reason_advice_and_log": "train.log",
-    "test_train_new.test_a_run_is_started_watched_to_its_end_and_continued": "new_run.start",
+    "train.test_screen.test_a_failed_run_shows_reason_advice_and_log": "train.log",
+    "train.test_new_run.test_a_run_is_started_watched_to_its_end_and_continued": "new_run.start",
 }  # fmt: skip
 # Dialogs: the mode, the keys that open them, the binding that closes them.
 DIALOGS = {
@@ -192,16 +192,12 @@ def test_every_binding_is_pressed_by_a_test() -> None:
 
 @pytest.mark.parametrize("place", REMOTE)
 def test_the_test_that_is_named_for_a_binding_presses_its_key(place: str) -> None:
-    module, _, name = place.partition(".")
-    source = inspect.getsource(getattr(importlib.import_module(f"tests.tui.{module}"), name))
-    if (
-        "parametrize" in source
-        or "key"
-        in inspect.signature(
-            getattr(importlib.import_module(f"tests.tui.{module}"), name)
-        ).parameters
-    ):
-        source = inspect.getsource(importlib.import_module(f"tests.tui.{module}"))
+    module, _, name = place.rpartition(".")
+    tests = importlib.import_module(f"tests.tui.{module}")
+    test = getattr(tests, name)
+    source = inspect.getsource(test)
+    if "parametrize" in source or "key" in inspect.signature(test).parameters:
+        source = inspect.getsource(tests)
     for id_ in REMOTE[place].split():
         assert any(f'"{key}"' in source for key in keys(id_)), id_
 

@@ -5,10 +5,10 @@ from contextlib import ExitStack
 
 from textual.pilot import Pilot
 
-from tests.run_folders import held
-from tests.tui.corpora import fill, screen_of
+from tests.support.corpora import fill, screen_of
+from tests.support.pilot import until, until_shown
+from tests.support.run_folders import held
 from tests.tui.scenes.scene import Scene, put
-from tests.tui.seen import until, until_shown
 from titletui.arxiv.harvest_state import Query
 from titletui.corpus.paper import Paper
 from titletui.jobs.event_log import EventLog

@@ -2,9 +2,9 @@
 
 from textual.pilot import Pilot
 
+from tests.support.pilot import app_of
 from tests.tui.scenes.generate import one_batch
 from tests.tui.scenes.scene import Scene, focused, put, unfocused
-from tests.tui.seen import app_of
 from titletui.errors import TitletuiError
 
 

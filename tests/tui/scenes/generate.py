@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from textual.pilot import Pilot
 from textual.widgets import TextArea
 
-from tests.run_folders import overfit_run
+from tests.support.pilot import until
+from tests.support.run_folders import overfit_run
 from tests.tui.scenes.scene import MODEL, Scene, put
-from tests.tui.seen import until
 from titletui.paths import Home
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty

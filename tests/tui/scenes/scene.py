@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from tests.tui.seen import forecast_at_once, text_of, until, until_shown
+from tests.support.pilot import forecast_at_once, text_of, until, until_shown
 from titletui.paths import Home, private_folder
 from titletui.settings import GenerateSettings, Settings
 from titletui.tui.app import TitletuiApp

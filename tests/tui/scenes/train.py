@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from textual.pilot import Pilot
 from textual.widgets import Collapsible
 
-from tests.run_folders import held, overfit_run, run_folder
-from tests.tui.corpora import fill
+from tests.support.corpora import fill
+from tests.support.pilot import until
+from tests.support.run_folders import held, overfit_run, run_folder
 from tests.tui.scenes.corpus import papers
 from tests.tui.scenes.scene import FORECAST, Scene, at_rest, put
-from tests.tui.seen import until
 from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import AnyEvent, Evaluated, HeldoutRising, Note, Progress
 from titletui.jobs.job import Job, JobResult, create_job

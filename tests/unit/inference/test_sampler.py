@@ -1,0 +1,294 @@
+"""Titles are written as the model would write them, whatever the prefix, count and batch."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.support.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
+from titletui.inference import gpt2_decoder, int8_linear
+from titletui.inference.gpt2_decoder import Gpt2Decoder
+from titletui.inference.prefix import open_title
+from titletui.inference.sampler import Decoder, Written, write_titles
+from titletui.inference.token_sampling import Knobs
+from titletui.inference.transformers_decoder import TransformersDecoder
+from titletui.models.prompts import Prompt
+from titletui.models.registry import LoadedModel, ModelInfo, load_model
+from titletui.models.token_bytes import Vocabulary, vocabulary_of
+
+MAKERS = {"gpt2": tiny_gpt2, "gpt-neo": tiny_gpt_neo, "llama": tiny_llama}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _exact_products() -> Iterator[None]:
+    """Compares in float32; the products of bytes have tests of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(int8_linear, "has_byte_products", lambda: False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    made = {}
+    for name, make in MAKERS.items():
+        torch.manual_seed(5)
+        folder = make(tmp_path_factory.mktemp(name))
+        # Random weights say nothing; larger ones prefer some tokens clearly.
+        weights = load_file(folder / "model.safetensors")
+        save_file(
+            {key: value * (4 if value.dim() > 1 else 1) for key, value in weights.items()},
+            folder / "model.safetensors",
+            {"format": "pt"},
+        )
+        made[name] = folder
+    return made
+
+
+def loaded(folder: Path) -> LoadedModel:
+    return load_model(ModelInfo(name="tiny", kind="folder", path=folder))
+
+
+def write(
+    decoder: Decoder, vocabulary: Vocabulary, prefix: str, count: int, length: int = 8, **knobs: Any
+) -> list[Written]:
+    opening = open_title(vocabulary, Prompt(), prefix, length=length, context=decoder.context)
+    titles = write_titles(decoder, vocabulary, opening, Knobs(**knobs), count, one_line=False)
+    return sorted(titles, key=lambda title: title.row)
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def model(request: pytest.FixtureRequest, folders: dict[str, Path]) -> LoadedModel:
+    return loaded(folders[request.param])
+
+
+@pytest.fixture
+def decoder(model: LoadedModel) -> TransformersDecoder:
+    return TransformersDecoder(model.model)
+
+
+@pytest.fixture
+def vocabulary(model: LoadedModel) -> Vocabulary:
+    return vocabulary_of(model.tokenizer)
+
+
+def test_tokens_come_as_often_as_from_generate(
+    model: LoadedModel, decoder: Decoder, vocabulary: Vocabulary
+) -> None:
+    count = 3000
+    torch.manual_seed(1)
+    theirs = model.model.generate(
+        torch.tensor([[vocabulary.start]]),
+        do_sample=True,
+        temperature=0.8,
+        top_p=0.9,
+        top_k=30,
+        num_return_sequences=count,
+        max_new_tokens=2,
+        min_new_tokens=2,
+        pad_token_id=vocabulary.end,
+    )[:, 1:].tolist()
+    mine: list[tuple[int, ...]] = []
+    for seed in range(3):
+        titles = write(
+            decoder, vocabulary, "", 1000, 2, temperature=0.8, top_p=0.9, top_k=30, seed=seed
+        )
+        mine += [title.ids for title in titles]
+    for place in range(2):
+        a = Counter(row[place] for row in theirs)
+        b = Counter(row[place] for row in mine if len(row) > place)
+        apart = sum(abs(a[t] / count - b[t] / count) for t in {*a, *b}) / 2
+        expected = sum((a[t] / count * 2 / count / 3.14) ** 0.5 for t in a) / 2
+        assert apart < 2 * expected + 0.02
+        assert len(a) > 3
+
+
+def test_greedy_is_what_generate_gives(
+    model: LoadedModel, decoder: Decoder, vocabulary: Vocabulary
+) -> None:
+    theirs = model.model.generate(
+        torch.tensor([[vocabulary.start]]),
+        do_sample=False,
+        max_new_tokens=10,
+        min_new_tokens=1,
+        pad_token_id=vocabulary.end,
+    )[0, 1:].tolist()
+    titles = write(decoder, vocabulary, "", 3, 10, temperature=0)
+    assert [list(title.ids) for title in titles] == [theirs] * 3
+    assert [title.row for title in titles] == [0, 1, 2]
+
+
+def test_the_loss_is_that_of_the_model_on_the_own_tokens(
+    model: LoadedModel, decoder: Decoder, vocabulary: Vocabulary
+) -> None:
+    for title in write(decoder, vocabulary, "", 8, 12, temperature=1.5, seed=4):
+        ids = torch.tensor([[vocabulary.start, *title.ids]])
+        with torch.no_grad():
+            scores = model.model(ids).logits[0, :-1].log_softmax(dim=-1)
+        # The first token may not be the end, so its chances are those of the others.
+        first = scores[0].clone()
+        first[vocabulary.silent] = float("-inf")
+        scores[0] = first.log_softmax(dim=-1)
+        loss = -scores.gather(1, ids[0, 1:, None]).sum()
+        assert title.loss == pytest.approx(float(loss), rel=1e-3)
+        assert title.tokens == len(title.ids)
+
+
+def test_the_same_seed_gives_the_same_titles_whatever_the_count(
+    decoder: Decoder, vocabulary: Vocabulary
+) -> None:
+    few = write(decoder, vocabulary, "Neur", 5, seed=9)
+    many = write(decoder, vocabulary, "Neur", 200, seed=9)
+    assert [t.ids for t in many[:5]] == [t.ids for t in few]
+    assert [t.row for t in many] == list(range(200))
+    assert [t.ids for t in write(decoder, vocabulary, "Neur", 5, seed=10)] != [t.ids for t in few]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["Neur", "Neural ", "ROBUST Spe", "x" * 700 + " Rob", "<|endoftext|>[/b]☃", "a\x1b[0m"],
+)
+def test_titles_go_on_from_the_very_bytes_of_the_prefix(
+    decoder: Decoder, vocabulary: Vocabulary, prefix: str
+) -> None:
+    opening = open_title(vocabulary, Prompt(), prefix, length=8, context=decoder.context)
+    prompt = list(opening.tokens)
+    whole = vocabulary.bytes_of(prompt)
+    for title in write_titles(decoder, vocabulary, opening, Knobs(seed=2), 20):
+        ways = [
+            vocabulary.bytes_of([*prompt[:place], *title.ids])
+            for place in range(len(prompt) - opening.ending, len(prompt) + 1)
+        ]
+        texts = [
+            way[len(whole) :].decode(errors="replace").partition("\n")[0].rstrip("\ufffd \t\r")
+            for way in ways
+            if way.startswith(whole)
+        ]
+        assert title.text in texts
+        assert "<|endoftext|>" not in title.text
+
+
+def test_half_a_word_is_gone_on_with_as_the_model_weighs_it(
+    model: LoadedModel, decoder: Decoder, vocabulary: Vocabulary
+) -> None:
+    """Against all ways to write the prefix, their chances worked out one by one."""
+    opening = open_title(vocabulary, Prompt(), "Robust Spe", length=1, context=decoder.context)
+    prompt = list(opening.tokens)
+    with torch.no_grad():
+        after = model.model(torch.tensor([prompt])).logits[0].softmax(dim=-1).double()
+    kept = len(prompt) - opening.ending
+    rest = vocabulary.bytes_of(prompt[kept:])
+    chances: dict[int, float] = dict.fromkeys(range(len(vocabulary.pieces)), 0.0)
+    way = 1.0
+    for place in range(kept, len(prompt) + 1):
+        for token, piece in enumerate(vocabulary.pieces):
+            # What only spells the prefix in another way says nothing new.
+            if piece.startswith(rest) and len(piece) > len(rest):
+                chances[token] += way * float(after[place - 1, token])
+        if place < len(prompt):
+            way *= float(after[place - 1, prompt[place]])
+            rest = rest[len(vocabulary.pieces[prompt[place]]) :]
+    total = sum(chances.values())
+    seen: Counter[int] = Counter()
+    for seed in range(4):
+        titles = write(
+            decoder, vocabulary, "Robust Spe", 1000, 1, seed=seed, temperature=1.0, top_p=1.0
+        )
+        seen.update(title.ids[0] for title in titles)
+    apart = sum(abs(seen[t] / 4000 - chances[t] / total) for t in {*seen, *chances}) / 2
+    spread = sum((chance / total / 4000) ** 0.5 for chance in chances.values()) / 2
+    assert apart < spread + 0.01
+    assert len(seen) > 3
+
+
+def test_each_title_comes_when_it_ends(decoder: Decoder, vocabulary: Vocabulary) -> None:
+    opening = open_title(vocabulary, Prompt(), "", length=30, context=decoder.context)
+    steps = itertools.count()
+
+    class Counted(TransformersDecoder):
+        def step(self, tokens: torch.Tensor) -> torch.Tensor:
+            next(steps)
+            return super().step(tokens)
+
+    counted = Counted(decoder._model)  # type: ignore[attr-defined]
+    knobs = Knobs(temperature=2.0, top_p=1.0)
+    first = next(write_titles(counted, vocabulary, opening, knobs, 8, one_line=True))
+    assert next(steps) <= len(first.ids)
+
+
+def test_cancelling_acts_before_the_next_token(decoder: Decoder, vocabulary: Vocabulary) -> None:
+    opening = open_title(vocabulary, Prompt(), "", length=100, context=decoder.context)
+    asked = itertools.count(1)
+    titles = list(
+        write_titles(decoder, vocabulary, opening, Knobs(), 1000, cancelled=lambda: next(asked) > 3)
+    )
+    assert len(titles) < 1000
+    assert next(asked) == 5
+
+
+def test_a_title_that_fills_its_room_is_not_whole(decoder: Decoder, vocabulary: Vocabulary) -> None:
+    titles = write(decoder, vocabulary, "", 60, 3, temperature=3.0, top_p=1.0)
+    for title in titles:
+        assert title.whole == (title.ids[-1] == vocabulary.end)
+        assert len(title.ids) <= 3
+    assert not all(title.whole for title in titles)
+
+
+def test_the_decoder_of_our_own_writes_what_transformers_writes(folders: dict[str, Path]) -> None:
+    whole = loaded(folders["gpt2"])
+    vocabulary = vocabulary_of(whole.tokenizer)
+    theirs, ours = TransformersDecoder(whole.model), Gpt2Decoder(folders["gpt2"])
+    for prefix in ("", "Neur", "Robust Speech Recognition for Noisy Rooms and Spe"):
+        a = write(theirs, vocabulary, prefix, 150, 20, seed=3, temperature=1.2)
+        b = write(ours, vocabulary, prefix, 150, 20, seed=3, temperature=1.2)
+        # A draw that falls on the border of two tokens may go either way.
+        same = [x.ids == y.ids for x, y in zip(a, b, strict=True)]
+        assert sum(same) >= 148
+        assert [x.loss for x, s in zip(a, same, strict=True) if s] == pytest.approx(
+            [y.loss for y, s in zip(b, same, strict=True) if s], rel=1e-3
+        )
+
+
+def test_a_long_prompt_is_read_once_and_shared_by_all_rows(folders: dict[str, Path]) -> None:
+    whole = loaded(folders["gpt2"])
+    vocabulary = vocabulary_of(whole.tokenizer)
+    body = "Speech recognition in noisy rooms is hard. We study it with models of music."
+    opening = open_title(vocabulary, Prompt(body=body, tail="\n\n"), "Neur", length=20, context=128)
+    assert len(opening.tokens) > gpt2_decoder._COPIED
+    results = []
+    for decoder in (TransformersDecoder(whole.model), Gpt2Decoder(folders["gpt2"])):
+        titles = write_titles(decoder, vocabulary, opening, Knobs(seed=1), 40, one_line=False)
+        results.append({title.row: title.ids for title in titles})
+    assert sum(results[0][row] == results[1][row] for row in range(40)) >= 39
+
+
+def test_a_title_always_says_more_than_its_prefix(decoder: Decoder, vocabulary: Vocabulary) -> None:
+    for prefix in ("", "Neural", "Robust Speech ", "Robust Spe"):
+        opening = open_title(vocabulary, Prompt(), prefix, length=6, context=decoder.context)
+        for title in write_titles(decoder, vocabulary, opening, Knobs(temperature=3), 300):
+            assert title.ids[0] != vocabulary.end
+            assert title.tokens == len(title.ids)
+
+
+def test_markers_are_never_written_however_likely_the_model_finds_them(
+    folders: dict[str, Path],
+) -> None:
+    whole = loaded(folders["gpt2"])
+    whole.tokenizer.add_special_tokens({"additional_special_tokens": ["<mask>"]})
+    whole.model.resize_token_embeddings(len(whole.tokenizer), mean_resizing=False)
+    (marker,) = whole.tokenizer.convert_tokens_to_ids(["<mask>"])
+    with torch.no_grad():
+        # All that the model reads makes it want the marker more than all else.
+        whole.model.transformer.ln_f.bias.fill_(5)
+        whole.model.transformer.wte.weight[marker] = 5
+        scores = whole.model(torch.tensor([[1, 2, 3]])).logits
+    assert bool((scores.argmax(dim=-1) == marker).all())
+    vocabulary = vocabulary_of(whole.tokenizer)
+    titles = write(TransformersDecoder(whole.model), vocabulary, "Neur", 20, seed=1)
+    assert len(titles) == 20
+    assert max(len(title.ids) for title in titles) > 1
+    assert all(marker not in title.ids for title in titles)

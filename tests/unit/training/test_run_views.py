@@ -1,0 +1,47 @@
+"""What is told of a run."""
+
+from pathlib import Path
+
+import msgspec
+
+from tests.support.run_folders import run_folder
+from tests.support.training_runs import toy_run, view
+from tests.support.training_worker import run_to_end
+from titletui.cli.run_report import line
+from titletui.jobs.events import Ended, Started
+from titletui.models.registry import find_model, load_model, read_card
+from titletui.paths import Home
+from titletui.training import evaluation
+from titletui.training.checkpoint import Checkpoint
+from titletui.training.recipe import Recipe
+from titletui.training.run_spec import RunSpec
+
+
+def test_a_run_of_an_older_build_tells_what_is_known_of_its_steps(home: Home) -> None:
+    recipe = Recipe(epochs=3.0)
+    under_way = run_folder(home, "under-way", [2.0] * 30, recipe=recipe)
+    done = run_folder(home, "done", [2.0] * 30, recipe=recipe, more=[Ended(outcome="done")])
+    told = run_folder(home, "told", [2.0] * 30, recipe=recipe, more=[Started(pid=1, steps=90)])
+    assert view(under_way).steps is None
+    assert "30 steps" in line(view(under_way))
+    assert "30/30" in line(view(done))
+    assert view(told).steps == 90
+    assert all("?" not in line(view(job)) for job in (under_way, done, told))
+
+
+def test_the_best_adapter_becomes_the_model_without_its_base_being_loaded(home: Home) -> None:
+    job = toy_run(home, "adapter", method="lora", steps="10")
+    assert run_to_end(job) == 0
+    plan = job.work(RunSpec)
+    early = msgspec.structs.replace(
+        plan, recipe=msgspec.structs.replace(plan.recipe, base="/nowhere")
+    )
+    best = Checkpoint(5, job.checkpoints / "step-000005")
+    evaluation.write_finished(job, early, None, None, 10, best)
+    assert read_card(job.model).step == 5
+    names = {path.name for path in job.model.iterdir()}
+    assert "adapter_model.safetensors" in names
+    assert not names & {"optimizer.safetensors", "MANIFEST.json", "state.json"}
+    ours = (job.model / "adapter_model.safetensors").read_bytes()
+    assert ours == (best.path / "adapter_model.safetensors").read_bytes()
+    assert load_model(find_model(home, "adapter"), home=home).info.path == Path(job.model)
