@@ -1,13 +1,17 @@
-"""`config.toml`: what a person has chosen, checked against one schema.
+"""`config.toml`, and the one description of values that a person types.
 
-The schema is the two structs below: a field's type carries its range, its choices and the sentence
-that a settings screen shows. `fields` lists them, `with_value` sets one from text.
+A struct with annotated fields is the schema: the type of a field carries its range, its choices
+and the sentence that a form shows. `fields` lists them, `parse` reads one from text and `as_text`
+writes it. Settings and training recipes share this.
 """
 
 import difflib
 import functools
+import math
 import tomllib
+import types
 import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,8 +26,8 @@ MODES = ("corpus", "train", "generate", "shortlist")
 CANDIDATE_SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
 SHORTLIST_SORTS = ("added", "order", "title", "model", "perplexity", "novelty")
 
+# Upper limits above this are not worth showing.
 _UNBOUNDED = 10**12
-"""Upper limits above this are not worth showing."""
 
 Kind = Literal["yes or no", "whole number", "number", "choice", "text", "table"]
 
@@ -105,38 +109,90 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting, as a screen shows it.
+    """One field of a schema, as a form shows it.
 
     Attributes:
         name: as in the file, with its table: `generate.temperature`.
         range: what it may be, in words.
-        choices: all values there are; empty where any in the range will do.
-        optional: it may be none.
+        choices: all values there are, as text; empty where any in the range is allowed.
+        optional: None is allowed.
+        type: the annotation, with its bounds.
     """
 
     name: str
     doc: str
     kind: Kind
     range: str
+    type: Any
     choices: tuple[str, ...] = ()
     optional: bool = False
     default: Any = None
 
+    @property
+    def options(self) -> list[str]:
+        """All its values as a person types them; empty where there are too many to list."""
+        return ["no", "yes"] if self.kind == "yes or no" else list(self.choices)
+
+    def problem(self, value: Any, *, strict: bool = True) -> str:
+        """Why `value` is not allowed, as a clause; empty where it is."""
+        try:
+            found = msgspec.convert(value, self.type, strict=strict)
+        except msgspec.ValidationError:
+            found = math.nan
+        bad = isinstance(found, float) and not math.isfinite(found)
+        if bad or (isinstance(found, str) and self.choices and found not in self.choices):
+            return f"{self.name} must be {self.range}, not {value!r:.60}"
+        return ""
+
 
 @functools.cache
-def fields() -> tuple[Field, ...]:
-    """Every setting, in the order of the file."""
-    return tuple(_fields(Settings, ""))
+def fields(schema: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """Every field of a schema, in its order, those of nested tables in their place."""
+    return tuple(_fields(schema, ""))
+
+
+def field(schema: type[msgspec.Struct], name: str, noun: str = "setting") -> Field:
+    """The field of that name (`generate.temperature`).
+
+    Raises:
+        UsageError: there is none; the message names the nearest ones.
+    """
+    known = {one.name: one for one in fields(schema)}
+    if name not in known:
+        raise UsageError(f"{_unknown(name, known, noun)}.")
+    return known[name]
+
+
+def parse(field: Field, text: str) -> Any:
+    """The value that a person typed for a field.
+
+    Raises:
+        UsageError: the text is none of its values; the message names the field and its range.
+    """
+    word = text.strip().lower()
+    if field.optional and word in ("", "none", "null"):
+        return None
+    given: Any = text if field.kind == "text" else text.strip()
+    if field.kind == "yes or no":
+        given = {"yes": True, "on": True, "no": False, "off": False}.get(word, word)
+    if problem := field.problem(given, strict=False):
+        raise UsageError(f"{problem}.")
+    return msgspec.convert(given, field.type, strict=False)
+
+
+def as_text(value: object) -> str:
+    """A value as a person types it; empty for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
 def value(settings: Settings, name: str) -> Any:
-    """The value of the setting of that name (`generate.temperature`).
-
-    Raises:
-        UsageError: there is none.
-    """
+    """The value of the setting of that name (`generate.temperature`)."""
     found: Any = settings
-    for part in _field(name).name.split("."):
+    for part in name.split("."):
         found = getattr(found, part)
     return found
 
@@ -145,26 +201,13 @@ def with_value(settings: Settings, name: str, text: str) -> Settings:
     """A copy of `settings` in which `name` is what a person typed.
 
     Raises:
-        UsageError: there is no such setting, or the text is none of its values; the message names
-            the setting and its range.
+        UsageError: there is no such setting, or the text is none of its values.
     """
-    field = _field(name)
-    given: Any = text
-    if field.kind == "yes or no":
-        given = {"yes": True, "on": True, "no": False, "off": False}.get(text.strip().lower(), text)
-    elif field.kind != "text":
-        given = text.strip()
-    if field.optional and text.strip().lower() in ("", "none"):
-        given = None
-    table = msgspec.to_builtins(settings)
-    place = table
-    *tables, last = name.split(".")
-    for part in tables:
-        place = place[part]
-    place[last] = given
-    if problem := _problem(field, given, strict=False):
-        raise UsageError(f"{problem}.")
-    return msgspec.convert(table, Settings, strict=False)
+    given = parse(field(Settings, name), text)
+    table, _, inner = name.rpartition(".")
+    if table:
+        given = msgspec.structs.replace(getattr(settings, table), **{inner: given})
+    return msgspec.structs.replace(settings, **{table or inner: given})
 
 
 def load_settings(path: Path) -> Settings:
@@ -179,10 +222,10 @@ def load_settings(path: Path) -> Settings:
     except FileNotFoundError:
         return Settings()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TitletuiError(f"{path} cannot be read ({error}); mend or delete it.") from error
+        raise TitletuiError(f"{path} cannot be read ({error}); correct or delete it.") from error
     problems = _problems(table)
     if problems:
-        raise TitletuiError(f"{path}: {'; '.join(problems)}. Mend it or delete the file.")
+        raise TitletuiError(f"{path}: {'; '.join(problems)}. Correct it or delete the file.")
     return msgspec.convert(table, Settings)
 
 
@@ -192,11 +235,39 @@ def save_settings(path: Path, settings: Settings) -> None:
     write_atomically(path, tomli_w.dumps(table).encode())
 
 
-def _fields(struct: type[msgspec.Struct], table: str) -> list[Field]:
+def describe_range(info: Any) -> str:
+    """Describe the values a type allows: `a whole number from 1 to 1000`, `yes or no`, `text`.
+
+    Args:
+        info: what `msgspec.inspect.type_info` says of an annotation.
+    """
+    known = msgspec.inspect
+    match info:
+        case known.Metadata():
+            return describe_range(info.type)
+        case known.UnionType():
+            return " or ".join(describe_range(part) for part in info.types)
+        case known.NoneType():
+            return "none"
+        case known.BoolType():
+            return "yes or no"
+        case known.IntType() | known.FloatType():
+            word = "a whole number" if isinstance(info, known.IntType) else "a number"
+            low = f"from {info.ge:,.12g}" if info.ge is not None else f"above {info.gt:,.12g}"
+            high = f"to {info.le:,.12g}" if info.le is not None else f"below {info.lt:,.12g}"
+            if info.le is not None and info.le > _UNBOUNDED:
+                return f"{word} {low} up"
+            return f"{word} {low} {high}"
+        case known.DictType():
+            return "a table of text"
+    return "text"
+
+
+def _fields(schema: type[msgspec.Struct], table: str) -> list[Field]:
     found: list[Field] = []
-    hints = typing.get_type_hints(struct, include_extras=True)
-    defaults = struct()
-    for name in struct.__struct_fields__:
+    hints = typing.get_type_hints(schema, include_extras=True)
+    defaults = schema()
+    for name in schema.__struct_fields__:
         kind = hints[name]
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             found += _fields(kind, f"{table}{name}.")
@@ -205,21 +276,29 @@ def _fields(struct: type[msgspec.Struct], table: str) -> list[Field]:
     return found
 
 
-def _described(name: str, kind: Any, default: Any) -> Field:
-    plain, meta = typing.get_args(kind)
-    parts = typing.get_args(plain)
-    optional = type(None) in parts
-    choices = tuple((meta.extra or {}).get("choices", ()))
-    one = next((part for part in parts if part is not type(None)), plain) if optional else plain
-    if typing.get_origin(one) is Annotated:
-        one = typing.get_args(one)[0]
+def _described(name: str, annotation: Any, default: Any) -> Field:
+    doc = ""
+    extra: dict[str, Any] = {}
+    plain, optional = annotation, False
+    while typing.get_origin(plain) in (Annotated, typing.Union, types.UnionType):
+        parts = typing.get_args(plain)
+        if typing.get_origin(plain) is Annotated:
+            doc = parts[1].description or doc
+            extra = {**(parts[1].extra or {}), **extra}
+            plain = parts[0]
+        else:
+            optional = True
+            plain = next(part for part in parts if part is not type(None))
+    literal = typing.get_origin(plain) is Literal
+    choices = typing.get_args(plain) if literal else tuple(extra.get("choices", ()))
     return Field(
         name=name,
-        doc=meta.description,
-        kind="choice" if choices else _KINDS[typing.get_origin(one) or one],
-        range=(meta.extra or {}).get("range")
+        doc=doc,
+        kind="choice" if choices else _KINDS[typing.get_origin(plain) or plain],
+        range=extra.get("range")
         or " or ".join(choices)
-        or describe_range(msgspec.inspect.type_info(kind)),
+        or describe_range(msgspec.inspect.type_info(annotation)),
+        type=annotation,
         choices=choices,
         optional=optional,
         default=default,
@@ -235,21 +314,15 @@ _KINDS: dict[Any, Kind] = {
 }
 
 
-def _field(name: str) -> Field:
-    known = {field.name: field for field in fields()}
-    if name not in known:
-        raise UsageError(f"{_unknown(name, list(known))}.")
-    return known[name]
-
-
-def _unknown(name: str, known: list[str]) -> str:
+def _unknown(name: str, known: Iterable[str], noun: str) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"there is no setting {name!r}" + (f" (did you mean {close[0]}?)" if close else "")
+    hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+    return f"there is no {noun} {name!r} ({hint})"
 
 
 def _problems(table: dict[str, Any]) -> list[str]:
     """What is wrong with a table of settings, one clause each."""
-    known = {field.name: field for field in fields()}
+    known = {field.name: field for field in fields(Settings)}
     tables = {name.partition(".")[0] for name in known if "." in name}
     flat: dict[str, Any] = {}
     for name, given in table.items():
@@ -263,55 +336,10 @@ def _problems(table: dict[str, Any]) -> list[str]:
         if name in tables:
             problems.append(f"{name} must be a table")
         elif field is None:
-            problems.append(_unknown(name, list(known)))
-        elif problem := _problem(field, given, strict=True):
+            problems.append(_unknown(name, known, "setting"))
+        elif problem := field.problem(given):
             problems.append(problem)
     return problems
-
-
-def _problem(field: Field, given: Any, *, strict: bool) -> str:
-    """What is wrong with a value, as a clause; empty where nothing is."""
-    shown = f"{field.name} must be {field.range}, not {given!r:.60}"
-    if field.choices:
-        return "" if given in field.choices else shown
-    try:
-        nested = given
-        for part in reversed(field.name.split(".")):
-            nested = {part: nested}
-        msgspec.convert(nested, Settings, strict=strict)
-    except msgspec.ValidationError:
-        return shown
-    return ""
-
-
-def describe_range(kind: Any) -> str:
-    """Describe the values a type allows: `a whole number from 1 to 1000`, `full or lora`, `text`.
-
-    Args:
-        kind: a type as `msgspec.inspect.type_info` returns it.
-    """
-    info = msgspec.inspect
-    match kind:
-        case info.Metadata():
-            return describe_range(kind.type)
-        case info.UnionType():
-            return " or ".join(describe_range(part) for part in kind.types)
-        case info.NoneType():
-            return "none"
-        case info.LiteralType():
-            return " or ".join(sorted(str(value) for value in kind.values))
-        case info.BoolType():
-            return "yes or no"
-        case info.IntType() | info.FloatType():
-            word = "a whole number" if isinstance(kind, info.IntType) else "a number"
-            low = f"from {kind.ge:,.12g}" if kind.ge is not None else f"above {kind.gt:,.12g}"
-            high = f"to {kind.le:,.12g}" if kind.le is not None else f"below {kind.lt:,.12g}"
-            if kind.le is not None and kind.le > _UNBOUNDED:
-                return f"{word} {low} up"
-            return f"{word} {low} {high}"
-        case info.DictType():
-            return "a table of text"
-    return "text"
 
 
 def _without_none(table: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def test_settings_are_remembered(tmp_path: Path) -> None:
 
 
 def test_every_setting_is_described() -> None:
-    described = {field.name: field for field in fields()}
+    described = {field.name: field for field in fields(Settings)}
     assert all(field.doc.endswith(".") and field.range for field in described.values())
     assert all("\n" not in field.doc for field in described.values())
     names = set(Settings.__struct_fields__) - {"generate"}

@@ -1,15 +1,11 @@
 """The presets: recipes with a name, and how a person changes one."""
 
-import difflib
-import math
-import typing
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from titletui.errors import UsageError
-from titletui.settings import describe_range
+from titletui.settings import field, parse
 from titletui.training.recipe import Recipe
 
 DEFAULT = "starter-titles"
@@ -122,9 +118,10 @@ def override(recipe: Recipe, changes: Mapping[str, str]) -> Recipe:
     Raises:
         UsageError: a field is unknown or a value impossible; the message names field and range.
     """
-    changed: dict[str, Any] = {}
-    for key, text in changes.items():
-        changed[key] = _value(key, text.strip())
+    changed = {
+        name: parse(field(Recipe, name, "recipe field"), text.strip())
+        for name, text in changes.items()
+    }
     if "epochs" in changed and "steps" not in changed:
         changed["steps"] = None
     return checked(msgspec.structs.replace(recipe, **changed))
@@ -147,43 +144,3 @@ def checked(recipe: Recipe) -> Recipe:
     if recipe.base == "new" and recipe.method == "lora":
         raise UsageError("method: a new model has nothing for LoRA to adapt; take method=full.")
     return recipe
-
-
-def allowed(key: str) -> str:
-    """The range of a field, for a person (`1 to 1000`, `full or lora`).
-
-    Raises:
-        UsageError: there is no such field.
-    """
-    field = _field(key)
-    return describe_range(field.type)
-
-
-def _field(key: str) -> Any:
-    fields = {field.name: field for field in msgspec.inspect.type_info(Recipe).fields}  # type: ignore[attr-defined]
-    if key not in fields:
-        close = difflib.get_close_matches(key, fields, n=3)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"known: {', '.join(fields)}."
-        raise UsageError(f"A recipe has no field {key!r}; {hint}")
-    return fields[key]
-
-
-def _value(key: str, text: str) -> Any:
-    field = _field(key)
-    kind = typing.get_type_hints(Recipe, include_extras=True)[key]
-    optional = type(None) in typing.get_args(kind)
-    if optional and text.lower() in ("", "none", "null", "auto"):
-        return None
-    low = text.lower()
-    given: Any = {"yes": True, "no": False, "on": True, "off": False}.get(low, text)
-    if kind is not bool:
-        given = text
-    elif isinstance(given, str):
-        given = low
-    try:
-        value = msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError:
-        value = math.nan
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UsageError(f"{key}: must be {describe_range(field.type)}, not {text!r}.")
-    return value

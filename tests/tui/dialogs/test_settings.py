@@ -5,7 +5,7 @@ from textual.widgets import Input
 
 from tests.support.pilot import app_of, opened, text_of, until, until_gone, until_shown
 from titletui.paths import Home
-from titletui.settings import fields, load_settings
+from titletui.settings import Settings, fields, load_settings
 from titletui.tui.themes import DEFAULT_THEME
 from titletui.tui.widgets.choice import Choice
 
@@ -15,7 +15,7 @@ async def test_every_setting_of_the_schema_can_be_set(home: Home) -> None:
         await until_shown(pilot, "Nothing starred")
         await pilot.press("comma")
         await until_shown(pilot, "Settings", "escape cancel")
-        for field in fields():
+        for field in fields(Settings):
             if field.kind != "table":
                 assert pilot.app.screen.query(f"#{field.name.replace('.', '-')}"), field.name
 

@@ -156,7 +156,7 @@ SCENES: tuple[Scene, ...] = (
         "new-run-refused",
         "train",
         _NONE,
-        (*_NEW, put("#steps", "many"), ("steps: must be",)),
+        (*_NEW, put("#steps", "many"), ("steps must be",)),
         fill=_a_corpus,
     ),
     Scene(

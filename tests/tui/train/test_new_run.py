@@ -27,7 +27,7 @@ from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.job import State, list_jobs
 from titletui.paths import Home
-from titletui.settings import Settings
+from titletui.settings import Settings, as_text
 from titletui.shortlist.library import Library
 from titletui.training.presets import preset, presets
 from titletui.training.recipe import Recipe
@@ -35,7 +35,7 @@ from titletui.training.run_spec import RunSpec
 from titletui.tui.app import TitletuiApp
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.train.new_run_dialog import NewRunDialog
-from titletui.tui.train.recipe_form import REMOTE, RecipeForm, as_text, choices, setting_names
+from titletui.tui.train.recipe_form import ASKED_ABOVE, FIELDS, RecipeForm
 from titletui.tui.widgets.choice import Choice
 
 
@@ -65,17 +65,17 @@ async def unfolded(pilot: Pilot[int]) -> NewRunDialog:
 
 
 def test_every_field_of_a_recipe_stands_in_the_form() -> None:
-    assert {*setting_names(), *REMOTE} == set(Recipe.__struct_fields__)
-    assert choices("method") == ["full", "lora"]
-    assert choices("early_stop") == ["no", "yes"]
-    assert choices("seed") == []
+    assert {*FIELDS, *ASKED_ABOVE} == set(Recipe.__struct_fields__)
+    assert FIELDS["method"].options == ["full", "lora"]
+    assert FIELDS["early_stop"].options == ["no", "yes"]
+    assert FIELDS["seed"].options == []
 
 
 def test_values_are_written_so_that_they_can_be_read_back() -> None:
     from titletui.training.presets import override
 
     for recipe in presets().values():
-        for name in setting_names():
+        for name in FIELDS:
             text = as_text(getattr(recipe, name))
             if text:
                 assert getattr(override(Recipe(), {name: text}), name) == getattr(recipe, name)
@@ -147,7 +147,7 @@ async def test_an_impossible_value_is_refused_at_its_field(home: Home) -> None:
         await until_gone(pilot, "must be a number")
         for steps in ("0", "many", "1.5"):
             dialog.steps.value = steps
-            await until_shown(pilot, "steps: must be a whole number")
+            await until_shown(pilot, "steps must be a whole number")
         dialog.steps.value = ""
         await until_gone(pilot, "must be")
     assert not list_jobs(home.jobs, "run")
@@ -339,7 +339,7 @@ async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> 
         dialog = await unfolded(pilot)
         dialog.base.value = str(base)
         for name, value in QUICK.items():
-            if name not in REMOTE:
+            if name in FIELDS:
                 field = dialog.form.query_one(f"#set-{name}")
                 assert isinstance(field, Input | Choice)
                 field.value = value

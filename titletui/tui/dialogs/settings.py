@@ -11,14 +11,13 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from titletui.errors import UsageError
-from titletui.settings import Field, Settings, fields, value, with_value
+from titletui.settings import Field, Settings, as_text, fields, value, with_value
 from titletui.text import display
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.keymap import misplaced
 from titletui.tui.own_app import app_type
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.textual_patches.static import StableStatic
-from titletui.tui.train.recipe_form import as_text
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.setting_row import SettingRow
 
@@ -141,7 +140,7 @@ class SettingsDialog(Dialog[Settings | None]):
             return sorted(
                 self.app.available_themes, key=lambda name: not name.startswith("titletui")
             )
-        return ["no", "yes"] if field.kind == "yes or no" else list(field.choices)
+        return field.options
 
     def _control_of(self, id_: str) -> Input | Choice:
         return self.query_one(f"#{id_}", Input | Choice)  # type: ignore[arg-type]
@@ -164,7 +163,7 @@ class SettingsDialog(Dialog[Settings | None]):
 
 def _editable() -> Iterator[Field]:
     """What fits on a line, table after table; other keys are written into the file."""
-    shown = (field for field in fields() if field.kind != "table")
+    shown = (field for field in fields(Settings) if field.kind != "table")
     return iter(sorted(shown, key=lambda field: "." in field.name))
 
 
@@ -173,4 +172,4 @@ def _id(field: Field) -> str:
 
 
 def _range(field: Field) -> str:
-    return "" if field.choices or field.kind in ("yes or no", "text") else field.range
+    return "" if field.options or field.kind == "text" else field.range

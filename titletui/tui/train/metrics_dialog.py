@@ -10,13 +10,13 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from titletui.settings import as_text
 from titletui.text import display
 from titletui.training.launch.runs import RunView
 from titletui.training.recipe import Recipe
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.own_app import app_type
 from titletui.tui.train.metrics import figures, how_far, number
-from titletui.tui.train.recipe_form import as_text
 from titletui.tui.train.run_status import Shown
 from titletui.tui.widgets.bars import bar
 

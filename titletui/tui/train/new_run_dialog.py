@@ -14,6 +14,7 @@ from textual.widgets import Button, Collapsible, Input
 
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError, UsageError
+from titletui.settings import as_text
 from titletui.shortlist.papers import SHORTLIST, as_papers
 from titletui.text import display
 from titletui.training.estimate import Forecast, Question
@@ -25,7 +26,7 @@ from titletui.tui.own_app import app_type
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.train.estimate import forecasts, lines
-from titletui.tui.train.recipe_form import RecipeForm, as_text
+from titletui.tui.train.recipe_form import RecipeForm
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.field import Field, Verdict
 

@@ -1,10 +1,8 @@
 """All settings of a recipe as a form, made from its own description."""
 
 import contextlib
-import typing
 from dataclasses import dataclass
 
-import msgspec
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.css.query import NoMatches
@@ -12,13 +10,15 @@ from textual.message import Message
 from textual.widgets import Input
 
 from titletui.errors import UsageError
-from titletui.training.presets import allowed, override
+from titletui.settings import as_text, fields, parse
 from titletui.training.recipe import Recipe
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.setting_row import SettingRow
 
-REMOTE = ("preset", "base", "steps", "epochs")
+# The fields that the dialog asks for above this form.
+ASKED_ABOVE = ("preset", "base", "steps", "epochs")
+FIELDS = {field.name: field for field in fields(Recipe) if field.name not in ASKED_ABOVE}
 
 
 class RecipeForm(Vertical):
@@ -42,20 +42,20 @@ class RecipeForm(Vertical):
         self._recipe = recipe
 
     def compose(self) -> ComposeResult:
-        for name in setting_names():
-            options, value = choices(name), as_text(getattr(self._recipe, name))
+        for name, field in FIELDS.items():
+            options, value = field.options, as_text(getattr(self._recipe, name))
             control: Choice | LineInput = (
                 Choice(options, value, id=f"set-{name}")
                 if options
                 else LineInput(value, id=f"set-{name}")
             )
-            yield SettingRow(name, control, "" if options else allowed(name))
+            yield SettingRow(name, control, "" if options else field.range)
 
     def show(self, recipe: Recipe) -> None:
         """Puts the values of `recipe` into the form."""
         self._recipe = recipe
         with self.prevent(Input.Changed, Choice.Changed):
-            for name in setting_names():
+            for name in FIELDS:
                 self.query_one(f"#set-{name}", Input | Choice).value = as_text(  # type: ignore[arg-type]
                     getattr(recipe, name)
                 )
@@ -64,7 +64,7 @@ class RecipeForm(Vertical):
     def changes(self) -> dict[str, str]:
         """The values that differ from the recipe that was shown, as text."""
         changed: dict[str, str] = {}
-        for name in setting_names():
+        for name in FIELDS:
             with contextlib.suppress(NoMatches):
                 text = self._text(name)
                 if text.strip() != as_text(getattr(self._recipe, name)):
@@ -89,31 +89,7 @@ class RecipeForm(Vertical):
     def _check(self, name: str) -> None:
         wrong = False
         try:
-            override(Recipe(), {name: self._text(name)})
-        except UsageError as error:
-            wrong = str(error).startswith(f"{name}: must be")
+            parse(FIELDS[name], self._text(name).strip())
+        except UsageError:
+            wrong = True
         self.query_one(f"#set-{name}").query_ancestor(SettingRow).refused = wrong
-
-
-def setting_names() -> list[str]:
-    """The fields of a recipe that this form shows, in their order."""
-    return [f.name for f in msgspec.structs.fields(Recipe) if f.name not in REMOTE]
-
-
-def choices(name: str) -> list[str]:
-    """The values of a field that has only a few; else none."""
-    kind = typing.get_type_hints(Recipe)[name]
-    if kind is bool:
-        return ["no", "yes"]
-    return (
-        [str(v) for v in typing.get_args(kind)] if typing.get_origin(kind) is typing.Literal else []
-    )
-
-
-def as_text(value: object) -> str:
-    """A setting's value as a person types it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
