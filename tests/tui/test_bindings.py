@@ -6,12 +6,12 @@ from tests.support.pilot import until_shown
 from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.keymap import misplaced
+from titletui.tui.keymap import keymap_problems
 
 
 def test_the_usual_keys_are_in_nobodys_way() -> None:
-    assert misplaced({}) == []
-    assert misplaced({"corpus.new": "f7", "help": "f8,f1", "generate.prefix": "slash"}) == []
+    assert keymap_problems({}) == []
+    assert keymap_problems({"corpus.new": "f7", "help": "f8,f1", "generate.prefix": "slash"}) == []
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_the_usual_keys_are_in_nobodys_way() -> None:
     ],
 )
 def test_two_actions_on_one_key_are_told(keys: dict[str, str], said: list[str]) -> None:
-    sentences = " ".join(misplaced(keys))
+    sentences = " ".join(keymap_problems(keys))
     for part in said:
         assert part in sentences
 

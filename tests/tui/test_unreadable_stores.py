@@ -157,7 +157,7 @@ async def test_a_star_that_cannot_be_kept_is_told_and_not_shown(home: Home) -> N
         library.add_candidates(batch, [NewCandidate(text="Old Otters", index=0)])
     async with opened(home, "generate").run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "Old Otters")
-        await app_of(pilot).library.ask(
+        await app_of(pilot).library.run(
             lambda library: library._connection.execute("PRAGMA query_only = 1")
         )
         screen = pilot.app.screen
@@ -176,7 +176,7 @@ async def test_no_edit_note_or_tag_is_asked_for_that_could_not_be_kept(home: Hom
     async with opened(home, "generate").run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "Old Otters")
         screen = pilot.app.screen
-        await app_of(pilot).library.ask(
+        await app_of(pilot).library.run(
             lambda library: library._connection.execute("PRAGMA query_only = 1")
         )
         for keys in (("n",), ("t",), ("e", "!", "enter")):
@@ -196,7 +196,7 @@ async def test_titles_that_cannot_be_kept_are_told_while_they_are_written(home: 
         await until_shown(pilot, "No titles yet")
         screen = pilot.app.screen
         assert isinstance(screen, GenerateScreen)
-        await app.library.ask(lambda library: library._connection.execute("PRAGMA query_only = 1"))
+        await app.library.run(lambda library: library._connection.execute("PRAGMA query_only = 1"))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, MessageDialog), tries=1200)
         await pilot.press("escape")
@@ -221,7 +221,7 @@ async def test_settings_that_cannot_be_kept_are_told_at_once_and_at_the_end(home
         async with app.run_test(size=(100, 30), notifications=True) as pilot:
             await until_shown(pilot, "No titles yet")
             await pilot.press("plus")
-            await app_of(pilot).keep_settings()
+            await app_of(pilot).save_changed_settings()
             await until_shown(pilot, "The settings could not be saved")
             await pilot.press("q")
         assert "could not be saved" in app.goodbye[-1]

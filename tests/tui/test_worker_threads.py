@@ -21,7 +21,7 @@ async def test_questions_are_answered_in_order_by_one_thread() -> None:
         said.append(number)
         return threading.get_ident()
 
-    threads = await asyncio.gather(*(thread.ask(partial(add, n)) for n in range(50)))
+    threads = await asyncio.gather(*(thread.run(partial(add, n)) for n in range(50)))
     assert said == list(range(50))
     assert set(threads) != {threading.get_ident()}
     assert len(set(threads)) == 1
@@ -39,24 +39,24 @@ async def test_a_store_that_cannot_be_opened_is_tried_again_with_the_next_questi
 
     thread = WorkerThread("store", open_store)
     with pytest.raises(TitletuiError, match="The disk is away"):
-        await thread.ask(str.upper)
-    assert await thread.ask(str.upper) == "STORE"
+        await thread.run(str.upper)
+    assert await thread.run(str.upper) == "STORE"
 
 
 async def test_an_error_reaches_who_asked_and_nobody_else() -> None:
     thread = WorkerThread("numbers", lambda: 0)
     with pytest.raises(ZeroDivisionError):
-        await thread.ask(lambda zero: 1 // zero)
-    assert await thread.ask(lambda zero: zero + 1) == 1
+        await thread.run(lambda zero: 1 // zero)
+    assert await thread.run(lambda zero: zero + 1) == 1
 
 
 async def test_the_loop_runs_on_while_a_store_hangs_and_a_waiter_may_give_up() -> None:
     thread = WorkerThread("slow", lambda: 0)
-    hanging = asyncio.create_task(thread.ask(lambda _: time.sleep(0.5)))
+    hanging = asyncio.create_task(thread.run(lambda _: time.sleep(0.5)))
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(asyncio.shield(hanging), 0.05)
     hanging.cancel()
-    assert await thread.ask(lambda zero: zero) == 0
+    assert await thread.run(lambda zero: zero) == 0
 
 
 def test_a_store_that_hangs_does_not_keep_the_process() -> None:
@@ -65,7 +65,7 @@ def test_a_store_that_hangs_does_not_keep_the_process() -> None:
         "from titletui.tui.worker_thread import StoreThread\n"
         "async def main():\n"
         "    thread = StoreThread('stuck', lambda: 0)\n"
-        "    asyncio.create_task(thread.ask(lambda _: time.sleep(60)))\n"
+        "    asyncio.create_task(thread.run(lambda _: time.sleep(60)))\n"
         "    await asyncio.sleep(0.1)\n"
         "asyncio.run(main())\n"
     )

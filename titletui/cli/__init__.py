@@ -51,7 +51,7 @@ def _open_app(_: argparse.Namespace) -> int:
     """Open the app; returns its exit code."""
     import gc
 
-    # Nothing loaded so far is garbage; `preload.settle` turns collection on again.
+    # Nothing loaded so far is garbage; `preload.freeze_gc` turns collection on again.
     gc.disable()
     from titletui.tui.app import run_app
 

@@ -71,9 +71,9 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _keymap_problems(keys: Mapping[str, str]) -> list[str]:
     if not keys:
         return []
-    from titletui.tui.keymap import misplaced
+    from titletui.tui.keymap import keymap_problems
 
-    return misplaced(keys)
+    return keymap_problems(keys)
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -3,8 +3,7 @@
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import msgspec
@@ -12,25 +11,18 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
-from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.signal import Signal
 
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import Home, find_home
 from titletui.settings import Settings, load_settings, save_settings
 from titletui.text import display
-from titletui.tui.app_base import Rooms
-from titletui.tui.generate.novelty import Judge
-from titletui.tui.generate.preference import Tasting
+from titletui.tui.app_base import AppBase
 from titletui.tui.modes import MODES
-from titletui.tui.preload import get_ready, settle
+from titletui.tui.preload import freeze_gc, preload_modes
 from titletui.tui.terminal import restore
-from titletui.tui.terminal.clipboard import osc52
-from titletui.tui.terminal.encoding import speak_utf8
-from titletui.tui.terminal.frame_diff import SparingApp
-from titletui.tui.textual_patches.key_queue import KeysInTurn
-from titletui.tui.textual_patches.stylesheet_cache import ParsedOnce
+from titletui.tui.terminal.encoding import require_utf8
+from titletui.tui.textual_patches.stylesheet_cache import CachedStylesheet
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 
 if TYPE_CHECKING:
@@ -39,8 +31,6 @@ if TYPE_CHECKING:
     from titletui.jobs.status import JobStatus
     from titletui.tui.mode_screen import ModeScreen
 
-
-_GLYPHS: dict[SeverityLevel, str] = {"information": "", "warning": "⚠ ", "error": "✕ "}
 
 # Seconds without a frame while a mode is switched to: one that stands, one that does not.
 _BRIEF = 0.01
@@ -55,14 +45,8 @@ def _commands() -> "type[Provider]":
     return Commands
 
 
-class TitletuiApp(KeysInTurn, SparingApp, Rooms):
-    """titletui.
-
-    Attributes:
-        home: where files live.
-        settings: what the user chose; screens change it, the app saves it.
-        jobs_changed: published with all watched jobs, about once a second.
-    """
+class TitletuiApp(AppBase):
+    """The app of four modes."""
 
     TITLE = "titletui"
     CSS_PATH = "app.tcss"
@@ -88,43 +72,35 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
     ]  # fmt: skip
 
     def __init__(self, home: Home | None = None, settings: Settings | None = None) -> None:
-        self.home = home or find_home()
-        self.settings = settings or load_settings(self.home.config_toml)
-        self.on_quit: list[Callable[[], None]] = []
+        home = home or find_home()
+        settings = settings or load_settings(home.config_toml)
+        # Textual opens on this mode, so that no other screen is drawn first.
+        self.DEFAULT_MODE = settings.mode if settings.mode in MODES else "generate"  # type: ignore[misc]
+        super().__init__(home, settings)
         self.give_back = restore.TerminalRestorer()
         self.goodbye: list[str] = []
-        # Textual opens on this mode, so that no other screen is drawn first.
-        self.DEFAULT_MODE = self.settings.mode if self.settings.mode in MODES else "generate"  # type: ignore[misc]
-        super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
-        known = self.settings.theme in self.available_themes
-        self.theme = self.settings.theme if known else DEFAULT_THEME
-        self.stylesheet = ParsedOnce(self.get_css_variables())
-        self._unknown_theme = "" if known else self.settings.theme
-        self.jobs_changed: Signal[tuple[JobStatus, ...]] = Signal(self, "jobs_changed")
-        self.model_changed: Signal[str] = Signal(self, "model_changed")
-        self.model_line = self.settings.generate.model
-        self.shown_jobs: tuple[JobStatus, ...] = ()
-        self.judge = Judge(self)
-        self.taste = Tasting(self)
+        known = settings.theme in self.available_themes
+        self.theme = settings.theme if known else DEFAULT_THEME
+        self.stylesheet = CachedStylesheet(self.get_css_variables())
+        self._unknown_theme = "" if known else settings.theme
         self._jobs: dict[tuple[str, str], JobStatus] = {}
-        self._told: list[str] = []
+        self._shown_notices: set[str] = set()
         self._delay = _LONG
-        self._said: tuple[str, str, float] = ("", "", 0.0)
-        self._kept = msgspec.json.encode(self.settings)
-        self.set_keymap(self.settings.keys)
+        self._saved_settings = msgspec.json.encode(settings)
+        self.set_keymap(settings.keys)
 
     async def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
-        self.call_after_refresh(self._doubt_settings)
-        self.set_interval(1.0, self._look_at_jobs)
-        self.set_interval(2.0, self.keep_settings)
+        self.call_after_refresh(self._warn_about_settings)
+        self.set_interval(1.0, self._poll_jobs)
+        self.set_interval(2.0, self.save_changed_settings)
         self.set_interval(0.25, self._fit_terminal)
         if self._driver is not None and not self.is_headless:
             # What fails in it fails again, and is told, where it is wanted.
-            self.run_worker(get_ready(self), group="ready", exit_on_error=False)
-            self.call_after_refresh(settle)
+            self.run_worker(preload_modes(self), group="ready", exit_on_error=False)
+            self.call_after_refresh(freeze_gc)
             restore.on_signals(self._end, self.give_back)
             restore.on_hang_up(self._end, self.give_back)
 
@@ -168,26 +144,19 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         self.forget_painted()
         self.screen.refresh()
 
-    # --- saying things
+    # --- messages
 
-    def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """A line over the footer, for a few seconds; `text` may hold anything."""
-        now = time.monotonic()
-        if (text, severity) != self._said[:2] or now > self._said[2] + self.NOTIFICATION_TIMEOUT:
-            self._said = (text, severity, now)
-            self.notify(f"{_GLYPHS[severity]}{display(text)}", severity=severity, markup=False)
-
-    def tell(self, notices: list[str]) -> None:
-        """Shows what a store has to say about how it was found, each sentence once."""
-        new = [notice for notice in notices if notice not in self._told]
-        self._told += new
+    def show_notices(self, notices: Sequence[str]) -> None:
+        """Show what a store has to say about its file, each sentence once."""
+        new = [notice for notice in notices if notice not in self._shown_notices]
+        self._shown_notices.update(new)
         if new:
             from titletui.tui.dialogs.message import MessageDialog
 
             self.push_screen(MessageDialog("Your library", " ".join(new)))
 
     def show_error(self, error: BaseException | str) -> None:
-        """A dialog with what went wrong, which `c` copies; for a refused value, a toast."""
+        """Show what went wrong: a toast for a refused value, else a dialog that can be copied."""
         if isinstance(error, UsageError):
             self.say(str(error), "error")
             return
@@ -198,25 +167,11 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         if not (isinstance(self.screen, MessageDialog) and self.screen.text == str(error)):
             self.push_screen(MessageDialog("That did not work", str(error)))
 
-    def copy(self, text: str) -> None:
-        """Puts `text` on the terminal's clipboard and says how."""
-        self._clipboard = text
-        if self._driver is not None:
-            self._driver.write(osc52(text))
-        wrapped = " through tmux" if "Ptmux" in osc52("") else ""
-        self.say(f"Copied via OSC 52{wrapped}. If it does not arrive, 4 and then E writes a file.")
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """As Textual's inputs call it."""
-        self._clipboard = text
-        if self._driver is not None:
-            self._driver.write(osc52(text))
-
     # --- jobs
 
-    async def _look_at_jobs(self) -> None:
+    async def _poll_jobs(self) -> None:
         try:
-            news = await self.job_watch.ask(lambda watch: watch.look())
+            news = await self.job_watch.run(lambda watch: watch.look())
         except TitletuiError:
             # The screens that show jobs say why they cannot be read.
             return
@@ -228,31 +183,26 @@ class TitletuiApp(KeysInTurn, SparingApp, Rooms):
         self.shown_jobs = tuple(job for job in news if job.state.alive or job.tone)
         self.jobs_changed.publish(news)
 
-    async def keep_settings(self) -> None:
+    async def save_changed_settings(self) -> None:
         """Saves what was changed since the last look, so that a kill -9 forgets little."""
         now = msgspec.json.encode(self.settings)
-        if now != self._kept:
-            self._kept = now
+        if now != self._saved_settings:
+            self._saved_settings = now
             copy = msgspec.json.decode(now, type=Settings)
             try:
-                await self.errands.ask(lambda home: save_settings(home.config_toml, copy))
+                await self.files.run(lambda home: save_settings(home.config_toml, copy))
             except OSError as error:
                 self.say(f"The settings could not be saved ({error.strerror}).", "warning")
 
-    def _doubt_settings(self) -> None:
+    def _warn_about_settings(self) -> None:
         """Says what in `config.toml` cannot be followed."""
         if self._unknown_theme:
             self.say(f"There is no theme {self._unknown_theme}; , shows all themes.", "warning")
         if self.settings.keys:
-            from titletui.tui.keymap import misplaced
+            from titletui.tui.keymap import keymap_problems
 
-            for sentence in misplaced(self.settings.keys)[:_DOUBTS]:
+            for sentence in keymap_problems(self.settings.keys)[:_DOUBTS]:
                 self.say(sentence, "warning")
-
-    def show_model(self, line: str) -> None:
-        """Says on every screen which model is in use."""
-        self.model_line = line
-        self.model_changed.publish(line)
 
     def _announce(self, before: "JobStatus", job: "JobStatus") -> None:
         for text, severity in job.since(before):
@@ -352,7 +302,7 @@ def run_app() -> int:
             "xterm-256color say, or use the commands that `titletui --help` lists."
         )
     if not served:
-        speak_utf8()
+        require_utf8()
     # A thread that counts or compares must not keep a key waiting.
     sys.setswitchinterval(_SWITCH)
     app = TitletuiApp()

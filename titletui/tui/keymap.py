@@ -9,7 +9,7 @@ from textual.binding import Binding
 from textual.keys import _character_to_key
 
 
-def described(kind: type) -> Iterator[Binding]:
+def described_bindings(kind: type) -> Iterator[Binding]:
     """The bindings with a tooltip of a class and of its parents, one for each action."""
     seen: set[str] = set()
     for part in kind.__mro__:
@@ -19,7 +19,7 @@ def described(kind: type) -> Iterator[Binding]:
                 yield binding
 
 
-def misplaced(keys: Mapping[str, str]) -> list[str]:
+def keymap_problems(keys: Mapping[str, str]) -> list[str]:
     """What is wrong with other keys than the usual, a sentence each.
 
     Args:
@@ -64,18 +64,21 @@ def _name(binding: Binding) -> str:
 
 def _places() -> Iterator[tuple[str, list[Binding]]]:
     """Where keys go: a mode with its list and the app; a dialog; a widget."""
+    from textual.app import App
     from textual.screen import ModalScreen
     from textual.widget import Widget
 
-    from titletui.tui.app import TitletuiApp
     from titletui.tui.mode_screen import ModeScreen
     from titletui.tui.widgets.row_list import RowList
 
-    for kind in _classes("titletui.tui"):
-        own = list(described(kind))
+    classes = list(_classes("titletui.tui"))
+    apps = [kind for kind in classes if issubclass(kind, App)]
+    everywhere = [binding for kind in apps for binding in described_bindings(kind)]
+    for kind in classes:
+        own = list(described_bindings(kind))
         if issubclass(kind, ModeScreen):
             if kind.AREA:
-                yield kind.AREA, [*described(RowList), *own, *described(TitletuiApp)]
+                yield kind.AREA, [*described_bindings(RowList), *own, *everywhere]
         elif issubclass(kind, ModalScreen):
             yield f"the {kind.__name__.removesuffix('Dialog').lower()} dialog", own
         elif issubclass(kind, Widget) and own:

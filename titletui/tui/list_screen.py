@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from titletui.tui.train.run_status import RunLine
 
 
-class ListedScreen(ModeScreen):
+class ListScreen(ModeScreen):
     """A mode with a list of things that have names.
 
     Attributes:

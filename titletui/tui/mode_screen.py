@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from titletui.tui.own_app import app_type as app_type
+from titletui.tui.app_base import AppBase
 from titletui.tui.textual_patches.first_paint import DeferredPaint
 from titletui.tui.textual_patches.stale_resize import IgnoreStaleResize
 from titletui.tui.widgets.header import Header
@@ -49,7 +49,7 @@ class ModeScreen(IgnoreStaleResize, DeferredPaint, Screen[None]):
             tooltip="Leave the input and go back to the list",
         ),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     _was_empty: bool | None = None
 

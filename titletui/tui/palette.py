@@ -12,8 +12,8 @@ from titletui.errors import TitletuiError
 from titletui.jobs.job import list_jobs
 from titletui.paths import Home
 from titletui.text import display
-from titletui.tui.app import TitletuiApp
-from titletui.tui.keymap import described
+from titletui.tui.app_base import AppBase
+from titletui.tui.keymap import described_bindings
 from titletui.tui.modes import MODES
 
 _BY_WHAT_IT_DOES = 0.01
@@ -37,7 +37,7 @@ class Commands(Provider):
     async def startup(self) -> None:
         """Looks up what there is by name."""
         app = self.app
-        assert isinstance(app, TitletuiApp)
+        assert isinstance(app, AppBase)
         self._commands = [*_actions(app), *_themes(app)]
         self._commands += [command async for command in _things(app)]
 
@@ -65,14 +65,14 @@ class Commands(Provider):
                 )
 
 
-def _actions(app: TitletuiApp) -> Iterator[Command]:
+def _actions(app: AppBase) -> Iterator[Command]:
     here = app.current_mode
-    for binding in described(type(app)):
+    for binding in described_bindings(type(app)):
         yield Command(
             f"App: {_name(binding)}", binding.tooltip, partial(app.run_action, binding.action)
         )
     for mode in sorted(MODES, key=lambda mode: mode != here):
-        for binding in described(type(MODES[mode]())):
+        for binding in described_bindings(type(MODES[mode]())):
             name = f"{mode.capitalize()}: {_name(binding)}"
             yield Command(name, binding.tooltip, partial(_act, app, mode, binding.action))
 
@@ -81,21 +81,21 @@ def _name(binding: Binding) -> str:
     return binding.description.lower() or binding.action
 
 
-async def _act(app: TitletuiApp, mode: str, action: str) -> None:
+async def _act(app: AppBase, mode: str, action: str) -> None:
     await app.open_mode(mode)
     await app.run_action(action, app.screen)
 
 
-def _themes(app: TitletuiApp) -> Iterator[Command]:
+def _themes(app: AppBase) -> Iterator[Command]:
     for name in sorted(app.available_themes, key=lambda name: not name.startswith("titletui")):
         yield Command(f"Theme: {name}", "Change the colours", partial(setattr, app, "theme", name))
 
 
-async def _things(app: TitletuiApp) -> AsyncIterator[Command]:
+async def _things(app: AppBase) -> AsyncIterator[Command]:
     """Corpora, runs and models; a store that cannot be read has none to offer."""
     try:
-        corpora = await app.corpora.ask(lambda store: [one.name for one in store.corpora()])
-        runs, models = await app.errands.ask(_runs_and_models)
+        corpora = await app.corpora.run(lambda store: [one.name for one in store.corpora()])
+        runs, models = await app.files.run(_runs_and_models)
     except TitletuiError as error:
         app.show_error(error)
         return
@@ -107,7 +107,7 @@ async def _things(app: TitletuiApp) -> AsyncIterator[Command]:
         yield _thing(app, "Model", name, "generate", "Write titles with it")
 
 
-def _thing(app: TitletuiApp, what: str, name: str, mode: str, about: str) -> Command:
+def _thing(app: AppBase, what: str, name: str, mode: str, about: str) -> Command:
     return Command(f"{what}: {display(name)}", about, partial(app.open_mode, mode, name))
 
 

@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, cast
 from titletui.tui.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
-    from titletui.tui.app import TitletuiApp
+    from titletui.tui.app_base import AppBase
     from titletui.tui.mode_screen import ModeScreen
 
 _QUIET = 0.3
 
 
-async def get_ready(app: "TitletuiApp") -> None:
+async def preload_modes(app: "AppBase") -> None:
     """Loads the code of all screens in a thread of its own, then builds the other modes."""
     await _quiet(app)
-    await WorkerThread("imports", lambda: "titletui.tui").ask(_load)
+    await WorkerThread("imports", lambda: "titletui.tui").run(_load)
     for mode in app.MODES:
         await _quiet(app)
         # What `switch_mode` does before it switches.
         await app._init_mode(mode)
         await cast("ModeScreen", app._screen_stacks[mode][0]).look_ahead()
-    settle()
+    freeze_gc()
 
 
-def settle() -> None:
+def freeze_gc() -> None:
     """What is there by now stays: garbage is looked for among what comes after it alone.
 
     To look through all that is loaded takes a tenth of a second, and would come in the middle of
@@ -46,9 +46,9 @@ def _load(package: str) -> None:
         importlib.import_module(module.name)
 
 
-async def _quiet(app: "TitletuiApp") -> None:
+async def _quiet(app: "AppBase") -> None:
     """Waits until no key has come for a moment."""
     before = None
-    while before != app.keys_taken:
-        before = app.keys_taken
+    while before != app.keys_handled:
+        before = app.keys_handled
         await asyncio.sleep(_QUIET)

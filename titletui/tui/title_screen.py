@@ -22,7 +22,7 @@ Pick = Callable[[], Awaitable[Favourite | None]]
 _LOOK = 0.5
 
 
-class CuratingScreen(ModeScreen):
+class TitleScreen(ModeScreen):
     """A mode whose list holds titles; a subclass says which one the keys are about."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -66,7 +66,7 @@ class CuratingScreen(ModeScreen):
     async def change(self, do: "Callable[[Library], T]") -> T | None:
         """Changes the shortlist and shows it; an error is shown and None returned."""
         try:
-            return await self.app.library.ask(do)
+            return await self.app.library.run(do)
         except TitletuiError as error:
             self.app.show_error(error)
             return None
@@ -83,7 +83,7 @@ class CuratingScreen(ModeScreen):
             return
         self._looking = True
         try:
-            revision, notices = await self.app.library.ask(
+            revision, notices = await self.app.library.run(
                 lambda library: (library.revision, list(library.notices))
             )
         except TitletuiError:
@@ -91,7 +91,7 @@ class CuratingScreen(ModeScreen):
             return
         finally:
             self._looking = False
-        self.app.tell(notices)
+        self.app.show_notices(notices)
         if revision != self._revision:
             self._revision = revision
             await self.refresh_titles()

@@ -25,7 +25,7 @@ class WorkerThread(Generic[S]):
         self._thread: threading.Thread | None = None
         self._store: S | None = None
 
-    async def ask(self, question: Callable[[S], T]) -> T:
+    async def run(self, question: Callable[[S], T]) -> T:
         """What `question` says of the store; questions are taken one after the other.
 
         Raises:

@@ -16,15 +16,15 @@ from titletui.database import file_system, network_file_system
 from titletui.doctor import Check, diagnose
 from titletui.jobs.logind import kills_user_processes
 from titletui.paths import Home
-from titletui.tui.keymap import misplaced
+from titletui.tui.keymap import keymap_problems
 
 
 def found(home: Home) -> dict[str, Check]:
-    return {f"{check.area}/{check.name}": check for check in diagnose(home, misplaced)}
+    return {f"{check.area}/{check.name}": check for check in diagnose(home, keymap_problems)}
 
 
 def test_a_healthy_machine_has_no_error(home: Home) -> None:
-    assert [check for check in diagnose(home, misplaced) if check.verdict == "error"] == []
+    assert [check for check in diagnose(home, keymap_problems) if check.verdict == "error"] == []
 
 
 def test_a_damaged_database_is_an_error_with_advice(home: Home) -> None:

@@ -180,7 +180,7 @@ async def test_a_corpus_that_vanishes_while_it_waits_to_be_counted_says_so(
     async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "▸ a", "Speech a", "speech 1")
         screen = screen_of(pilot)
-        slow = asyncio.create_task(screen.slow_store.ask(lambda _: go_on.wait(60)))
+        slow = asyncio.create_task(screen.slow_store.run(lambda _: go_on.wait(60)))
         await pilot.press("j")
         await until_shown(pilot, "▸ b", "Speech b", "counting…")
         with CorpusStore(home.corpus_db) as store:
@@ -227,7 +227,7 @@ async def test_what_is_asked_of_a_corpus_is_not_done_to_another(home: Home) -> N
     go_on = threading.Event()
     async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "▸ a")
-        slow = asyncio.create_task(app_of(pilot).corpora.ask(lambda _: go_on.wait(60)))
+        slow = asyncio.create_task(app_of(pilot).corpora.run(lambda _: go_on.wait(60)))
         await until(pilot, screen_of(pilot)._looking.locked)
         await app_of(pilot).open_mode("corpus", "b", "rename")
         go_on.set()

@@ -50,7 +50,7 @@ async def test_a_second_press_while_a_star_is_on_its_way_takes_nothing_back(
     go_on = threading.Event()
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, *TITLES)
-        slow = asyncio.create_task(app_of(pilot).library.ask(lambda _: go_on.wait(60)))
+        slow = asyncio.create_task(app_of(pilot).library.run(lambda _: go_on.wait(60)))
         await pilot.press("space")
         assert screen_of(pilot).column.titles.rows[0].star == "saving"
         await pilot.press("space")

@@ -8,13 +8,13 @@ from tests.support.pilot import app_of, opened, until, until_gone, until_open, u
 from tests.support.terminal import CORPUS, Terminal
 from titletui.paths import Home
 from titletui.tui.dialogs.settings import SettingsDialog
-from titletui.tui.preload import get_ready
+from titletui.tui.preload import preload_modes
 
 SETTLED = """
 import gc
-from titletui.tui.preload import settle
+from titletui.tui.preload import freeze_gc
 gc.disable()
-settle()
+freeze_gc()
 assert gc.isenabled()
 assert gc.get_freeze_count() > 1000
 """
@@ -23,7 +23,7 @@ assert gc.get_freeze_count() > 1000
 async def test_a_theme_reaches_the_modes_that_were_made_ready_before(home: Home) -> None:
     async with opened(home, "generate").run_test(size=(120, 40)) as pilot:
         app = app_of(pilot)
-        await get_ready(app)
+        await preload_modes(app)
         app.theme = "titletui-light"
         await pilot.pause()
         for key, mode in (("1", "corpus"), ("2", "train"), ("4", "shortlist"), ("3", "generate")):
@@ -48,7 +48,7 @@ async def test_what_was_parsed_once_is_not_parsed_again_but_for_other_colours(ho
 
 async def test_a_mode_that_was_made_ready_shows_what_has_come_since(home: Home) -> None:
     async with opened(home, "generate").run_test(size=(80, 24)) as pilot:
-        await get_ready(app_of(pilot))
+        await preload_modes(app_of(pilot))
         fill(home, "later", [paper(1, "Speech Separation")])
         await pilot.press("escape", "1")
         await until_shown(pilot, "later", "Speech Separation")

@@ -270,7 +270,7 @@ async def test_a_start_that_is_asked_for_twice_starts_one_run(home: Home) -> Non
         dialog.base.value = str(toy_base(home))
         dialog.steps.value = "3"
         await until_shown(pilot, "10 examples")
-        slow = asyncio.create_task(app_of(pilot).corpora.ask(lambda _: go_on.wait(60)))
+        slow = asyncio.create_task(app_of(pilot).corpora.run(lambda _: go_on.wait(60)))
         await pilot.press("ctrl+r", "ctrl+r")
         assert pilot.app.screen is dialog
         go_on.set()

@@ -14,10 +14,10 @@ from titletui.corpus.statistics import describe
 from titletui.corpus.store import CorpusStore, CorpusSummary
 from titletui.errors import TitletuiError
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.corpus.page_window import PAGE, PaperPages
 from titletui.tui.corpus.paper_list import PaperList
 from titletui.tui.corpus.statistics_view import InsightView
-from titletui.tui.own_app import app_type
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.widgets.empty_state import EmptyState, keyed
@@ -53,7 +53,7 @@ class CorpusView(Vertical):
     }
     """
 
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     insight = getters.query_one(InsightView)
     search = getters.query_one("#search", Input)
     found = getters.query_one("#found", StableStatic)
@@ -158,7 +158,7 @@ class CorpusView(Vertical):
     async def _load(self, name: str, search: str, at: Cursor | None = None) -> None:
         """Shows a list from its beginning, or its `END`."""
         try:
-            page = await self.app.corpora.ask(
+            page = await self.app.corpora.run(
                 lambda store: store.page(name, search=search, after=at, limit=PAGE)
             )
         except TitletuiError as error:
@@ -179,7 +179,7 @@ class CorpusView(Vertical):
         pages = self._pages
         cursor = pages.after if down else pages.before
         try:
-            page = await self.app.corpora.ask(
+            page = await self.app.corpora.run(
                 lambda store: store.page(name, search=search, after=cursor, limit=PAGE)
             )
         except TitletuiError as error:
@@ -196,7 +196,7 @@ class CorpusView(Vertical):
         """Counts what is in a corpus; while one grows, in a small part of the time."""
         began = time.monotonic()
         try:
-            insight = await self._slow_store.ask(lambda store: describe(store, summary.name))
+            insight = await self._slow_store.run(lambda store: describe(store, summary.name))
         except TitletuiError as error:
             if not self._gone:
                 self.insight.show_error(str(error))

@@ -19,8 +19,8 @@ from titletui.arxiv.job import check_days
 from titletui.corpus.store import CorpusSummary
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import checked_name
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.widgets.field import Field, Verdict
 from titletui.tui.widgets.row_list import RowList
@@ -56,7 +56,7 @@ class ScrapeDialog(Dialog[Query | None]):
         Binding("escape", "dismiss(None)", "cancel", id="scrape.cancel", tooltip="Scrape nothing"),
         Binding("ctrl+r", "start", "scrape", id="scrape.start", tooltip="Start scraping"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     category = getters.query_one("#category", Input)
     matches = getters.query_one("#matches", CategoryList)
     start = getters.query_one("#start", Input)

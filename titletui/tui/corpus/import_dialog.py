@@ -20,8 +20,8 @@ from titletui.importing.job import Source, corpus_name_for
 from titletui.importing.paper_reader import PaperReader, RejectedRecord
 from titletui.paths import checked_name, named_path
 from titletui.text import display, format_bytes
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.widgets.field import Field, Verdict
 from titletui.tui.widgets.path_input import PathInput
@@ -53,7 +53,7 @@ class ImportDialog(Dialog[Source | None]):
         Binding("escape", "dismiss(None)", "cancel", id="import.cancel", tooltip="Import nothing"),
         Binding("ctrl+r", "start", "import", id="import.start", tooltip="Import the file"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     path = getters.query_one("#path", PathInput)
     corpus = getters.query_one("#corpus", Input)
     verdict = getters.query_one(Verdict)
@@ -110,7 +110,7 @@ class ImportDialog(Dialog[Source | None]):
             return
         try:
             source = self.source
-            seen = await self.app.errands.ask(lambda _: look_into(Path(source.path)))
+            seen = await self.app.files.run(lambda _: look_into(Path(source.path)))
         except TitletuiError as error:
             if not self.gone():
                 self.verdict.say(str(error))  # It is still being typed; `action_start` refuses it.
@@ -131,7 +131,7 @@ class ImportDialog(Dialog[Source | None]):
         """Answers with what to import, if it can be."""
         try:
             source = self.source
-            await self.app.errands.ask(lambda _: look_into(Path(source.path)))
+            await self.app.files.run(lambda _: look_into(Path(source.path)))
         except TitletuiError as error:
             self._refuse(str(error))
             return

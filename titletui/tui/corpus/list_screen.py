@@ -18,7 +18,7 @@ from titletui.tui.corpus.corpus_list import CorpusLine, CorpusList
 from titletui.tui.corpus.corpus_view import CorpusView
 from titletui.tui.corpus.job_pane import Deletion, JobPane
 from titletui.tui.corpus.job_status import CorpusJob, CorpusJobs
-from titletui.tui.list_screen import ListedScreen
+from titletui.tui.list_screen import ListScreen
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.worker_thread import WorkerThread
 
@@ -27,7 +27,7 @@ _HOW = "`n` scrapes a category of arXiv, `i` imports a file of papers or titles"
 T = TypeVar("T")
 
 
-class CorporaScreen(ListedScreen):
+class CorporaScreen(ListScreen):
     """The corpora on the left; on the right the highlighted one, as it grows or goes."""
 
     THING = "corpus"
@@ -69,8 +69,8 @@ class CorporaScreen(ListedScreen):
     async def read(self) -> None:
         """Reads the jobs and the corpora, and shows them."""
         try:
-            jobs = {job.corpus: job for job in await self._jobs.ask(lambda jobs: jobs.look())}
-            summaries, notice = await self.app.corpora.ask(
+            jobs = {job.corpus: job for job in await self._jobs.run(lambda jobs: jobs.look())}
+            summaries, notice = await self.app.corpora.run(
                 lambda store: (store.corpora(), store.notice)
             )
         except TitletuiError as error:
@@ -81,7 +81,7 @@ class CorporaScreen(ListedScreen):
         if self.gone:
             return
         if self.is_current:
-            self.app.tell([notice] if notice else [])
+            self.app.show_notices([notice] if notice else [])
         self.summaries = {summary.name: summary for summary in summaries}
         lines = [CorpusLine(s.name, s.papers, jobs.get(s.name)) for s in summaries]
         lines += [
@@ -148,7 +148,7 @@ class CorporaScreen(ListedScreen):
     async def _finish_deletions(self) -> None:
         """Goes on with deletions that were cut off."""
         left = await self.said(
-            self._deletions.ask(lambda store: 0 if store.read_only else store.hidden())
+            self._deletions.run(lambda store: 0 if store.read_only else store.hidden())
         )
         if left:
             await self.purge(Deletion("what is left of one", left))
@@ -157,7 +157,7 @@ class CorporaScreen(ListedScreen):
         """Removes the papers of the corpora that are off the list, and shows how far that is."""
         self._going.append(deletion)
         await self.look(always=True)
-        await self.said(self._deletions.ask(lambda store: store.purge(deletion.told)))
+        await self.said(self._deletions.run(lambda store: store.purge(deletion.told)))
         self._going.remove(deletion)
 
     async def said(self, answer: Awaitable[T]) -> T | None:

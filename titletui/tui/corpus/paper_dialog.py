@@ -11,8 +11,8 @@ from textual.widgets import Static
 
 from titletui.corpus.paper import Paper
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 
 
 class PaperDialog(Dialog[None]):
@@ -26,7 +26,7 @@ class PaperDialog(Dialog[None]):
         Binding("j,down", "scroll(1)", "Down", show=False, id="paper.down", tooltip="Down"),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="paper.up", tooltip="Up"),
     ]  # fmt: skip
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     def __init__(self, paper: Paper) -> None:
         super().__init__()

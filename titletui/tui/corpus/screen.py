@@ -85,7 +85,7 @@ class CorpusScreen(CorporaScreen):
             self.action_focus_papers()
         elif row is not None:
             with self.app.opening():
-                paper = await self.said(self.app.corpora.ask(lambda store: store.paper(row.id)))
+                paper = await self.said(self.app.corpora.run(lambda store: store.paper(row.id)))
                 if paper is not None:
                     self.app.push_screen(PaperDialog(paper))
 
@@ -127,9 +127,9 @@ class CorpusScreen(CorporaScreen):
             self.app.say("Nothing runs for this corpus.")
             return
         folder = job.folder
-        alive = await self.app.errands.ask(lambda _: folder.state.alive)
+        alive = await self.app.files.run(lambda _: folder.state.alive)
         verb = launch.stop if alive else launch.start
-        await self.said(self.app.errands.ask(lambda _: verb(folder)))
+        await self.said(self.app.files.run(lambda _: verb(folder)))
         if alive:
             self.app.say(f"{job.corpus} stops after this page; what was fetched is kept.")
         await self.look(always=True)
@@ -162,8 +162,8 @@ class CorpusScreen(CorporaScreen):
         if not await self.app.push_screen_wait(ConfirmDialog(question, consequence, "delete")):
             return
         if line.name in self.summaries:
-            await self.said(self.app.corpora.ask(lambda store: store.hide(line.name)))
-        await self.said(self.app.errands.ask(lambda home: forget_jobs(home, line.name)))
+            await self.said(self.app.corpora.run(lambda store: store.hide(line.name)))
+        await self.said(self.app.files.run(lambda home: forget_jobs(home, line.name)))
         await self.purge(Deletion(line.name, line.papers))
         if line.papers > _LONG:
             self.app.say(f"{line.name} is deleted.")
@@ -193,7 +193,7 @@ class CorpusScreen(CorporaScreen):
             forget_jobs(self.app.home, line.name)
             return name
 
-        self.wanted = await self.said(self.app.corpora.ask(rename)) or ""
+        self.wanted = await self.said(self.app.corpora.run(rename)) or ""
         await self.look(always=True)
 
     @work(group="edit")
@@ -225,13 +225,13 @@ class CorpusScreen(CorporaScreen):
                 return
         self.app.say(f"Exporting {line.papers:,} papers to {path} …")
         count = await self.said(
-            self.slow_store.ask(lambda s: export_corpus(s, line.name, path, overwrite=replace))
+            self.slow_store.run(lambda s: export_corpus(s, line.name, path, overwrite=replace))
         )
         if count is not None:
             self.app.say(f"{count:,} papers are in {path}.")
 
     async def _start(self, corpus: str, start: Callable[[], object]) -> None:
-        if await self.said(self.app.errands.ask(lambda _: start())) is not None:
+        if await self.said(self.app.files.run(lambda _: start())) is not None:
             self.wanted = corpus
         await self.look(always=True)
 

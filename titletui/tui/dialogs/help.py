@@ -14,10 +14,10 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.keymap import described
+from titletui.tui.keymap import described_bindings
 from titletui.tui.mode_screen import ModeScreen
-from titletui.tui.own_app import app_type
 
 _KEYS = 15
 _TEXT = 49
@@ -38,7 +38,7 @@ class HelpDialog(Dialog[None]):
         Binding("space,pagedown", "scroll(10)", "page down", show=False, id="help.page",
                 tooltip="A page down"),
     ]  # fmt: skip
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     def __init__(self, screen: Screen[object]) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class HelpDialog(Dialog[None]):
         """One line an action; also of keys that an input takes as text while it has the focus."""
         lines = [Content.styled(heading, "bold")] if heading else []
         room = max(12, min(_TEXT, self.app.size.width * 24 // 25 - _KEYS - _FRAME))
-        for binding in described(type(node)):
+        for binding in described_bindings(type(node)):
             chosen = self.app.settings.keys.get(binding.id or "") or binding.key
             single = Binding.make_bindings([replace(binding, key=chosen)])
             keys = " ".join(dict.fromkeys(self.app.get_key_display(one) for one in single))

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 
 
 class MessageDialog(Dialog[None]):
@@ -21,7 +21,7 @@ class MessageDialog(Dialog[None]):
         Binding("escape,enter,q", "dismiss", "close", id="message.close", tooltip="Close"),
         Binding("c", "copy", "copy", id="message.copy", tooltip="Copy the message"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()

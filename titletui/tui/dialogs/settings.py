@@ -13,9 +13,9 @@ from textual.widgets import Input, Static
 from titletui.errors import UsageError
 from titletui.settings import Field, Settings, as_text, fields, value, with_value
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.keymap import misplaced
-from titletui.tui.own_app import app_type
+from titletui.tui.keymap import keymap_problems
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.widgets.choice import Choice
@@ -50,7 +50,7 @@ class SettingsDialog(Dialog[Settings | None]):
         Binding("ctrl+d", "default", "default", id="settings.default", priority=True,
                 tooltip="Give this setting its default"),
     ]  # fmt: skip
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     about = getters.query_one("#about", StableStatic)
 
     def __init__(self, settings: Settings) -> None:
@@ -76,7 +76,7 @@ class SettingsDialog(Dialog[Settings | None]):
                 table = where
                 yield Static(where.capitalize(), classes="table")
             yield SettingRow(name.replace("_", " "), self._control(id_, field), _range(field))
-        for sentence in misplaced(self._settings.keys):
+        for sentence in keymap_problems(self._settings.keys):
             yield Static(f"⚠ {display(sentence)}", classes="doubt", markup=False)
 
     def on_mount(self) -> None:

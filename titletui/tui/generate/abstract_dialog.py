@@ -12,9 +12,9 @@ from textual.widgets import Static, TextArea
 from titletui.errors import UsageError
 from titletui.paths import named_path
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.dialogs.prompt import PromptDialog
-from titletui.tui.own_app import app_type
 
 LONGEST = 100_000
 
@@ -37,7 +37,7 @@ class AbstractDialog(Dialog[str | None]):
         Binding("escape", "dismiss(None)", "cancel", priority=True, id="abstract.cancel",
                 tooltip="Change nothing"),
     ]  # fmt: skip
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     area = getters.query_one(TextArea)
 
     def __init__(self, text: str, note: str = "") -> None:
@@ -84,7 +84,7 @@ class AbstractDialog(Dialog[str | None]):
             self.app.show_error(error)
             return
         try:
-            self.area.text = _shown(await self.app.errands.ask(lambda _: _read(path)))
+            self.area.text = _shown(await self.app.files.run(lambda _: _read(path)))
         except OSError as error:
             self.app.say(f"{path} cannot be read ({error.strerror}).", "error")
         except ValueError:

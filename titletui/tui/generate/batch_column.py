@@ -10,10 +10,10 @@ from textual.timer import Timer
 
 from titletui.settings import GenerateSettings
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.generate.batch_writer import Batch
 from titletui.tui.generate.candidate_list import CandidateList
 from titletui.tui.generate.candidate_row import Row, arranged
-from titletui.tui.own_app import app_type
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 
 _SOON = 0.2
@@ -43,7 +43,7 @@ class BatchColumn(Vertical):
     """
     EMPTY: ClassVar[tuple[str, str]] = ("No titles yet", "Type a prefix and press `enter`")
 
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     def __init__(self, batch: Batch, label: str = "", place: str = "") -> None:
         super().__init__()

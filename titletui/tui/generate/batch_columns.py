@@ -1,7 +1,7 @@
 """Batches side by side: written, walked through, starred."""
 
 import asyncio
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
@@ -21,8 +21,9 @@ from titletui.tui.generate.batch_column import BatchColumn
 from titletui.tui.generate.batch_writer import Batch, Writing
 from titletui.tui.generate.candidate_list import CandidateList
 from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.preference import Tasting
 from titletui.tui.generate.welcome import Welcome
-from titletui.tui.title_screen import CuratingScreen, Pick
+from titletui.tui.title_screen import Pick, TitleScreen
 from titletui.tui.widgets.row_list import RowList
 from titletui.tui.widgets.title_content import nearest_paper
 
@@ -35,7 +36,7 @@ STARTING = "starting the generator…"
 WAITING = "waiting for its turn…"
 
 
-class BatchesScreen(CuratingScreen):
+class BatchesScreen(TitleScreen):
     """One batch, or several in columns, and the highlighted candidate's nearest paper."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -59,6 +60,11 @@ class BatchesScreen(CuratingScreen):
         self.columns: list[BatchColumn] = []
         self._writing: dict[int, GenerationClient] = {}
         self._walked: int | None = None
+
+    @cached_property
+    def taste(self) -> Tasting:
+        """Ranks candidates by what was starred."""
+        return Tasting(self.app)
 
     @property
     def chosen(self) -> GenerateSettings:
@@ -175,13 +181,13 @@ class BatchesScreen(CuratingScreen):
     async def _write_one(
         self, column: BatchColumn, request: Generate, until_new: int, generator: "GenerationClient"
     ) -> bool:
-        writing = Writing(self.app, generator, column.titles, column.changed)
+        writing = Writing(self.app, generator, column.titles, self.taste, column.changed)
         try:
             await writing.run(request)
             for _ in range(MOST_ROUNDS):
                 if column.titles.new >= until_new or self._writing.pop(request.id, None) is None:
                     break
-                request = replace(request, id=self.app.next_request(), seed=None)
+                request = replace(request, id=self.app.next_request_id(), seed=None)
                 self._writing[request.id] = generator
                 await writing.run(request)
         except TitletuiError as error:
@@ -208,7 +214,7 @@ class BatchesScreen(CuratingScreen):
     async def action_walk(self, step: int) -> None:
         """Shows the batch before or after the one that is shown; 0 the newest."""
         try:
-            batches = await self.app.library.ask(lambda library: library.batches(limit=10_000))
+            batches = await self.app.library.run(lambda library: library.batches(limit=10_000))
         except TitletuiError as error:
             self.app.show_error(error)
             return
@@ -221,7 +227,7 @@ class BatchesScreen(CuratingScreen):
             self.app.say("This is the oldest batch." if step < 0 else "This is the newest batch.")
             return
         number = ids[at]
-        kept = await self.app.library.ask(lambda library: library.candidates(number))
+        kept = await self.app.library.run(lambda library: library.candidates(number))
         batch = Batch(next(one.settings for one in batches if one.id == number), number)
         texts: set[str] = set()
         for candidate in kept:
@@ -239,7 +245,7 @@ class BatchesScreen(CuratingScreen):
     async def like(self, column: BatchColumn) -> None:
         """Says of each candidate how it is to the owner's taste, as far as that is known."""
         rows = column.titles.rows
-        likings = await self.app.taste.likings([row.to_keep() for row in rows])
+        likings = await self.taste.likings([row.to_keep() for row in rows])
         for place, liking in enumerate(likings):
             rows[place] = replace(rows[place], liking=liking)
 
@@ -248,7 +254,7 @@ class BatchesScreen(CuratingScreen):
         rows = column.titles.rows
         places = [place for place, row in enumerate(rows) if row.novelty is None]
         try:
-            verdicts = await self.app.judge.verdicts(
+            verdicts = await self.app.novelty.check(
                 [rows[place].text for place in places], column.titles.settings.against
             )
         except TitletuiError as error:
@@ -317,7 +323,7 @@ class BatchesScreen(CuratingScreen):
     async def refresh_titles(self) -> None:
         """Shows the stars as the library has them."""
         try:
-            titles = await self.app.library.ask(lambda library: library.favourites())
+            titles = await self.app.library.run(lambda library: library.favourites())
         except TitletuiError:
             # What was asked for has failed too and was told.
             return
@@ -338,5 +344,5 @@ class BatchesScreen(CuratingScreen):
             lines.done = max(lines.done, done)
             if done == 3:
                 self.app.settings.welcome = False
-                self.app.call_later(self.app.keep_settings)
+                self.app.call_later(self.app.save_changed_settings)
                 lines.remove()

@@ -11,10 +11,11 @@ from titletui.generation.protocol import Candidate, Failed, Finished, Generate, 
 from titletui.shortlist.records import BatchSettings, Novelty
 from titletui.text import clean, fold
 from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.preference import Tasting
 
 if TYPE_CHECKING:
     from titletui.generation.client import GenerationClient
-    from titletui.tui.app import TitletuiApp
+    from titletui.tui.app_base import AppBase
 
 
 class Batch:
@@ -54,14 +55,16 @@ class Writing:
 
     def __init__(
         self,
-        app: "TitletuiApp",
+        app: "AppBase",
         generator: "GenerationClient",
         batch: Batch,
+        taste: Tasting,
         changed: Callable[[int | None], None],
     ) -> None:
         self._app = app
         self._generator = generator
         self.batch = batch
+        self._taste = taste
         self._changed = changed
         self._texts: set[str] = set()
         self._unkept: list[int] = []
@@ -139,14 +142,14 @@ class Writing:
     async def _keep_these(self, places: list[int]) -> None:
         library, batch = self._app.library, self.batch
         if batch.id is None:
-            batch.id = await library.ask(lambda store: store.start_batch(batch.settings))
+            batch.id = await library.run(lambda store: store.start_batch(batch.settings))
         number = batch.id
         rows = [batch.rows[place] for place in places]
         texts = [row.text for row in rows]
-        seen = await library.ask(lambda store: store.seen(texts, but=number))
-        starred = await library.ask(lambda store: store.starred(texts))
+        seen = await library.run(lambda store: store.seen(texts, but=number))
+        starred = await library.run(lambda store: store.starred(texts))
         new = [row.to_keep() for row in rows]
-        ids = await library.ask(lambda store: store.add_candidates(number, new))
+        ids = await library.run(lambda store: store.add_candidates(number, new))
         for place, candidate in zip(places, ids, strict=True):
             row = batch.rows[place]
             batch.rows[place] = replace(
@@ -156,7 +159,7 @@ class Writing:
                 star=row.star or ("saved" if row.text in starred else ""),
             )
             self._changed(place)
-        verdicts = await self._app.judge.verdicts(texts, batch.settings.against)
+        verdicts = await self._app.novelty.check(texts, batch.settings.against)
         judged: list[tuple[int, Novelty]] = []
         for place, candidate, verdict in zip(places, ids, verdicts, strict=False):
             batch.rows[place] = replace(batch.rows[place], novelty=verdict)
@@ -166,10 +169,10 @@ class Writing:
             batch.rows[place] = replace(batch.rows[place], liking=liking)
             self._changed(place)
         if judged:
-            await library.ask(lambda store: store.judge(judged))
+            await library.run(lambda store: store.judge(judged))
 
     async def _likings(self, places: list[int]) -> list[float]:
         if self._app.settings.generate.sort != "taste":
             return []
         rows = [self.batch.rows[place].to_keep() for place in places]
-        return await self._app.taste.likings(rows)
+        return await self._taste.likings(rows)

@@ -14,8 +14,8 @@ from titletui.jobs.job import list_jobs
 from titletui.models.registry import ModelInfo, checkpoint_steps, find_model, list_models
 from titletui.paths import Home
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 from titletui.tui.widgets.row_list import RowList
 
 _ORDER = {"run": 0, "starter": 1, "folder": 2, "hub": 3}
@@ -53,7 +53,7 @@ class ModelPicker(Dialog[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", id="model.cancel", tooltip="Keep the model"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     models = getters.query_one(ModelList)
     typed = getters.query_one(Input)
     said = getters.query_one("#said", Static)
@@ -79,7 +79,7 @@ class ModelPicker(Dialog[str | None]):
     @work
     async def _find(self) -> None:
         try:
-            self._known = await self.app.errands.ask(_models)
+            self._known = await self.app.files.run(_models)
         except TitletuiError as error:
             self.said.update(display(str(error)))
             return
@@ -114,7 +114,7 @@ class ModelPicker(Dialog[str | None]):
             self.dismiss(picked.name)
             return
         try:
-            found = await self.app.errands.ask(lambda home: find_model(home, typed))
+            found = await self.app.files.run(lambda home: find_model(home, typed))
         except TitletuiError as error:
             self.said.update(f"✕ {display(str(error))}")
             return

@@ -7,13 +7,13 @@ from titletui.tui.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
     from titletui.preference.model import Taste
-    from titletui.tui.app import TitletuiApp
+    from titletui.tui.app_base import AppBase
 
 
 class Tasting:
     """Ranks candidates by what was starred and what was passed over."""
 
-    def __init__(self, app: "TitletuiApp") -> None:
+    def __init__(self, app: "AppBase") -> None:
         self._app = app
         self._taste: Taste | None = None
         self._thread = WorkerThread("taste", lambda: app.home)
@@ -24,14 +24,14 @@ class Tasting:
         Raises:
             TitletuiError: it could not be learned.
         """
-        library = await self._app.library.ask(lambda store: store)
+        library = await self._app.library.run(lambda store: store)
 
         def learn() -> "Taste | None":
             from titletui.preference.model import learn
 
             return learn(self._app.home, library)
 
-        self._taste = await self._thread.ask(lambda _: learn())
+        self._taste = await self._thread.run(lambda _: learn())
         if self._taste is None:
             return ""
         return f"Ranked by your taste, {self._taste.learned.said}"
@@ -41,4 +41,4 @@ class Tasting:
         taste = self._taste
         if taste is None:
             return []
-        return await self._thread.ask(lambda _: taste.likings(candidates))
+        return await self._thread.run(lambda _: taste.likings(candidates))

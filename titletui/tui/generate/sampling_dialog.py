@@ -13,9 +13,9 @@ from textual.widgets import Input, Label, Static
 from titletui.errors import TitletuiError, UsageError
 from titletui.settings import GenerateSettings
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.generate.candidate_row import SORTS
-from titletui.tui.own_app import app_type
 from titletui.tui.widgets.choice import Choice
 
 FIELDS = (
@@ -71,7 +71,7 @@ class MoreDialog(Dialog[Chosen | None]):
         Binding("down", "app.focus_next", "next", show=False, id="more.next", tooltip="Next"),
         Binding("up", "app.focus_previous", "before", show=False, id="more.up", tooltip="Before"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     hint = getters.query_one("#hint", Static)
 
     def __init__(self, knobs: GenerateSettings, year: int | None) -> None:
@@ -108,7 +108,7 @@ class MoreDialog(Dialog[Chosen | None]):
     async def _find_corpora(self) -> None:
         """Offers the corpora; where they cannot be read, the one that was chosen stays."""
         with contextlib.suppress(TitletuiError):
-            corpora = await self.app.corpora.ask(lambda store: store.corpora())
+            corpora = await self.app.corpora.run(lambda store: store.corpora())
             against = self.query_one("#against", Choice)
             against.offer([ALL_PAPERS, *(one.name for one in corpora)])
 

@@ -75,7 +75,7 @@ class KnobsScreen(BatchesScreen):
     async def prepare(self) -> None:
         """Has the model loaded before it is needed; what is wrong with it is told when it is."""
         self._prepared = True
-        request = Prepare(id=self.app.next_request(), model=self.chosen.model)
+        request = Prepare(id=self.app.next_request_id(), model=self.chosen.model)
         async for answer in self.app.generator.prepare(request):
             if isinstance(answer, Loaded):
                 self.app.show_model(f"{answer.model} · {answer.device}")
@@ -119,7 +119,7 @@ class KnobsScreen(BatchesScreen):
     async def rank_by_taste(self) -> None:
         """Learns the taste and ranks what is shown by it; without enough stars sorts by arrival."""
         try:
-            said = await self.app.taste.learn()
+            said = await self.taste.learn()
             for column in self.columns:
                 await self.like(column)
         except TitletuiError as error:

@@ -145,7 +145,7 @@ class GenerateScreen(KnobsScreen):
             "seed": knobs.seed,
             **changes,
         }
-        return Generate(id=self.app.next_request(), **asked)  # type: ignore[arg-type]
+        return Generate(id=self.app.next_request_id(), **asked)  # type: ignore[arg-type]
 
     async def action_stop(self) -> None:
         """Stops writing; from an input, goes back to the list."""

@@ -15,9 +15,9 @@ from titletui.paths import named_path
 from titletui.shortlist.export import export
 from titletui.shortlist.records import Favourite
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.dialogs.confirm import ConfirmDialog
-from titletui.tui.own_app import app_type
 
 FORMATS = (
     (".md", "Markdown, with notes, tags, settings"),
@@ -40,7 +40,7 @@ class ExportDialog(Dialog[str]):
         Binding("tab", "next_format", "format", id="export.format", tooltip="The next format",
                 priority=True),
     ]  # fmt: skip
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
     name_input = getters.query_one(Input)
 
     def __init__(self, titles: list[Favourite]) -> None:
@@ -98,9 +98,7 @@ class ExportDialog(Dialog[str]):
                 overwrite = await self.app.push_screen_wait(question)
                 if not overwrite:
                     return
-            written = await self.app.errands.ask(
-                lambda _: export(titles, path, overwrite=overwrite)
-            )
+            written = await self.app.files.run(lambda _: export(titles, path, overwrite=overwrite))
         except TitletuiError as error:
             self._say(f"✕ {display(str(error))}")
             return

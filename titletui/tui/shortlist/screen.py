@@ -17,7 +17,7 @@ from titletui.shortlist.records import Favourite
 from titletui.text import display
 from titletui.training.run_spec import FEWEST_PAPERS
 from titletui.tui.shortlist.favourite_list import FavouriteList
-from titletui.tui.title_screen import CuratingScreen, Pick
+from titletui.tui.title_screen import Pick, TitleScreen
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.row_list import RowList
 from titletui.tui.widgets.title_content import nearest_paper
@@ -33,7 +33,7 @@ class FilterInput(Input):
     ]  # fmt: skip
 
 
-class ShortlistScreen(CuratingScreen):
+class ShortlistScreen(TitleScreen):
     """The starred titles."""
 
     FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ("generate", "shortlist.undo")
@@ -113,7 +113,7 @@ class ShortlistScreen(CuratingScreen):
         matching = self.filter_input.value
         sort = self.sort
         try:
-            shown, total = await self.app.library.ask(
+            shown, total = await self.app.library.run(
                 lambda library: (library.favourites(matching, sort), len(library.favourites()))
             )
         except TitletuiError as error:

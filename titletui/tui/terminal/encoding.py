@@ -7,7 +7,7 @@ import sys
 from titletui.errors import UsageError
 
 
-def speak_utf8() -> None:
+def require_utf8() -> None:
     """Has what goes to the terminal written in UTF-8.
 
     A locale of plain ASCII is one that nobody has set, as over SSH to a bare machine; the terminal

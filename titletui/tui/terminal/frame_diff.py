@@ -112,7 +112,7 @@ class LineDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Takes the terminal, at first or again: nothing of ours stands on it."""
-        if isinstance(self._app, SparingApp):
+        if isinstance(self._app, FrameDiffApp):
             self._app.forget_painted()
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
@@ -122,7 +122,7 @@ class LineDriver(LinuxDriver):
         super().write(data)
 
 
-class SparingApp(App[int]):
+class FrameDiffApp(App[int]):
     """An app that paints what the terminal can take."""
 
     def __init__(self) -> None:

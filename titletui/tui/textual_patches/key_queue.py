@@ -21,7 +21,7 @@ _PATIENCE = 3.0
 _SOON = 0.005
 
 
-class KeysInTurn(App[int]):
+class KeyQueueApp(App[int]):
     """An app that hands on a key when the one before is done and what it opened can take it."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class KeysInTurn(App[int]):
             self._next(self._turn)
 
     @property
-    def keys_taken(self) -> int:
+    def keys_handled(self) -> int:
         """A number that grows with each key."""
         return self._turn
 

@@ -6,7 +6,7 @@ from textual.css.stylesheet import Stylesheet
 _SOURCES = 1024
 
 
-class ParsedOnce(Stylesheet):
+class CachedStylesheet(Stylesheet):
     """In place of Textual's, which parses everything anew for each screen that is first gone to.
 
     The default styles of some seventy widgets are a tenth of a second then, and they overflow its

@@ -11,8 +11,8 @@ from textual.widgets import Static
 
 from titletui.jobs.job import Job
 from titletui.text import display
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 
 _LINES = 200
 
@@ -26,7 +26,7 @@ class LogDialog(Dialog[None]):
         Binding("j,down", "scroll(1)", "Down", show=False, id="log.down", tooltip="Down"),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="log.up", tooltip="Up"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     def __init__(self, job: Job) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class LogDialog(Dialog[None]):
 
     async def on_mount(self) -> None:
         job = self._job
-        lines = await self.app.errands.ask(lambda _: _lines(job))
+        lines = await self.app.files.run(lambda _: _lines(job))
         self._text = "\n".join(lines)
         shown = "\n".join(display(line) for line in lines)
         self.query_one("#log", Static).update(Content(shown))

@@ -14,8 +14,8 @@ from titletui.settings import as_text
 from titletui.text import display
 from titletui.training.launch.runs import RunView
 from titletui.training.recipe import Recipe
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 from titletui.tui.train.metrics import figures, how_far, number
 from titletui.tui.train.run_status import Shown
 from titletui.tui.widgets.bars import bar
@@ -34,7 +34,7 @@ class FiguresDialog(Dialog[None]):
         Binding("j,down", "scroll(1)", "Down", show=False, id="figures.down", tooltip="Down"),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="figures.up", tooltip="Up"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     def __init__(self, shown: Shown) -> None:
         super().__init__()

@@ -21,8 +21,8 @@ from titletui.training.estimate import Forecast, Question
 from titletui.training.presets import DEFAULT, STARRED, override, preset, presets
 from titletui.training.recipe import Recipe
 from titletui.training.run_spec import FEWEST_PAPERS
+from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.own_app import app_type
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.train.estimate import forecasts, lines
@@ -52,7 +52,7 @@ class NewRunDialog(Dialog[str | None]):
         Binding("escape", "dismiss(None)", "cancel", id="new_run.cancel", tooltip="Start nothing"),
         Binding("ctrl+r", "start", "start", id="new_run.start", tooltip="Start the run"),
     ]
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     preset = getters.query_one("#preset", Choice)
     corpus = getters.query_one("#corpus", Choice)
@@ -101,8 +101,8 @@ class NewRunDialog(Dialog[str | None]):
         self._fill(self._recipe)
         self._show_forecast(None)
         try:
-            corpora = await self.app.corpora.ask(lambda store: store.corpora())
-            starred = await self.app.library.ask(lambda library: library.favourites())
+            corpora = await self.app.corpora.run(lambda store: store.corpora())
+            starred = await self.app.library.run(lambda library: library.favourites())
         except TitletuiError as error:
             self._say(str(error))
             return
@@ -126,7 +126,7 @@ class NewRunDialog(Dialog[str | None]):
         from titletui.models.registry import list_models
 
         try:
-            models = await self.app.errands.ask(list_models)
+            models = await self.app.files.run(list_models)
         except TitletuiError as error:
             self._say(str(error))
             return
@@ -246,7 +246,7 @@ class NewRunDialog(Dialog[str | None]):
         if not recipe.base:
             raise UsageError(f"The preset {recipe.preset} needs a base model: a folder or hub id.")
         if recipe.base != "new":
-            await self.app.errands.ask(lambda home: find_model(home, recipe.base))
+            await self.app.files.run(lambda home: find_model(home, recipe.base))
         return recipe
 
     def _say(self, wrong: str) -> None:
@@ -271,7 +271,7 @@ class NewRunDialog(Dialog[str | None]):
             question = self._question(recipe)
             if self._forecast is not None and self._forecast[0] == question:
                 _refuse(self._forecast[1])
-            job = await self.app.corpora.ask(
+            job = await self.app.corpora.run(
                 lambda store: start_run(
                     prepare_run(
                         home,

@@ -15,7 +15,7 @@ from titletui.jobs import launch
 from titletui.jobs.job import Job, State
 from titletui.shortlist.papers import SHORTLIST
 from titletui.text import display
-from titletui.tui.list_screen import ListedScreen
+from titletui.tui.list_screen import ListScreen
 from titletui.tui.train.run_list import RunList
 from titletui.tui.train.run_panel import RunPanel
 from titletui.tui.train.run_status import RunLine, RunWatch, Shown
@@ -28,7 +28,7 @@ _HOW = "`n` fine-tunes a model on the titles of a corpus"
 T = TypeVar("T")
 
 
-class TrainScreen(ListedScreen):
+class TrainScreen(ListScreen):
     """The runs on the left; on the right how the highlighted one goes."""
 
     AREA: ClassVar[str] = "Train"
@@ -126,7 +126,7 @@ class TrainScreen(ListedScreen):
             names = {name for name in (self.wanted, self.runs.pinned) if name}
             if self.chosen:
                 names.add(self.chosen.name)
-            lines, shown = await self._watch.ask(lambda watch: watch.look(names))
+            lines, shown = await self._watch.run(lambda watch: watch.look(names))
         except TitletuiError as error:
             lines, shown, wrong = [], {}, display(str(error))
         if self.gone:
@@ -259,7 +259,7 @@ class TrainScreen(ListedScreen):
         if line is None:
             return
         home, name, job = self.app.home, line.name, self._job(line)
-        state = await self.app.errands.ask(lambda _: job.state)
+        state = await self.app.files.run(lambda _: job.state)
         if state is State.DONE:
             self.app.say(f"{name} is done; C trains its model further, as a new run.")
         elif state.alive:
@@ -347,7 +347,7 @@ class TrainScreen(ListedScreen):
 
     async def _said(self, deed: Callable[[], T]) -> T | None:
         """What `deed` gives, done in a thread; None after an error, which is shown."""
-        answer: Awaitable[T] = self.app.errands.ask(lambda _: deed())
+        answer: Awaitable[T] = self.app.files.run(lambda _: deed())
         try:
             return await answer
         except TitletuiError as error:

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from titletui.text import display
-from titletui.tui.own_app import app_type
+from titletui.tui.app_base import AppBase
 
 if TYPE_CHECKING:
     from titletui.jobs.status import JobStatus
@@ -30,7 +30,7 @@ class StatusLine(Widget):
     jobs: reactive[tuple["JobStatus", ...]] = reactive(())
     model: reactive[str] = reactive("")
 
-    app = getters.app(app_type)
+    app = getters.app(AppBase)
 
     def on_mount(self) -> None:
         self.app.jobs_changed.subscribe(self, self._take_jobs, immediate=True)
