@@ -11,6 +11,9 @@ from pathlib import Path
 
 from titletui.errors import TitletuiError, UsageError
 
+STARTER = Path(__file__).parent / "starter"
+"""The folder of the bundled model."""
+
 NAME_LENGTH = 100
 _SHOWN = 80
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\\ud800-\udfff]+")

@@ -74,16 +74,16 @@ def _run(arguments: argparse.Namespace) -> int:
 def _learn(library: "Library", *, json: bool) -> None:
     from titletui.cli.output import print_json, print_line, say
     from titletui.paths import find_home
-    from titletui.preference.model import ENOUGH, learn
+    from titletui.preference.model import MIN_CHOICES, learn_preferences
 
-    taste = learn(find_home(), library)
+    model = learn_preferences(find_home(), library)
     _, stars, passed = library.count_choices()
     if json:
-        print_json({"stars": stars, "passed": passed, "auc": taste.learned.auc if taste else None})
-    elif taste is not None:
-        print_line(f"Your taste, {taste.learned.said}")
-    if taste is None:
-        say(f"It takes {ENOUGH} starred candidates, and {ENOUGH} passed over, to learn from.")
+        print_json({"stars": stars, "passed": passed, "auc": model.auc if model else None})
+    elif model is not None:
+        print_line(f"Your preferences, {model.summary}")
+    if model is None:
+        say(f"This needs {MIN_CHOICES} starred candidates and {MIN_CHOICES} passed over.")
 
 
 def _add(library: "Library", arguments: argparse.Namespace) -> "Favourite":

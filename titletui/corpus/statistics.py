@@ -9,18 +9,18 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
-from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from titletui.corpus.paper import key_month, year_keys
 from titletui.corpus.store import CorpusStore
+from titletui.paths import STARTER
 
 SAMPLE = 100_000
 WORDS_KEPT = 100
 TOKENIZED = 400
-_TOKENIZER = Path(__file__).parent.parent / "starter" / "tokenizer.json"
+_TOKENIZER = STARTER / "tokenizer.json"
 _SAMPLE = """
     SELECT m.key, p.title, a.text FROM members m JOIN papers p ON p.key = m.key
     LEFT JOIN abstracts a ON a.key = m.key

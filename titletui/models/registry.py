@@ -11,7 +11,7 @@ import msgspec
 from titletui.errors import TitletuiError, UsageError, first_line
 from titletui.jobs.job import Job, list_jobs
 from titletui.models import validation
-from titletui.paths import Home, named_path
+from titletui.paths import STARTER, Home, named_path
 from titletui.training.recipe import Recipe, Task
 
 CARD = "titletui.json"
@@ -76,7 +76,7 @@ class LoadedModel(msgspec.Struct, frozen=True):
 
 def starter_folder() -> Path:
     """Where the bundled model lies."""
-    return Path(__file__).parent.parent / "starter"
+    return STARTER
 
 
 def list_models(home: Home) -> list[ModelInfo]:

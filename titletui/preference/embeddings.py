@@ -1,4 +1,4 @@
-"""A title as the mean of its tokens' embeddings, read from a model's folder without the model."""
+"""Embed a title as the mean of its token embeddings, read from disk without loading the model."""
 
 import json
 import re
@@ -15,19 +15,19 @@ _TABLE = re.compile(
     r"(?:.*\.)?(?:wte|embed_tokens|embed_in|word_embeddings|tok_embeddings|shared)\.weight"
 )
 _TYPES = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-_HEADER_AT_MOST = 100_000_000
+_MAX_HEADER = 100_000_000
 
 
 class Embeddings:
-    """The token embeddings of one model; rows are read from disk as they are needed.
+    """The token embeddings of one model, memory-mapped.
 
     Attributes:
-        folder: the model's folder: `tokenizer.json` and safetensors.
-        width: numbers in an embedding.
+        folder: the model's folder, with `tokenizer.json` and safetensors.
+        width: the embedding dimension.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Opens the tokenizer and finds the table.
+        """Open the tokenizer and map the embedding matrix.
 
         Raises:
             TitletuiError: the folder lacks one of them.
@@ -40,23 +40,23 @@ class Embeddings:
             self._table, self._is_bf16 = _open_table(folder)
         except Exception as error:  # tokenizers raises bare exceptions
             raise TitletuiError(
-                f"{folder} has no word embeddings that can be read ({error}); name another model."
+                f"{folder} has no readable token embeddings ({error}); choose another model."
             ) from error
         self.width = int(self._table.shape[1])
 
-    def of(self, texts: list[str]) -> "NDArray[np.float64]":
-        """One row a text, `[len(texts), width]`; zeros for a text without tokens."""
+    def mean(self, texts: list[str]) -> "NDArray[np.float64]":
+        """Return `[len(texts), width]`; zeros for a text without tokens."""
         import numpy as np
 
         rows = np.zeros((len(texts), self.width))
-        for place, text in enumerate(texts):
+        for row, text in zip(rows, texts, strict=True):
             tokens = [
                 token
                 for token in self._tokenizer.encode(text, add_special_tokens=False).ids
                 if token < len(self._table)
             ]
             if tokens:
-                rows[place] = self._float(self._table[tokens]).mean(axis=0)
+                row[:] = self._float(self._table[tokens]).mean(axis=0)
         return rows
 
     def _float(self, rows: Any) -> Any:
@@ -69,13 +69,13 @@ class Embeddings:
 
 
 def _open_table(folder: Path) -> tuple[Any, bool]:
-    """The embedding table as a memory map, and whether its numbers are bfloat16."""
+    """Return the embedding matrix as a memory map, and whether it is bfloat16."""
     import numpy as np
 
     for path in _files(folder):
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if length > _HEADER_AT_MOST:
+            if length > _MAX_HEADER:
                 raise ValueError(f"the header of {path.name} is too long")
             header = json.loads(file.read(length))
         for name, about in header.items():
@@ -85,7 +85,7 @@ def _open_table(folder: Path) -> tuple[Any, bool]:
                 shape = tuple(about["shape"])
                 table = np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape)
                 return table, about["dtype"] == "BF16"
-    raise ValueError("no table of word embeddings")
+    raise ValueError("no token embeddings")
 
 
 def _files(folder: Path) -> list[Path]:

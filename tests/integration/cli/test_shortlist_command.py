@@ -107,20 +107,20 @@ def test_an_empty_shortlist_says_what_to_do(home: Home, capsys: pytest.CaptureFi
     assert "nothing to be undone" in capsys.readouterr().err
 
 
-def test_the_taste_model_says_what_it_lacks(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_choices_are_reported(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     run("--add", "A Title")
     capsys.readouterr()
     assert run("--taste", "--json") == 0
     said = capsys.readouterr()
     assert json.loads(said.out) == {"stars": 0, "passed": 0, "auc": None}
-    assert "It takes 20 starred candidates" in said.err
+    assert "This needs 20 starred candidates" in said.err
     assert run("--taste") == 0
     said = capsys.readouterr()
     assert said.out == ""
-    assert "It takes 20 starred candidates" in said.err
+    assert "This needs 20 starred candidates" in said.err
 
 
-def test_the_taste_model_says_how_it_does(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fitted_model_is_described(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
         new = [NewCandidate(text=f"A title about otters, {n}", index=n) for n in range(50)]
@@ -129,4 +129,4 @@ def test_the_taste_model_says_how_it_does(home: Home, capsys: pytest.CaptureFixt
             library.star(one.text, candidate=candidate)
     assert run("--taste") == 0
     said = capsys.readouterr()
-    assert "learned from 22 stars and 28 titles passed over; it takes some more batches" in said.out
+    assert "learned from 22 stars and 28 titles passed over; its accuracy is known" in said.out

@@ -1,4 +1,4 @@
-"""The taste model: off until there is enough, right where there is something to learn."""
+"""The preference model: off until there are enough choices, right when there is a preference."""
 
 import json
 import random
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from titletui.errors import TitletuiError
-from titletui.paths import Home
+from titletui.paths import STARTER, Home
 from titletui.preference.embeddings import Embeddings
-from titletui.preference.fit import evaluate, fit
-from titletui.preference.model import ENOUGH, PreferenceModel, Taste, learn, starter
+from titletui.preference.fit import cross_validate, fit, logistic_regression
+from titletui.preference.model import MIN_CHOICES, PreferenceModel, learn_preferences
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
 
@@ -39,50 +39,50 @@ def curate(library: Library, stars: int, likes: str) -> None:
         library.star(texts[place], candidate=ids[place])
 
 
-def test_it_learns_what_is_liked_and_ranks_new_titles(home: Home) -> None:
+def test_new_titles_are_ranked_by_what_was_starred(home: Home) -> None:
     with Library(home.library_db) as library:
         curate(library, 25, "speech")
-        taste = learn(home, library)
-        assert taste is not None
-        assert taste.learned.auc is not None
+        model = learn_preferences(home, library)
+        assert model is not None
+        assert model.auc is not None
         # One in five of the liked kind is starred, so that no model can reach more than 0.78.
-        assert taste.learned.auc > 0.65
-        assert taste.learned.stars == 25
-        assert f"has {taste.learned.auc:.0%} right" in taste.learned.said
+        assert model.auc > 0.65
+        assert model.stars == 25
+        assert f"ranks {model.auc:.0%} of unseen pairs" in model.summary
         draw = random.Random(9)
         fresh = [NewCandidate(text=title(draw, words)) for words in (SPEECH, QUANTUM) * 10]
-        likings = taste.likings(fresh)
-        assert all(0 <= one <= 1 for one in likings)
-        assert sum(likings[::2]) / 10 > sum(likings[1::2]) / 10 + 0.2
-        assert taste.likings([]) == []
+        scores = model.scores(fresh)
+        assert all(0 <= one <= 1 for one in scores)
+        assert sum(scores[::2]) / 10 > sum(scores[1::2]) / 10 + 0.2
+        assert model.scores([]) == []
         written = (home.cache / "taste.json").stat().st_mtime_ns
-        assert learn(home, library) is not None
+        assert learn_preferences(home, library) is not None
         assert (home.cache / "taste.json").stat().st_mtime_ns == written
         library.star("Nothing of a batch")
-        assert learn(home, library) is not None
+        assert learn_preferences(home, library) is not None
         assert (home.cache / "taste.json").stat().st_mtime_ns == written
         before = library.count_choices()
         library.star(library.choices()[0].text)
         assert library.count_choices() != before
 
 
-def test_where_nothing_can_be_learned_it_says_so(tmp_path: Path) -> None:
+def test_random_stars_give_an_auc_near_one_half(tmp_path: Path) -> None:
     with Library(tmp_path / "library.db") as library:
         curate(library, 40, "whatever")
-        learned = fit(library.choices(), Embeddings(starter()))
+        learned = fit(library.choices(), Embeddings(STARTER))
     assert learned.auc is not None
     assert 0.3 < learned.auc < 0.7
 
 
-def test_it_is_off_until_there_are_enough_stars(home: Home) -> None:
+def test_no_model_is_fitted_below_the_minimum_of_stars(home: Home) -> None:
     with Library(home.library_db) as library:
-        assert learn(home, library) is None
-        curate(library, ENOUGH - 1, "speech")
-        assert learn(home, library) is None
-        assert library.count_choices()[1:] == (ENOUGH - 1, 9 * (ENOUGH - 1))
+        assert learn_preferences(home, library) is None
+        curate(library, MIN_CHOICES - 1, "speech")
+        assert learn_preferences(home, library) is None
+        assert library.count_choices()[1:] == (MIN_CHOICES - 1, 9 * (MIN_CHOICES - 1))
 
 
-def test_choices_are_the_batches_that_something_was_starred_from(tmp_path: Path) -> None:
+def test_choices_come_from_batches_with_a_star(tmp_path: Path) -> None:
     with Library(tmp_path / "library.db") as library:
         one, two = library.start_batch(BatchSettings()), library.start_batch(BatchSettings())
         library.add_candidates(one, [NewCandidate(text="A"), NewCandidate(text="B")])
@@ -101,7 +101,7 @@ def write_model(folder: Path, dtype: str, numbers: bytes, shape: tuple[int, int]
         }
     }
     head = json.dumps(header).encode()
-    (folder / "tokenizer.json").write_bytes((starter() / "tokenizer.json").read_bytes())
+    (folder / "tokenizer.json").write_bytes((STARTER / "tokenizer.json").read_bytes())
     data = struct.pack("<Q", len(head)) + head + numbers
     (folder / "model.safetensors").write_bytes(data)
 
@@ -116,37 +116,37 @@ def test_the_embeddings_of_any_model_folder_are_read(tmp_path: Path, dtype: str)
     write_model(tmp_path, dtype, numbers, (10_000, 4))
     embeddings = Embeddings(tmp_path)
     assert embeddings.width == 4
-    (found, nothing) = embeddings.of(["Neural Speech", ""])
+    (found, nothing) = embeddings.mean(["Neural Speech", ""])
     tokens = Embeddings(tmp_path)._tokenizer.encode("Neural Speech", add_special_tokens=False).ids
     assert np.allclose(found, rows[tokens].mean(axis=0), rtol=0.01)
     assert not nothing.any()
 
 
-def test_a_folder_without_embeddings_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TitletuiError, match="no word embeddings"):
+def test_a_folder_without_embeddings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TitletuiError, match="no readable token embeddings"):
         Embeddings(tmp_path)
     write_model(tmp_path, "I64", b"", (0, 4))
-    with pytest.raises(TitletuiError, match="no word embeddings"):
+    with pytest.raises(TitletuiError, match="no readable token embeddings"):
         Embeddings(tmp_path)
 
 
-def test_a_fit_that_fails_is_told(home: Home) -> None:
+def test_a_failed_fit_is_reported(home: Home) -> None:
     with Library(home.library_db) as library:
-        curate(library, ENOUGH, "speech")
+        curate(library, MIN_CHOICES, "speech")
         with pytest.raises(TitletuiError, match="could not be fitted"):
-            learn(home, library, model=home.data)
+            learn_preferences(home, library, model=home.data)
 
 
-def test_what_was_learned_with_a_model_that_is_gone_is_told(tmp_path: Path) -> None:
+def test_a_missing_embedding_model_is_reported(tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     learned = PreferenceModel(
         folder=gone, mean=[], scale=[], weights=[], bias=0.0, stars=20, passed=20
     )
-    with pytest.raises(TitletuiError, match="no word embeddings"):
-        Taste(learned)
+    with pytest.raises(TitletuiError, match="no readable token embeddings"):
+        _ = learned.embeddings
 
 
-def test_a_table_in_one_of_several_files_is_read(tmp_path: Path) -> None:
+def test_embeddings_in_one_shard_of_several_are_read(tmp_path: Path) -> None:
     numbers = np.ones((10_000, 4), dtype="<f4").tobytes()
     write_model(tmp_path, "F32", numbers, (10_000, 4))
     (tmp_path / "model.safetensors").rename(tmp_path / "model-2.safetensors")
@@ -155,27 +155,27 @@ def test_a_table_in_one_of_several_files_is_read(tmp_path: Path) -> None:
     index.write_text(json.dumps({"weight_map": weights}))
     assert Embeddings(tmp_path).width == 4
     index.write_text("{")
-    with pytest.raises(TitletuiError, match="no word embeddings"):
+    with pytest.raises(TitletuiError, match="no readable token embeddings"):
         Embeddings(tmp_path)
 
 
 def test_a_header_that_is_too_long_is_not_read(tmp_path: Path) -> None:
     write_model(tmp_path, "F32", b"", (0, 4))
     (tmp_path / "model.safetensors").write_bytes(b"\xff" * 64)
-    with pytest.raises(TitletuiError, match="no word embeddings"):
+    with pytest.raises(TitletuiError, match="no readable token embeddings"):
         Embeddings(tmp_path)
 
 
-def test_without_a_choice_there_is_nothing_to_learn(tmp_path: Path) -> None:
+def test_choices_of_one_class_cannot_be_fitted(tmp_path: Path) -> None:
     with Library(tmp_path / "library.db") as library:
         batch = library.start_batch(BatchSettings())
         (only,) = library.add_candidates(batch, [NewCandidate(text="A")])
         library.star("A", candidate=only)
         with pytest.raises(TitletuiError, match="starred and some that were passed over"):
-            fit(library.choices(), Embeddings(starter()))
+            fit(library.choices(), Embeddings(STARTER))
 
 
-def test_how_well_it_does_is_told_only_where_enough_batches_can_tell(tmp_path: Path) -> None:
+def test_the_auc_needs_five_batches_with_stars(tmp_path: Path) -> None:
     near = Novelty(kind="near", similarity=0.9, id="2305.01234", title="A", year=2023)
     with Library(tmp_path / "library.db") as library:
         for number in range(3):
@@ -183,12 +183,25 @@ def test_how_well_it_does_is_told_only_where_enough_batches_can_tell(tmp_path: P
             new = [NewCandidate(text=f"A {number}", novelty=near), NewCandidate(text=f"B {number}")]
             ids = library.add_candidates(batch, new)
             library.star(f"A {number}", candidate=ids[0])
-        learned = fit(library.choices(), Embeddings(starter()))
+        learned = fit(library.choices(), Embeddings(STARTER))
     assert learned.auc is None
-    assert "it takes some more batches to tell how well" in learned.said
+    assert "is known after some more batches" in learned.summary
 
 
-def test_a_taste_whose_passed_titles_are_all_of_one_batch_is_not_rated() -> None:
-    liked = np.array([1] * 20 + [0] * 20)
+def test_a_fold_without_both_classes_gives_no_auc() -> None:
+    starred = np.array([True] * 20 + [False] * 20)
     batches = np.array([n // 4 for n in range(20)] + [9] * 20)
-    assert evaluate(np.zeros((40, 2)), liked, batches) is None
+    assert cross_validate(np.zeros((40, 2)), starred, batches) is None
+
+
+def test_the_regression_reaches_the_minimum_of_its_objective() -> None:
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(300, 20))
+    starred = draw.random(300) < 1 / (1 + np.exp(2 - rows[:, 0] - rows[:, 1]))
+    weights, bias = logistic_regression(rows, starred)
+    sign = np.where(starred, 1.0, -1.0)
+    balance = len(starred) / 2 / np.where(starred, starred.sum(), (~starred).sum())
+    residual = -sign * balance / (1 + np.exp(sign * (rows @ weights + bias)))
+    gradient = weights + 0.01 * rows.T @ residual
+    assert np.abs(gradient).max() < 1e-5
+    assert abs(0.01 * residual.sum()) < 1e-5

@@ -6,7 +6,7 @@ from titletui.shortlist.records import NewCandidate
 from titletui.tui.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
-    from titletui.preference.model import Taste
+    from titletui.preference.model import PreferenceModel
     from titletui.tui.app_base import AppBase
 
 
@@ -15,7 +15,7 @@ class Tasting:
 
     def __init__(self, app: "AppBase") -> None:
         self._app = app
-        self._taste: Taste | None = None
+        self._taste: PreferenceModel | None = None
         self._thread = WorkerThread("taste", lambda: app.home)
 
     async def learn(self) -> str:
@@ -26,19 +26,19 @@ class Tasting:
         """
         library = await self._app.library.run(lambda store: store)
 
-        def learn() -> "Taste | None":
-            from titletui.preference.model import learn
+        def learn() -> "PreferenceModel | None":
+            from titletui.preference.model import learn_preferences
 
-            return learn(self._app.home, library)
+            return learn_preferences(self._app.home, library)
 
         self._taste = await self._thread.run(lambda _: learn())
         if self._taste is None:
             return ""
-        return f"Ranked by your taste, {self._taste.learned.said}"
+        return f"Ranked by your taste, {self._taste.summary}"
 
     async def likings(self, candidates: list[NewCandidate]) -> list[float]:
         """One for each candidate, 0…1; none at all while nothing was learned."""
         taste = self._taste
         if taste is None:
             return []
-        return await self._thread.run(lambda _: taste.likings(candidates))
+        return await self._thread.run(lambda _: taste.scores(candidates))
