@@ -82,7 +82,7 @@ async def lag(lags: list[float]) -> None:
 
 async def measure(seconds: float) -> None:
     """Prints the table."""
-    from titletui.arxiv.job import Query, start_harvest
+    from titletui.arxiv.job import HarvestQuery, start_harvest
     from titletui.corpus.paper import Paper
     from titletui.corpus.store import CorpusStore
     from titletui.jobs import launch
@@ -103,7 +103,7 @@ async def measure(seconds: float) -> None:
         store.add("own", papers)
         recipe = override(preset("starter-titles"), {"steps": "5000", "eval_every": "200"})
         run = start_run(prepare_run(home, store, "own", recipe, name="own-1"))
-    harvest = start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
+    harvest = start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.CL"))
     settings = Settings(mode="generate", welcome=False, generate=GenerateSettings(count=1000))
     app = TitletuiApp(home, settings)
     heads = ("", "lag p50 ms", "p95", "max", "key p50 ms", "p95", "empty p95")

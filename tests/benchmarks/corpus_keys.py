@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.oai_server import papers, serving
 from tests.support.terminal import CORPUS, Terminal
-from titletui.arxiv.job import Query, start_harvest
+from titletui.arxiv.job import HarvestQuery, start_harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.jobs import launch
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> None:
                 f"  {'':<24}{'n':>5}{'median':>9}{'p95':>9}{'most':>9}   wanted p95 < {WANTED:.0f}"
             )
             told("nothing runs", pressed(terminal, count))
-            job = start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
+            job = start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.CL"))
             while server.sent_pages < 1:
                 terminal.read(0.05)
             during = pressed(terminal, count)

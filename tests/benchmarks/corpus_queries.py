@@ -16,7 +16,7 @@ from tests.benchmarks.corpus_import import a_home
 from tests.benchmarks.snapshot import Words, new_ids
 from titletui.corpus.pagination import END
 from titletui.corpus.paper import Paper
-from titletui.corpus.statistics import describe
+from titletui.corpus.statistics import compute_statistics
 from titletui.corpus.store import CorpusStore
 from titletui.tui.corpus.page_window import PAGE
 
@@ -82,9 +82,9 @@ def queries(folder: Path, titles: int) -> None:
         for _ in range(20):
             timed("list of corpora", store.corpora)
         for name in ("large", *SMALL):
-            timed("insight, counted", describe, store, name)
+            timed("insight, counted", compute_statistics, store, name)
             for _ in range(10):
-                timed("insight, remembered", describe, store, name)
+                timed("insight, remembered", compute_statistics, store, name)
         for old, new in (("large", "other"), ("other", "large")) * 5:
             timed("rename", store.rename, old, new)
         timed("delete: off the lists", store.hide, "large")

@@ -9,11 +9,11 @@ import pytest
 
 from tests.support.harvests import Here, point_to
 from tests.support.oai_server import papers, serving
-from titletui.arxiv.harvest_state import Ledger, Query
+from titletui.arxiv.harvest_state import HarvestQuery, HarvestStore
 from titletui.cli import main
 from titletui.corpus.paper import Paper
 from titletui.corpus.schema import MIGRATIONS
-from titletui.corpus.statistics import describe
+from titletui.corpus.statistics import compute_statistics
 from titletui.corpus.store import CorpusStore
 from titletui.database import open_database
 from titletui.errors import TitletuiError
@@ -54,12 +54,12 @@ def test_a_corpus_of_each_released_version_is_opened_with_all_that_it_holds(
         assert store.paper("2409.04057").abstract == "We study speech."
         (found,) = store.page("eess.AS", search="speech sup").rows
         assert found.id == "2409.04057"
-        assert describe(store, "mine.txt").titles.mode == 4
-        (aside,) = Ledger(store, "eess.AS").aside()
+        assert compute_statistics(store, "mine.txt").titles.mode == 4
+        (aside,) = HarvestStore(store, "eess.AS").quarantined()
         assert (aside.id, aside.raw) == ("2401.00009", b"<record/>")
-        chain = Ledger(store, "eess.AS").chain()
-        assert chain is not None
-        assert (chain.stage, chain.reached, chain.token) == ("list", "2024-02-09", "tok%3D50")
+        state = HarvestStore(store, "eess.AS").load()
+        assert state is not None
+        assert (state.stage, state.reached, state.token) == ("list", "2024-02-09", "tok%3D50")
         assert store.add("mine.txt", [Paper(id="2501.00001", title="One more")]).new == 1
     with contextlib.closing(sqlite3.connect(home.corpus_db)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
@@ -78,11 +78,11 @@ def test_a_harvest_that_an_older_version_began_goes_on(
             record.id: record for record in server.records.values() if record.stamp >= "2024-01-04"
         }
         point_to(server, monkeypatch)
-        query = Query(corpus="eess.AS", category="cs.CL")
+        query = HarvestQuery(corpus="eess.AS", category="cs.CL")
         with CorpusStore(home.corpus_db) as store:
-            chain = Ledger(store, "eess.AS").chain()
-            assert chain is not None
-        assert chain.query.category == "eess.AS"
+            state = HarvestStore(store, "eess.AS").load()
+            assert state is not None
+        assert state.query.category == "eess.AS"
         assert Here(home, query).run().outcome == "done"
     with CorpusStore(home.corpus_db) as store:
         assert store.summary("eess.AS").papers == 2 + len(server.records)

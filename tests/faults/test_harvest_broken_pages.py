@@ -9,7 +9,7 @@ import pytest
 from tests.support import oai_server
 from tests.support.harvests import (
     Here,
-    chain_of,
+    harvest_state,
     missing,
     notes,
     point_to,
@@ -23,7 +23,7 @@ from tests.support.oai_server import (
     papers,
     serving,
 )
-from titletui.arxiv.harvest_state import Ledger
+from titletui.arxiv.harvest_state import HarvestStore
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.paths import Home
@@ -91,7 +91,7 @@ def test_a_page_that_is_always_broken_is_had_by_days_and_records(
     a_day: int,
     identifiers: int,
 ) -> None:
-    """One record makes any list that holds it fail; all others come, and it is kept aside.
+    """One record makes any list that holds it fail; all others come, and it is quarantined.
 
     It lies in the middle, on the last day, on the last day of a page of identifiers, or on a day
     that is longer than such a page.
@@ -112,7 +112,7 @@ def test_a_page_that_is_always_broken_is_had_by_days_and_records(
         assert missing(home, server.records) == {poison}
         assert "day by day" in notes(here.folder)
         with CorpusStore(home.corpus_db) as store:
-            assert [entry.id for entry in Ledger(store, "cs.CL").aside()] == [poison]
+            assert [entry.id for entry in HarvestStore(store, "cs.CL").quarantined()] == [poison]
 
 
 @pytest.mark.fault("F12")
@@ -138,7 +138,7 @@ def test_a_deleted_record_and_an_empty_day_are_gone_past_on_the_way(
         here = Here(home)
         assert here.run().outcome == "done"
         assert missing(home, server.records) == {records[7].id}
-        assert chain_of(home).tally.deleted == 1
+        assert harvest_state(home).counts.deleted == 1
 
 
 @pytest.mark.fault("F12")
@@ -172,7 +172,7 @@ def test_a_server_that_goes_while_records_are_asked_for_one_by_one_leaves_a_harv
         server.fault = go_away
         with pytest.raises(TitletuiError, match="resume later"):
             run_here(home)
-        assert chain_of(home).stage == "list"
+        assert harvest_state(home).stage == "list"
         server.fault = None
         assert run_here(home).outcome == "done"
         assert not missing(home, server.records)

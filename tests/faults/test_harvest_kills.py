@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.harvests import QUERY, chain_of, missing, point_to, progress, stored, worker
+from tests.support.harvests import QUERY, harvest_state, missing, point_to, progress, stored, worker
 from tests.support.oai_server import Asked, Reply, papers, serving
 from tests.support.processes import processes_of, until
-from titletui.arxiv.job import Query, start_harvest
+from titletui.arxiv.job import HarvestQuery, start_harvest
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.job import Job, State, create_job
 from titletui.paths import Home
@@ -98,7 +98,7 @@ def test_a_harvest_whose_processes_are_gone_shows_as_interrupted_and_goes_on_whe
         for process in processes_of(folder):
             process.kill()
         until(lambda: folder.state is State.INTERRUPTED)
-        reached = chain_of(home).reached
+        reached = harvest_state(home).reached
         assert progress(folder)[-1].day in (reached, progress(folder)[-1].day)
         assert "2024-01-03" <= reached < "2024-01-25"
         asked = len(server.asked)
@@ -132,7 +132,8 @@ def test_two_harvests_of_one_account_ask_in_turn(
     with serving(papers(200), page=50) as server:
         point_to(server, monkeypatch, interval=0.2)
         folders = [
-            start_harvest(home, Query(corpus=name, category="cs.CL")) for name in ("one", "two")
+            start_harvest(home, HarvestQuery(corpus=name, category="cs.CL"))
+            for name in ("one", "two")
         ]
         until(lambda: all(folder.state is State.DONE for folder in folders), 60)
         assert min(server.gaps()) >= 0.19

@@ -10,7 +10,7 @@ from tests.support.harvests import QUERY, missing, point_to, run_here, stored, w
 from tests.support.oai_server import Asked, Reply, papers, serving
 from tests.support.processes import peak_memory
 from tests.support.terminal import CORPUS, Terminal
-from titletui.arxiv.client import PermanentError, may_follow
+from titletui.arxiv.client import PermanentError, is_allowed_redirect
 from titletui.arxiv.job import start_harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
@@ -67,7 +67,7 @@ def test_a_redirect_elsewhere_is_refused_without_going_there(
     ],
 )
 def test_arxiv_may_redirect_to_its_own_hosts_over_https_only(target: str, followed: bool) -> None:
-    assert may_follow("https://export.arxiv.org/oai2", target) is followed
+    assert is_allowed_redirect("https://export.arxiv.org/oai2", target) is followed
 
 
 @pytest.mark.fault("F16")

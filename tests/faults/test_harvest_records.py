@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.harvests import (
     Here,
-    chain_of,
+    harvest_state,
     missing,
     notes,
     point_to,
@@ -13,7 +13,7 @@ from tests.support.harvests import (
     stored,
 )
 from tests.support.oai_server import Record, papers, record_xml, serving
-from titletui.arxiv.harvest_state import Ledger
+from titletui.arxiv.harvest_state import HarvestStore
 from titletui.corpus.store import CorpusStore
 from titletui.paths import Home
 
@@ -32,17 +32,17 @@ def test_a_character_that_xml_forbids_spoils_only_itself(
         assert here.run().outcome == "done"
         assert not missing(home, server.records)
         assert stored(home)[spoiled.id].title == "Before \ufffd after"
-        assert chain_of(home).tally.repaired == 1
+        assert harvest_state(home).counts.repaired == 1
         assert progress(here.folder)[-1].counts["repaired"] == 1
         with CorpusStore(home.corpus_db) as store:
-            aside = Ledger(store, "cs.CL").aside()
-        assert [entry.id for entry in aside] == [spoiled.id]
-        assert bad.encode() in aside[0].raw
+            records = HarvestStore(store, "cs.CL").quarantined()
+        assert [entry.id for entry in records] == [spoiled.id]
+        assert bad.encode() in records[0].raw
 
 
 @pytest.mark.fault("F13")
 @pytest.mark.parametrize("bad", ["a & b", "<i>", "&nbsp;"])
-def test_a_record_that_cannot_be_repaired_is_kept_aside_with_its_bytes(
+def test_a_record_that_cannot_be_repaired_is_quarantined_with_its_bytes(
     home: Home, monkeypatch: pytest.MonkeyPatch, bad: str
 ) -> None:
     with serving(papers(160), page=50) as server:
@@ -52,11 +52,11 @@ def test_a_record_that_cannot_be_repaired_is_kept_aside_with_its_bytes(
         here = Here(home)
         assert here.run().outcome == "done"
         assert missing(home, server.records) == {"2401.55555"}
-        assert "2401.55555 was kept aside" in notes(here.folder)
+        assert "2401.55555 was quarantined" in notes(here.folder)
         with CorpusStore(home.corpus_db) as store:
-            (aside,) = Ledger(store, "cs.CL").aside()
-        assert aside.id == "2401.55555"
-        assert bad.encode() in aside.raw
+            (record,) = HarvestStore(store, "cs.CL").quarantined()
+        assert record.id == "2401.55555"
+        assert bad.encode() in record.raw
 
 
 @pytest.mark.fault("F13")
@@ -93,12 +93,17 @@ def test_odd_records_are_skipped_with_a_reason_and_stop_nothing(
         assert found["2401.50005"].authors.count(";") == 299
         assert found["2401.50006"].title == "Two lines"
         said = notes(here.folder)
-        for reason in ("no metadata", "no title", "longer than 2,000", "2401.50007 was kept aside"):
+        for reason in (
+            "no metadata",
+            "no title",
+            "longer than 2,000",
+            "2401.50007 was quarantined",
+        ):
             assert reason in said
-        tally = chain_of(home).tally
-        assert (tally.deleted, tally.recovered) == (1, 0)
+        counts = harvest_state(home).counts
+        assert (counts.deleted, counts.recovered) == (1, 0)
         with CorpusStore(home.corpus_db) as store:
-            assert len(Ledger(store, "cs.CL").aside()) == 5
+            assert len(HarvestStore(store, "cs.CL").quarantined()) == 5
 
 
 @pytest.mark.fault("F14")

@@ -11,7 +11,7 @@ from tests.support.harvests import (
     HASTY,
     QUERY,
     Here,
-    chain_of,
+    harvest_state,
     missing,
     notes,
     point_to,
@@ -29,12 +29,12 @@ from tests.support.oai_server import (
     record_xml,
     serving,
 )
-from titletui.arxiv.client import Fetcher, TransientError
-from titletui.arxiv.harvest_state import Ledger
-from titletui.arxiv.harvester import Harvest
-from titletui.arxiv.oai_pmh import read_answer
-from titletui.arxiv.progress import Reporter
-from titletui.arxiv.rate_limit import Pace
+from titletui.arxiv.client import OaiClient, TransientError
+from titletui.arxiv.harvest_state import HarvestStore
+from titletui.arxiv.harvester import Harvester
+from titletui.arxiv.oai_pmh import parse_response
+from titletui.arxiv.progress import HarvestProgress
+from titletui.arxiv.rate_limit import RateLimiter
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.paths import Home
@@ -67,7 +67,7 @@ def test_papers_modified_between_pages_are_not_lost(
         lost = missing(home, server.records)
         record_property("records_lost", len(lost))
         assert not lost
-        assert chain_of(home).tally.recovered > 0
+        assert harvest_state(home).counts.recovered > 0
         assert "that the list had lost" in notes(here.folder)
         newest = {id_: paper.datestamp for id_, paper in stored(home).items()}
         assert newest == {record.id: record.stamp for record in server.records.values()}
@@ -80,12 +80,12 @@ def test_without_the_check_they_would_be_lost(home: Home, monkeypatch: pytest.Mo
         drifting(server)
         store.create("cs.CL")
         here = Here(home)
-        reporter = Reporter(here.job)
-        pace = Pace(home.data / "oai.lock", 0)
-        fetcher = Fetcher(server.url, pace, reporter, HASTY)
-        Harvest(QUERY, fetcher, Ledger(store, "cs.CL"), reporter).run(check=False)
-        fetcher.close()
-        pace.close()
+        progress = HarvestProgress(here.job)
+        limiter = RateLimiter(home.data / "oai.lock", 0)
+        client = OaiClient(server.url, limiter, progress, HASTY)
+        Harvester(QUERY, client, HarvestStore(store, "cs.CL"), progress).run(reconcile=False)
+        client.close()
+        limiter.close()
         assert len(missing(home, server.records)) > 0
 
 
@@ -118,7 +118,7 @@ def test_tokens_that_are_never_good_end_in_an_error_and_not_in_complete(
         server.refused_tokens = lambda _: True
         with pytest.raises(TitletuiError, match="forgets the place"):
             run_here(home)
-        assert chain_of(home).stage == "list"
+        assert harvest_state(home).stage == "list"
         assert len(server.asked) < 30
 
 
@@ -138,7 +138,7 @@ def test_no_records_for_a_token_is_checked_before_the_harvest_is_complete(
         server.fault = no_match
         assert run_here(home).outcome == "done"
         assert not missing(home, server.records)
-        assert chain_of(home).tally.recovered == 150
+        assert harvest_state(home).counts.recovered == 150
 
 
 @pytest.mark.fault("F06")
@@ -148,14 +148,14 @@ def test_an_argument_that_is_refused_ends_in_the_servers_words(
     with serving(papers(100), page=50) as server:
         point_to(server, monkeypatch)
         run_here(home)
-        watermark = chain_of(home).watermark
+        watermark = harvest_state(home).watermark
         server.today = "2025-02-01"
         server.fault = lambda asked, right: Reply(
             body=error_body("badArgument", "Reason: Set does not exist")
         )
         with pytest.raises(TitletuiError, match=r"badArgument.*Set does not exist"):
             run_here(home)
-        after = chain_of(home)
+        after = harvest_state(home)
         assert after.stage != "done"
         assert after.watermark == watermark == "2024-12-31"
 
@@ -172,7 +172,7 @@ def test_a_wrong_clock_changes_nothing(home: Home, monkeypatch: pytest.MonkeyPat
             server.put(Record(id=f"2412.9999{place}", stamp="2024-12-31"))
             run_here(home)
             assert not missing(home, server.records)
-            assert chain_of(home).watermark == "2024-12-31"
+            assert harvest_state(home).watermark == "2024-12-31"
         assert not any("until" in asked.query for asked in server.asked)
         lists = [asked.query for asked in server.asked if asked.verb == "ListRecords"]
         starts = [query.get("from") for query in lists if "resumptionToken" not in query]
@@ -192,7 +192,7 @@ def test_a_list_that_goes_in_circles_ends_with_an_error(
         with pytest.raises(TitletuiError, match="again and again"):
             run_here(home)
         assert len(server.asked) < 5
-        assert chain_of(home).stage == "list"
+        assert harvest_state(home).stage == "list"
 
 
 @pytest.mark.fault("F15")
@@ -256,7 +256,7 @@ def test_a_check_that_goes_in_circles_ends_with_an_error(
 )
 def test_an_answer_of_another_kind_is_none(answer: bytes, says: str) -> None:
     with pytest.raises(TransientError, match=says):
-        read_answer(answer)
+        parse_response(answer)
 
 
 def test_a_harvest_whose_notes_cannot_be_read_says_what_to_do(

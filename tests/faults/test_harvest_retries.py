@@ -23,7 +23,7 @@ from tests.support.oai_server import Asked, OaiServer, Reply, http_date, papers,
 from tests.support.processes import until
 from titletui.arxiv.client import retry_after
 from titletui.arxiv.job import start_harvest
-from titletui.arxiv.rate_limit import Pace, interval_for
+from titletui.arxiv.rate_limit import RateLimiter, request_interval
 from titletui.errors import TitletuiError
 from titletui.jobs import launch
 from titletui.jobs.job import State
@@ -109,12 +109,12 @@ def test_only_a_loopback_server_may_be_asked_more_often_than_every_three_seconds
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "0")
-    assert interval_for("https://oaipmh.arxiv.org/oai") == 3.0
-    assert interval_for("https://127.0.0.1.example.org/oai") == 3.0
-    assert interval_for("http://127.0.0.1:80/oai") == 0.0
-    assert interval_for("http://[::1]:80/oai") == 0.0
+    assert request_interval("https://oaipmh.arxiv.org/oai") == 3.0
+    assert request_interval("https://127.0.0.1.example.org/oai") == 3.0
+    assert request_interval("http://127.0.0.1:80/oai") == 0.0
+    assert request_interval("http://[::1]:80/oai") == 0.0
     monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "5")
-    assert interval_for("https://oaipmh.arxiv.org/oai") == 5.0
+    assert request_interval("https://oaipmh.arxiv.org/oai") == 5.0
 
 
 @pytest.mark.fault("F10")
@@ -139,7 +139,7 @@ def test_a_server_that_hangs_is_given_up_in_time(
 ) -> None:
     with serving(papers(150), page=50) as server:
         point_to(server, monkeypatch)
-        manners = msgspec.structs.replace(HASTY, silence=0.4, deadline=0.8)
+        retry_policy = msgspec.structs.replace(HASTY, silence=0.4, deadline=0.8)
 
         def hang(asked: Asked, right: bytes) -> Reply | None:
             if len(server.asked) != 2:
@@ -148,7 +148,7 @@ def test_a_server_that_hangs_is_given_up_in_time(
 
         server.fault = hang
         began = time.monotonic()
-        assert run_here(home, manners=manners).outcome == "done"
+        assert run_here(home, retry_policy=retry_policy).outcome == "done"
         assert time.monotonic() - began < 20
         assert not missing(home, server.records)
         assert len(server.asked) == 5
@@ -262,12 +262,12 @@ def test_a_pace_that_cannot_be_read_is_the_usual_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "quickly")
-    assert interval_for("http://localhost/oai") == 3.0
+    assert request_interval("http://localhost/oai") == 3.0
     monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "0.5")
-    assert interval_for("http://localhost/oai") == 0.5
-    assert interval_for("https://oaipmh.arxiv.org/oai") == 3.0
-    (tmp_path / "pace").write_text("no time at all")
-    pace, waited = Pace(tmp_path / "pace", 2.0), list[float]()
-    with pace.turn(lambda seconds, _: waited.append(seconds)):
+    assert request_interval("http://localhost/oai") == 0.5
+    assert request_interval("https://oaipmh.arxiv.org/oai") == 3.0
+    (tmp_path / "rate").write_text("no time at all")
+    limiter, waited = RateLimiter(tmp_path / "rate", 2.0), list[float]()
+    with limiter.acquire(lambda seconds, _: waited.append(seconds)):
         assert waited == [2.0]
-    pace.close()
+    limiter.close()

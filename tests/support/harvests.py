@@ -12,8 +12,8 @@ import pytest
 from tests.support.oai_server import OaiServer, Record
 from tests.support.processes import until
 from titletui.arxiv.client import RetryPolicy
-from titletui.arxiv.harvest_state import Chain, Ledger
-from titletui.arxiv.job import Query, harvest
+from titletui.arxiv.harvest_state import HarvestState, HarvestStore
+from titletui.arxiv.job import HarvestQuery, harvest
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.event_log import EventLog
@@ -22,7 +22,7 @@ from titletui.jobs.job import Job, JobResult, create_job
 from titletui.jobs.worker import JobContext
 from titletui.paths import Home
 
-QUERY = Query(corpus="cs.CL", category="cs.CL")
+QUERY = HarvestQuery(corpus="cs.CL", category="cs.CL")
 HASTY = RetryPolicy(tries=4, backoff=0.02, silence=5.0, deadline=10.0)
 
 
@@ -35,19 +35,21 @@ def point_to(server: OaiServer, monkeypatch: pytest.MonkeyPatch, interval: float
 class Here:
     """A harvest in the test's own process."""
 
-    def __init__(self, home: Home, query: Query = QUERY, manners: RetryPolicy = HASTY) -> None:
+    def __init__(
+        self, home: Home, query: HarvestQuery = QUERY, retry_policy: RetryPolicy = HASTY
+    ) -> None:
         folder = Job(home.jobs / "harvest" / query.corpus)
         if not folder.path.exists():
             folder = create_job(home.jobs, "harvest", query.corpus, query)
         self.folder = folder
-        self._manners = manners
+        self._retry_policy = retry_policy
         self._log = EventLog(folder.events)
         self.job = JobContext(folder, self._log)
 
     def run(self) -> JobResult:
         """Harvests to the end; errors come as they are raised."""
         with contextlib.closing(self._log):
-            return harvest(self.job, self._manners)
+            return harvest(self.job, self._retry_policy)
 
     def stop_when(self, true: Callable[[], object]) -> None:
         """Asks it to stop as soon as `true()`, looking from another thread."""
@@ -59,8 +61,10 @@ class Here:
         threading.Thread(target=look, daemon=True).start()
 
 
-def run_here(home: Home, query: Query = QUERY, manners: RetryPolicy = HASTY) -> JobResult:
-    return Here(home, query, manners).run()
+def run_here(
+    home: Home, query: HarvestQuery = QUERY, retry_policy: RetryPolicy = HASTY
+) -> JobResult:
+    return Here(home, query, retry_policy).run()
 
 
 @contextlib.contextmanager
@@ -91,11 +95,11 @@ def stored(home: Home, corpus: str = "cs.CL") -> dict[str, Paper]:
         return found
 
 
-def chain_of(home: Home, corpus: str = "cs.CL") -> Chain:
+def harvest_state(home: Home, corpus: str = "cs.CL") -> HarvestState:
     with CorpusStore(home.corpus_db) as store:
-        chain = Ledger(store, corpus).chain()
-    assert chain is not None
-    return chain
+        state = HarvestStore(store, corpus).load()
+    assert state is not None
+    return state
 
 
 def notes(folder: Job) -> str:

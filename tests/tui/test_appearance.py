@@ -6,7 +6,7 @@ import msgspec
 from textual.widgets import Input
 
 from tests.support.pilot import until_shown
-from titletui.corpus.statistics import Insight, Lengths
+from titletui.corpus.statistics import CorpusStatistics, Lengths
 from titletui.paths import Home
 from titletui.settings import Settings, describe_range
 from titletui.shortlist.records import Novelty
@@ -16,11 +16,12 @@ from titletui.tui.generate.candidate_list import CandidateList
 from titletui.tui.generate.candidate_row import Row
 from titletui.tui.widgets.empty_state import keyed
 
-INSIGHT = Insight(
+INSIGHT = CorpusStatistics(
     papers=4,
     measured=4,
-    titles=Lengths.of([4, 9, 9, 14], letters=200),
-    abstracts=Lengths.of([86, 170, 170, 251], letters=4_000),
+    titles=Lengths.of([4, 9, 9, 14]),
+    abstracts=Lengths.of([86, 170, 170, 251]),
+    abstract_tokens=Lengths.of([120, 240, 257, 400]),
     years=[(2017, 3), (2025, 1)],
     words=[("speech", 3)],
 )
@@ -37,7 +38,7 @@ def test_figures_of_titles_and_abstracts_stand_under_one_another() -> None:
 
 def test_what_a_cut_loses_is_told_before_mode_and_median() -> None:
     abstract = _counted(INSIGHT, 70)[1].plain
-    assert "over 256 tokens" in abstract
+    assert "50% over 256 tokens" in abstract
     assert "median" not in abstract
 
 

@@ -1,4 +1,4 @@
-"""What a harvest has seen: written together with the papers, page by page."""
+"""The state of a harvest, stored in the same transaction as the papers of each page."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,15 +6,17 @@ from collections.abc import Sequence
 import msgspec
 
 from titletui.arxiv.filters import Filter, keeps
-from titletui.arxiv.oai_records import Entry
-from titletui.corpus.job_state import read_mark, write_mark
+from titletui.arxiv.oai_records import OaiRecord, valid_day
+from titletui.corpus.job_state import read_state, write_state
 from titletui.corpus.store import CorpusStore
 from titletui.corpus.upsert import Added, find_key
 from titletui.errors import TitletuiError
 
-FILTERED = "filtered"
 DELETED = "deleted"
-_MARK = "harvest"
+_FILTERED = "filtered"
+_REPAIRED = "repaired"
+_JOB = "harvest"
+_DAYS = ("since", "oldest", "reached", "first_day", "watermark")
 _UNKNOWN = """
     SELECT json_extract(j.value, '$[1]'), json_extract(j.value, '$[2]')
     FROM json_each(?1) j
@@ -23,18 +25,21 @@ _UNKNOWN = """
     LEFT JOIN aside a ON a.corpus = ?2 AND a.id = json_extract(j.value, '$[1]')
     WHERE coalesce(p.datestamp, '') < json_extract(j.value, '$[2]')
     AND coalesce(a.datestamp, '') < json_extract(j.value, '$[2]')"""
-_ASIDE = """
+_QUARANTINE = """
     INSERT INTO aside VALUES (?, ?, ?, ?, ?) ON CONFLICT (corpus, id) DO UPDATE
     SET datestamp = excluded.datestamp, reason = excluded.reason, raw = excluded.raw"""
-_WITHDRAW = "UPDATE papers SET deleted = 1, datestamp = ?2 WHERE key = ?1 AND datestamp <= ?2"
+_QUARANTINED = """
+    SELECT id, datestamp, reason, raw FROM aside WHERE corpus = ? AND reason <> ? ORDER BY id"""
+_MARK_DELETED = "UPDATE papers SET deleted = 1, datestamp = ?2 WHERE key = ?1 AND datestamp <= ?2"
 
 
-class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What a harvest pulls.
+class HarvestQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What to harvest.
 
     Attributes:
+        corpus: where the papers go.
         category: arXiv's code for it.
-        start, until: days of the last modification, both inclusive, or empty.
+        start, until: ISO days of the last modification, both inclusive, or empty.
         filters: which of the papers are kept.
     """
 
@@ -49,11 +54,14 @@ class HarvestCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Counters of a harvest.
 
     Attributes:
-        new, updated, skipped: as `Added` has them; what the filters leave out is `filtered`.
+        seen: records that arXiv sent.
+        new, updated, skipped: as `Added` counts them.
+        filtered: papers that the filters leave out.
         deleted: records that arXiv has withdrawn.
-        aside: records without a usable paper, kept with their raw bytes.
-        repaired: papers of which characters had to be replaced.
-        recovered: papers that the list had lost and the check found.
+        quarantined: records without a usable paper, kept with their raw bytes.
+        repaired: papers in which characters that XML forbids were replaced.
+        recovered: papers that the list had lost and reconciling found.
+        pages: pages stored.
     """
 
     seen: int = 0
@@ -62,27 +70,27 @@ class HarvestCounts(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
     filtered: int = 0
     deleted: int = 0
-    aside: int = 0
+    quarantined: int = msgspec.field(default=0, name="aside")
     repaired: int = 0
     recovered: int = 0
     pages: int = 0
 
 
-class Chain(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a harvest is.
+class HarvestState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a harvest is; what it needs to resume.
 
     Attributes:
-        stage: `list`, then `check`, then `done`.
+        stage: `list` (pages of records), then `check` (reconciling), then `done`.
         since: the first day of the window; empty where it has none.
         oldest: the first datestamp that came.
         reached: the datestamp of the last record that was stored.
-        token: for the next page.
+        token: resumption token for the next page.
         first_day: the server's day at the first page.
-        watermark: `first_day` of the last harvest that became complete; where the next starts.
-        rounds: checks that found something missing.
+        watermark: `first_day` of the last complete harvest; the next update starts there.
+        rounds: reconciling passes that found something missing.
     """
 
-    query: Query
+    query: HarvestQuery
     stage: str = "list"
     since: str = ""
     oldest: str = ""
@@ -91,122 +99,131 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     first_day: str = ""
     watermark: str = ""
     rounds: int = 0
-    tally: HarvestCounts = HarvestCounts()
+    counts: HarvestCounts = msgspec.field(default=HarvestCounts(), name="tally")
 
 
-class Ledger:
-    """The harvest of one corpus, in the store."""
+class HarvestStore:
+    """Papers, state and quarantine of the harvest of one corpus."""
 
     def __init__(self, store: CorpusStore, corpus: str) -> None:
         self._store = store
         self._corpus = corpus
 
-    def chain(self) -> Chain | None:
-        """How far the last harvest came; None where there was none."""
-        state = read_mark(self._store, self._corpus, _MARK)
-        if state is None:
+    def load(self) -> HarvestState | None:
+        """The state that was saved last; None where there is none.
+
+        Raises:
+            TitletuiError: it is damaged.
+        """
+        data = read_state(self._store, self._corpus, _JOB)
+        if data is None:
             return None
         try:
-            chain = msgspec.json.decode(state, type=Chain)
-        except msgspec.MsgspecError as error:
+            state = msgspec.json.decode(data, type=HarvestState)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise TitletuiError(
-                f"What was kept of the harvest of {self._corpus} cannot be read ({error}); "
+                f"The saved state of the harvest of {self._corpus} cannot be read ({error}); "
                 "delete the corpus and scrape it again."
             ) from error
-        query = msgspec.structs.replace(chain.query, corpus=self._corpus)
-        return msgspec.structs.replace(chain, query=query)
+        days = {name: valid_day(getattr(state, name)) for name in _DAYS}
+        query = msgspec.structs.replace(state.query, corpus=self._corpus)
+        return msgspec.structs.replace(state, query=query, **days)
 
-    def write(self, chain: Chain) -> None:
-        """Remembers how far the harvest is."""
-        self._store.add(self._corpus, (), also=lambda c, number, _: _keep(c, number, chain))
+    def save(self, state: HarvestState) -> None:
+        """Save how far the harvest is."""
+        self._store.add(self._corpus, (), within_transaction=lambda c, n, _: _write(c, n, state))
 
-    def store(self, chain: Chain, entries: Sequence[Entry], *, recovered: int = 0) -> Chain:
-        """Stores a page and how far the harvest is with it, in one transaction.
+    def save_page(
+        self, state: HarvestState, records: Sequence[OaiRecord], *, recovered: int = 0
+    ) -> HarvestState:
+        """Store the papers of a page and the state after it, in one transaction.
 
-        Returns `chain` with its tally brought up to date.
+        Returns `state` with its counts brought up to date.
         """
-        filters = chain.query.filters
-        kept = [e for e in entries if e.paper is not None and keeps(filters, e.paper)]
-        filtered = [e for e in entries if e.paper is not None and not keeps(filters, e.paper)]
-        without = [e for e in entries if e.paper is None and e.id]
-        after = chain
+        filters = state.query.filters
+        kept: list[OaiRecord] = []
+        filtered: list[OaiRecord] = []
+        rejected: list[OaiRecord] = []
+        for record in records:
+            if record.paper is not None:
+                (kept if keeps(filters, record.paper) else filtered).append(record)
+            elif record.id:
+                rejected.append(record)
+        after = state
 
-        def also(connection: sqlite3.Connection, number: int, added: Added) -> None:
+        def save_with(connection: sqlite3.Connection, number: int, added: Added) -> None:
             nonlocal after
-            _set_aside(connection, number, without, [*filtered, *(e for e in kept if e.raw)])
-            after = msgspec.structs.replace(
-                chain, tally=_counted(chain.tally, entries, added, len(filtered), recovered)
-            )
-            _keep(connection, number, after)
+            rows = [(number, r.id, r.datestamp, r.reason, r.raw) for r in rejected]
+            rows += [(number, r.id, r.datestamp, _REPAIRED, r.raw) for r in kept if r.raw]
+            rows += [
+                (number, r.id, r.datestamp, _REPAIRED if r.raw else _FILTERED, r.raw)
+                for r in filtered
+            ]
+            connection.executemany(_QUARANTINE, rows)
+            for record in rejected:
+                if record.reason == DELETED:
+                    key = find_key(connection, record.id)
+                    connection.execute(_MARK_DELETED, (key, record.datestamp))
+            counts = _counted(state.counts, records, added, len(filtered), recovered)
+            after = msgspec.structs.replace(state, counts=counts)
+            _write(connection, number, after)
 
-        self._store.add(self._corpus, [e.paper for e in kept if e.paper is not None], also=also)
+        papers = [record.paper for record in kept if record.paper is not None]
+        self._store.add(self._corpus, papers, within_transaction=save_with)
         return after
 
-    def unknown(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Those of `entries` that are neither in the corpus nor set aside, or newer than there."""
+    def unknown(self, records: Sequence[OaiRecord]) -> list[OaiRecord]:
+        """Those of `records` that the corpus and its quarantine lack, or have in an older state."""
         number = self._store.numbers(self._corpus)[0]
         with self._store.reading() as connection:
-            asked = [[find_key(connection, e.id), e.id, e.datestamp] for e in entries if e.id]
-        found = self._store.rows(_UNKNOWN, msgspec.json.encode(asked).decode(), number)
+            keyed = [[find_key(connection, r.id), r.id, r.datestamp] for r in records if r.id]
+        found = self._store.rows(_UNKNOWN, msgspec.json.encode(keyed).decode(), number)
         missing = {id_ for id_, _ in found}
-        return [entry for entry in entries if entry.id in missing]
+        return [record for record in records if record.id in missing]
 
-    def aside(self) -> list[Entry]:
-        """The records that were kept aside, with their raw bytes."""
+    def quarantined(self) -> list[OaiRecord]:
+        """The records in quarantine, with their raw bytes."""
         number = self._store.numbers(self._corpus)[0]
-        found = self._store.rows(
-            "SELECT id, datestamp, reason, raw FROM aside WHERE corpus = ? AND reason <> ? "
-            "ORDER BY id",
-            number,
-            FILTERED,
-        )
-        return [Entry(id=i, datestamp=d, reason=reason, raw=raw) for i, d, reason, raw in found]
+        return [
+            OaiRecord(id=id_, datestamp=datestamp, reason=reason, raw=raw)
+            for id_, datestamp, reason, raw in self._store.rows(_QUARANTINED, number, _FILTERED)
+        ]
 
-    def finish(self, chain: Chain) -> None:
-        """Remembers that the harvest is complete, and forgets what only the check needed."""
+    def finish(self, state: HarvestState) -> None:
+        """Save that the harvest is complete, and delete what only reconciling needed."""
 
-        def also(connection: sqlite3.Connection, number: int, _: Added) -> None:
+        def save_with(connection: sqlite3.Connection, number: int, _: Added) -> None:
             connection.execute(
-                "DELETE FROM aside WHERE corpus = ? AND reason = ?", (number, FILTERED)
+                "DELETE FROM aside WHERE corpus = ? AND reason = ?", (number, _FILTERED)
             )
-            _keep(connection, number, chain)
+            _write(connection, number, state)
 
-        self._store.add(self._corpus, (), also=also)
-
-
-def _keep(connection: sqlite3.Connection, number: int, chain: Chain) -> None:
-    write_mark(connection, number, _MARK, msgspec.json.encode(chain))
+        self._store.add(self._corpus, (), within_transaction=save_with)
 
 
-def _set_aside(
-    connection: sqlite3.Connection,
-    number: int,
-    without: Sequence[Entry],
-    others: Sequence[Entry],
-) -> None:
-    rows = [(number, e.id, e.datestamp, e.reason, e.raw) for e in without]
-    rows += [(number, e.id, e.datestamp, "repaired" if e.raw else FILTERED, e.raw) for e in others]
-    connection.executemany(_ASIDE, rows)
-    for entry in without:
-        if entry.reason == DELETED:
-            key = find_key(connection, entry.id)
-            connection.execute(_WITHDRAW, (key, entry.datestamp))
+def _write(connection: sqlite3.Connection, number: int, state: HarvestState) -> None:
+    write_state(connection, number, _JOB, msgspec.json.encode(state))
 
 
 def _counted(
-    tally: HarvestCounts, entries: Sequence[Entry], added: Added, filtered: int, recovered: int
+    counts: HarvestCounts,
+    records: Sequence[OaiRecord],
+    added: Added,
+    filtered: int,
+    recovered: int,
 ) -> HarvestCounts:
-    deleted = sum(entry.reason == DELETED for entry in entries)
+    deleted = sum(record.reason == DELETED for record in records)
+    rejected = sum(bool(record.reason) for record in records)
     return msgspec.structs.replace(
-        tally,
-        seen=tally.seen + len(entries),
-        new=tally.new + added.new,
-        updated=tally.updated + added.updated,
-        skipped=tally.skipped + added.skipped,
-        filtered=tally.filtered + filtered,
-        deleted=tally.deleted + deleted,
-        aside=tally.aside + sum(bool(e.reason) for e in entries) - deleted,
-        repaired=tally.repaired + sum(e.repaired for e in entries),
-        recovered=tally.recovered + recovered,
-        pages=tally.pages + 1,
+        counts,
+        seen=counts.seen + len(records),
+        new=counts.new + added.new,
+        updated=counts.updated + added.updated,
+        skipped=counts.skipped + added.skipped,
+        filtered=counts.filtered + filtered,
+        deleted=counts.deleted + deleted,
+        quarantined=counts.quarantined + rejected - deleted,
+        repaired=counts.repaired + sum(record.repaired for record in records),
+        recovered=counts.recovered + recovered,
+        pages=counts.pages + 1,
     )

@@ -1,17 +1,17 @@
-"""Harvesting a category of arXiv, as a job: `python -m titletui.arxiv.job FOLDER`."""
+"""The harvest job: `python -m titletui.arxiv.job FOLDER`."""
 
+import contextlib
 import os
-import re
-from datetime import date
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from titletui.arxiv.categories import find_category
 from titletui.arxiv.filters import Filter
-from titletui.arxiv.harvest_state import Ledger, Query
-from titletui.arxiv.rate_limit import Pace, interval_for
-from titletui.corpus.jobs import begin
+from titletui.arxiv.harvest_state import HarvestQuery, HarvestStore
+from titletui.arxiv.oai_records import valid_day
+from titletui.arxiv.rate_limit import RateLimiter, request_interval
+from titletui.corpus.jobs import start_or_resume
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 from titletui.jobs.events import Started
@@ -22,22 +22,21 @@ from titletui.settings import load_settings
 
 if TYPE_CHECKING:
     from titletui.arxiv.client import RetryPolicy
-    from titletui.arxiv.progress import Reporter
+    from titletui.arxiv.progress import HarvestProgress
 
-__all__ = ["Filter", "Query", "harvest", "last_query", "start_harvest", "start_update"]
+__all__ = ["Filter", "HarvestQuery", "harvest", "last_query", "start_harvest", "start_update"]
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_PACE_FILE = "oai.lock"
+_RATE_LIMIT_FILE = "oai.lock"
 
 
-def start_harvest(home: Home, query: Query) -> Job:
-    """Starts a harvest, detached; attaches to or resumes one that is there.
+def start_harvest(home: Home, query: HarvestQuery) -> Job:
+    """Start a harvest in the background; attach to one that runs, resume one that was cut off.
 
-    A query without dates and filters into a corpus that was harvested from the same category
-    before means the same as then: the corpus is updated.
+    A query without days and filters, for a corpus that was harvested from the same category
+    before, means the earlier query: the corpus is updated.
 
     Raises:
-        UsageError: the category, a day or the name is none.
+        UsageError: the category, a day or the name is invalid.
         TitletuiError: another harvest fills the corpus.
     """
     checked_name(query.corpus, "corpus name")
@@ -46,20 +45,21 @@ def start_harvest(home: Home, query: Query) -> Job:
     check_days(query)
     with CorpusStore.open(home) as store:
         store.create(query.corpus, category=category.code, source="arXiv")
-        known = Ledger(store, query.corpus).chain()
-    if known is not None and _is_bare(query) and known.query.category == query.category:
-        query = known.query
-    return begin(home, "harvest", query.corpus, query)
+        known = last_query(store, query.corpus)
+    bare = not (query.start or query.until or query.filters)
+    if known is not None and bare and known.category == query.category:
+        query = known
+    return start_or_resume(home, "harvest", query.corpus, query)
 
 
-def last_query(store: CorpusStore, corpus: str) -> Query | None:
-    """What a corpus was harvested with; None for one that came from a file."""
-    chain = Ledger(store, corpus).chain()
-    return None if chain is None else chain.query
+def last_query(store: CorpusStore, corpus: str) -> HarvestQuery | None:
+    """The query that a corpus was last harvested with; None for one that came from a file."""
+    state = HarvestStore(store, corpus).load()
+    return None if state is None else state.query
 
 
 def start_update(home: Home, corpus: str) -> Job:
-    """Starts pulling what is new since a corpus was harvested; all, if nothing was noted of that.
+    """Start harvesting what is new since a corpus was harvested; all, if its state is missing.
 
     Raises:
         UsageError: there is no such corpus, or it was not harvested.
@@ -68,79 +68,68 @@ def start_update(home: Home, corpus: str) -> Job:
         summary = store.summary(corpus)
         query = last_query(store, corpus)
     if query is None and summary.source == "arXiv":
-        query = Query(corpus=corpus, category=find_category(summary.category).code)
+        query = HarvestQuery(corpus=corpus, category=find_category(summary.category).code)
     if query is None:
         raise UsageError(f"{corpus} came from a file; import it again, or scrape a category.")
-    return begin(home, "harvest", corpus, query)
+    return start_or_resume(home, "harvest", corpus, query)
 
 
 def main() -> int:
-    """Harvests what the job folder on the command line says."""
+    """Run the harvest of the job folder on the command line."""
     return run_worker(harvest)
 
 
-def harvest(job: JobContext, manners: "RetryPolicy | None" = None) -> JobResult:
-    """Harvests to the end, or until the job is to stop."""
-    from titletui.arxiv.client import ARXIV, Fetcher, RetryPolicy, StoppedError
-    from titletui.arxiv.harvester import Harvest
-    from titletui.arxiv.progress import Reporter
+def harvest(job: JobContext, retry_policy: "RetryPolicy | None" = None) -> JobResult:
+    """Harvest to the end, or until the job is to stop."""
+    from titletui.arxiv.client import ARXIV, OaiClient, RetryPolicy, StoppedError
+    from titletui.arxiv.harvester import Harvester
+    from titletui.arxiv.progress import HarvestProgress
 
-    query = job.folder.work(Query)
+    query = job.folder.work(HarvestQuery)
     home = find_home()
     url = os.environ.get("TITLETUI_OAI_URL") or ARXIV
     job.emit(Started(pid=os.getpid()))
-    reporter = Reporter(job)
-    with CorpusStore(home.corpus_db) as store:
+    progress = HarvestProgress(job)
+    contact = _contact(home, progress)
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(CorpusStore(home.corpus_db))
         store.create(query.corpus, category=query.category, source="arXiv")
-        pace = Pace(home.data / _PACE_FILE, interval_for(url))
-        fetcher = Fetcher(url, pace, reporter, manners or RetryPolicy(), _contact(home, reporter))
+        limiter = RateLimiter(home.data / _RATE_LIMIT_FILE, request_interval(url))
+        stack.enter_context(contextlib.closing(limiter))
+        client = OaiClient(url, limiter, progress, retry_policy or RetryPolicy(), contact)
+        stack.enter_context(contextlib.closing(client))
+        stack.callback(progress.emit, force=True)
         try:
-            nothing = Harvest(query, fetcher, Ledger(store, query.corpus), reporter).run()
+            harvests = HarvestStore(store, query.corpus)
+            nothing_new = Harvester(query, client, harvests, progress).run()
         except StoppedError:
-            reached = reporter.chain.reached if reporter.chain else ""
+            reached = progress.state.reached if progress.state else ""
             return JobResult(outcome="stopped", reason=f"stopped at {reached or 'the beginning'}")
-        finally:
-            reporter.tell(now=True)
-            fetcher.close()
-            pace.close()
-        if nothing and store.forget_empty(query.corpus):
-            nothing = f"{nothing} No corpus was made."
-    return JobResult(outcome="done", reason=nothing)
+        if nothing_new and store.delete_if_empty(query.corpus):
+            nothing_new = f"{nothing_new} No corpus was made."
+    return JobResult(outcome="done", reason=nothing_new)
 
 
-def _contact(home: Home, reporter: "Reporter") -> str:
-    """The address that the person wants arXiv to have."""
+def _contact(home: Home, progress: "HarvestProgress") -> str:
+    """The e-mail address that the settings give for arXiv."""
     try:
         return load_settings(home.config_toml).contact
     except TitletuiError as error:
-        reporter.note(f"{error} No contact is sent to arXiv.", "warning")
+        progress.note(f"{error} No contact is sent to arXiv.", "warning")
         return ""
 
 
-def check_days(query: Query) -> None:
-    """Refuses days that are none, or in the wrong order.
+def check_days(query: HarvestQuery) -> None:
+    """Check the days of a query.
 
     Raises:
-        UsageError: one sentence.
+        UsageError: one is no day, or they are in the wrong order.
     """
     for day in (query.start, query.until):
-        if day:
-            _check_day(day)
+        if day and valid_day(day) != day:
+            raise UsageError(f"{day!r} is no day; write it as 2024-01-31.")
     if query.start and query.until and query.start > query.until:
         raise UsageError(f"The harvest would end on {query.until}, before {query.start}.")
-
-
-def _check_day(day: str) -> None:
-    try:
-        if _DAY.fullmatch(day) is None:
-            raise ValueError
-        date.fromisoformat(day)
-    except ValueError:
-        raise UsageError(f"{day!r} is no day; write it as 2024-01-31.") from None
-
-
-def _is_bare(query: Query) -> bool:
-    return not (query.start or query.until or query.filters)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,25 @@
-"""What an OAI-PMH server says, taken apart."""
+"""OAI-PMH responses as values."""
+
+from datetime import date
 
 import msgspec
 
 from titletui.corpus.paper import Paper
 
 EARLIEST = "2005-09-16"
+"""The first day that arXiv takes as `from`."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class OaiRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One record of a list.
 
     Attributes:
-        paper: None where there is none that can be kept, for the `reason`.
-        reason: `deleted`, `it has no title`, ….
-        raw: the record as it came, where it is to be kept aside.
-        repaired: characters that XML does not allow were replaced.
+        id: arXiv id without version; empty where the record has none.
+        datestamp: ISO day of its last modification, or empty.
+        paper: None where the record holds no usable paper, for `reason`.
+        reason: `deleted`, `it has no title`, …; empty where there is a paper.
+        raw: the record as it came, where it is repaired or to be quarantined.
+        repaired: characters that XML forbids were replaced.
     """
 
     id: str
@@ -25,17 +30,25 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     repaired: bool = False
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class OaiResponse(msgspec.Struct, frozen=True, kw_only=True):
     """A page of a list, or an error.
 
     Attributes:
-        day: of the server's clock when it answered.
-        token: for the next page; empty at the end of the list.
-        error, text: OAI-PMH's code and the server's words; empty where there is no error.
+        day: ISO day of the server's clock.
+        token: resumption token for the next page; empty at the end of the list.
+        error, message: OAI-PMH error code and the server's words; empty where there is no error.
     """
 
     day: str
-    entries: list[Entry] = []
+    records: list[OaiRecord] = []
     token: str = ""
     error: str = ""
-    text: str = ""
+    message: str = ""
+
+
+def valid_day(written: str) -> str:
+    """The ISO day that `written` begins with; empty where it is no day of the calendar."""
+    try:
+        return date.fromisoformat(written.strip()[:10]).isoformat()
+    except ValueError:
+        return ""

@@ -1,115 +1,125 @@
-"""What a harvest says of itself while it works."""
+"""Progress events of a harvest."""
 
 import time
 from datetime import date
 
-from titletui.arxiv.harvest_state import Chain
+from titletui.arxiv.harvest_state import HarvestState
 from titletui.arxiv.oai_records import EARLIEST
 from titletui.jobs.events import Note, Progress
 from titletui.jobs.worker import JobContext
 
 _BETWEEN_EVENTS = 0.3
-_ENOUGH = 0.02
+_ETA_AFTER = 0.02
 
 
-class Reporter:
-    """Says how far a harvest is, a few times a second at most."""
+class HarvestProgress:
+    """Writes how far a harvest is to its job's event log, a few times a second at most.
+
+    Attributes:
+        state: the state to report; None until the harvest has one.
+        today: ISO day of the server's clock.
+    """
 
     def __init__(self, job: JobContext) -> None:
+        self.state: HarvestState | None = None
+        self.today = ""
         self._job = job
         self._last = 0.0
-        self._waiting = self._told = ""
-        self._began: tuple[float, float] | None = None
-        self.chain: Chain | None = None
-        self.today = ""
+        self._waiting = self._reported = ""
+        self._first: tuple[float, float] | None = None
 
     @property
     def stopping(self) -> bool:
+        """Whether the job was asked to stop."""
         return self._job.stopping
 
-    def waiting(self, why: str) -> None:
-        """Says what is waited for; called as often as one likes."""
-        self._waiting = why
-        if why != self._told:
-            self.tell()
+    def set_waiting(self, reason: str) -> None:
+        """Report what the harvest waits for; empty when it waits for nothing."""
+        self._waiting = reason
+        if reason != self._reported:
+            self.emit()
 
-    def tell(self, *, now: bool = False) -> None:
-        """Writes a progress event, unless the last one is too near."""
-        if self.chain is None or (not now and time.monotonic() - self._last < _BETWEEN_EVENTS):
+    def emit(self, *, force: bool = False) -> None:
+        """Write a progress event, unless the last one is too recent and `force` is not set."""
+        if self.state is None or (not force and time.monotonic() - self._last < _BETWEEN_EVENTS):
             return
         self._last = time.monotonic()
-        self._told = self._waiting
-        tally = self.chain.tally
-        fraction = _fraction(self.chain, self.today or self.chain.first_day)
+        self._reported = self._waiting
+        fraction = _fraction(self.state, self.today or self.state.first_day)
         self._job.emit(
             Progress(
-                done=tally.seen,
+                done=self.state.counts.seen,
                 fraction=fraction,
-                eta=self._left(fraction),
-                day=self.chain.reached,
+                eta=self._eta(fraction),
+                day=self.state.reached,
                 waiting=self._waiting,
-                counts=counts(self.chain),
+                counts=shown_counts(self.state),
             )
         )
 
-    def _left(self, fraction: float | None) -> float | None:
-        """Seconds until the list ends, at the pace in days since this worker's first page."""
+    def note(self, text: str, level: str = "info") -> None:
+        """Write a note for a person; `level` is `info`, `warning` or `error`."""
+        self._job.emit(Note(text=text, level=level))
+
+    def _eta(self, fraction: float | None) -> float | None:
+        """Seconds to the end of the list, at the speed since this process's first page."""
         if fraction is None or fraction >= 1.0:
             return None
         now = time.monotonic()
-        if self._began is None:
-            self._began = (now, fraction)
-        began, behind = self._began
-        if fraction - behind < _ENOUGH:
+        if self._first is None:
+            self._first = (now, fraction)
+        began, start = self._first
+        if fraction - start < _ETA_AFTER:
             return None
-        return round((1 - fraction) * (now - began) / (fraction - behind), 1)
-
-    def note(self, text: str, level: str = "info") -> None:
-        self._job.emit(Note(text=text, level=level))
+        return round((1 - fraction) * (now - began) / (fraction - start), 1)
 
 
-def counts(chain: Chain) -> dict[str, int]:
-    """The counters that are shown: papers new, updated and skipped first, others where not 0."""
-    tally = chain.tally
-    shown = {"new": tally.new, "updated": tally.updated, "skipped": tally.skipped + tally.aside}
-    for name in ("filtered", "deleted", "aside", "repaired", "recovered"):
-        if number := getattr(tally, name):
+def shown_counts(state: HarvestState) -> dict[str, int]:
+    """New, updated and skipped papers, other counters that are not 0, and pages."""
+    counts = state.counts
+    shown = {
+        "new": counts.new,
+        "updated": counts.updated,
+        "skipped": counts.skipped + counts.quarantined,
+    }
+    for name in ("filtered", "deleted", "quarantined", "repaired", "recovered"):
+        if number := getattr(counts, name):
             shown[name] = number
-    return shown | {"pages": tally.pages}
+    return shown | {"pages": counts.pages}
 
 
-def nothing_came(chain: Chain, watermark: str, server: str) -> str:
-    """Why a harvest that is complete brought nothing, as a sentence; empty where it did.
+def explain_nothing_new(state: HarvestState, watermark: str, server: str) -> str:
+    """Why a complete harvest brought no paper, as a sentence; empty where it brought some.
 
     Args:
-        watermark: where the last complete harvest before it began, or empty.
+        watermark: where the complete harvest before it began, or empty.
     """
-    tally, query = chain.tally, chain.query
-    if tally.new or tally.updated:
+    counts, query = state.counts, state.query
+    if counts.new or counts.updated:
         return ""
-    looked_at = f"{tally.filtered:,} looked at"
+    looked_at = f"{counts.filtered:,} looked at"
     if watermark:
-        matching = f" that matches the filters, of {looked_at}" if tally.filtered else ""
+        matching = f" that matches the filters, of {looked_at}" if counts.filtered else ""
         return f"Nothing new since {watermark}{matching}."
-    if tally.filtered == tally.seen > 0:
+    if counts.filtered == counts.seen > 0:
         return f"No paper matches these filters, of {looked_at}."
-    if tally.skipped:
-        return f"All {tally.skipped:,} papers were there already."
+    if counts.skipped:
+        return f"All {counts.skipped:,} papers were there already."
     window = f" from {query.start}" if query.start else ""
     window += f" until {query.until}" if query.until else ""
     changed = f" that was changed{window}" if window else ""
-    kept = f" that can be kept, of {tally.seen:,} records" if tally.seen else ""
-    return f"{server} has no paper of {query.category}{changed}{kept}."
+    usable = f" that can be kept, of {counts.seen:,} records" if counts.seen else ""
+    return f"{server} has no paper of {query.category}{changed}{usable}."
 
 
-def _fraction(chain: Chain, today: str) -> float | None:
-    """The part of the window's days that lies behind."""
-    if chain.stage != "list":
+def _fraction(state: HarvestState, today: str) -> float | None:
+    """The share of the window's days that have been listed."""
+    if state.stage != "list":
         return 1.0
-    end = min(chain.query.until or today, today)
-    if not chain.reached or not end:
+    end = min(state.query.until or today, today)
+    if not state.reached or not end:
         return None
-    first = date.fromisoformat(chain.since or chain.oldest or EARLIEST)
+    first = date.fromisoformat(state.since or state.oldest or EARLIEST)
     days = (date.fromisoformat(end) - first).days
-    behind = (date.fromisoformat(chain.reached) - first).days
-    return round(min(max(behind / days, 0.0), 1.0), 4) if days > 0 else None
+    listed = (date.fromisoformat(state.reached) - first).days
+    return round(min(max(listed / days, 0.0), 1.0), 4) if days > 0 else None

@@ -1,7 +1,7 @@
-"""One request at a time, three seconds apart, over all instances that share a home.
+"""One request at a time, three seconds apart, over all processes that share a home.
 
 arXiv asks for no more than that of a user, on one connection. A lock file in the home is held
-through each request and keeps the time at which the last one ended.
+during each request and stores the time at which the last one ended.
 """
 
 import contextlib
@@ -14,41 +14,37 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 INTERVAL = 3.0
-_LOOK_EVERY = 0.1
-_OTHERS = "waits for another harvest on this account"
-_BETWEEN = "waits {seconds:.0f} s between requests"
+_POLL = 0.1
+_LOCKED = "waits for another harvest on this account"
+_PAUSE = "waits {seconds:.0f} s between requests"
 
-Waiter = Callable[[float, str], None]
-"""Sleeps so many seconds while it tells why; raises when the harvest is to stop."""
+Sleep = Callable[[float, str], None]
+"""Sleeps for some seconds and reports why; raises when the harvest is to stop."""
 
 
 def is_loopback(url: str) -> bool:
     """Whether `url` stays on this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
 
-def interval_for(url: str) -> float:
-    """Seconds between requests: 3, unless TITLETUI_OAI_INTERVAL asks for more.
+def request_interval(url: str) -> float:
+    """Seconds between requests: 3, or more by TITLETUI_OAI_INTERVAL.
 
-    For an address of this machine it may ask for less.
+    For a loopback address the variable may also lower it.
     """
     try:
         wanted = float(os.environ.get("TITLETUI_OAI_INTERVAL", INTERVAL))
     except ValueError:
         return INTERVAL
-    if is_loopback(url):
-        return max(0.0, wanted)
-    return max(INTERVAL, wanted)
+    return max(0.0 if is_loopback(url) else INTERVAL, wanted)
 
 
-class Pace:
-    """The lock file; one object a process."""
+class RateLimiter:
+    """A rate limit shared through a lock file; one object a process."""
 
     def __init__(self, path: Path, interval: float) -> None:
         self.interval = interval
@@ -58,14 +54,14 @@ class Pace:
         os.close(self._descriptor)
 
     @contextlib.contextmanager
-    def turn(self, wait: Waiter) -> Iterator[None]:
-        """Waits until a request may be made, and keeps others from making one in the block."""
-        while not self._taken():
-            wait(_LOOK_EVERY, _OTHERS)
+    def acquire(self, sleep: Sleep) -> Iterator[None]:
+        """Wait until a request may be made, and keep other processes from making one meanwhile."""
+        while not self._try_lock():
+            sleep(_POLL, _LOCKED)
         try:
-            left = self._left()
-            if left > 0:
-                wait(left, _BETWEEN.format(seconds=self.interval))
+            remaining = self._remaining()
+            if remaining > 0:
+                sleep(remaining, _PAUSE.format(seconds=self.interval))
             self._write_time()
             try:
                 yield
@@ -74,16 +70,15 @@ class Pace:
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
-    def _taken(self) -> bool:
+    def _try_lock(self) -> bool:
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
         return True
 
-    def _left(self) -> float:
-        """Seconds until the next request; a clock that was set back cannot make it more than one
-        interval."""
+    def _remaining(self) -> float:
+        """Seconds until the next request, at most one interval even if the clock was set back."""
         try:
             last = float(os.pread(self._descriptor, 40, 0) or 0)
         except ValueError:

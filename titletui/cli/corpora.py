@@ -11,7 +11,7 @@ from titletui.errors import UsageError
 from titletui.paths import Home, checked_name, find_home, named_path
 
 if TYPE_CHECKING:
-    from titletui.corpus.statistics import Insight, Lengths
+    from titletui.corpus.statistics import CorpusStatistics, Lengths
     from titletui.corpus.store import CorpusSummary
     from titletui.jobs.events import Progress
     from titletui.jobs.job import Job
@@ -91,10 +91,10 @@ def _for_jobs(parser: argparse.ArgumentParser) -> None:
 def _scrape(arguments: argparse.Namespace) -> int:
     from titletui.arxiv.categories import find_category
     from titletui.arxiv.filters import parse_filters
-    from titletui.arxiv.job import Query, start_harvest
+    from titletui.arxiv.job import HarvestQuery, start_harvest
 
     category = find_category(arguments.category)
-    query = Query(
+    query = HarvestQuery(
         corpus=arguments.name or category.code,
         category=category.code,
         start=arguments.start,
@@ -165,27 +165,27 @@ def _corpora(arguments: argparse.Namespace) -> int:
         if arguments.delete:
             return _delete(store, arguments)
         if arguments.rename:
-            from titletui.corpus.jobs import forget_jobs
+            from titletui.corpus.jobs import delete_jobs
 
             store.summary(arguments.name)
-            forget_jobs(find_home(), arguments.name)
+            delete_jobs(find_home(), arguments.name)
             store.rename(arguments.name, arguments.rename)
             return 0
         if arguments.name is None:
             _list(store.corpora(), as_json=arguments.json)
             return 0
-        from titletui.corpus.statistics import describe
+        from titletui.corpus.statistics import compute_statistics
 
         summary = store.summary(arguments.name)
-        _show(summary, describe(store, arguments.name), arguments)
+        _show(summary, compute_statistics(store, arguments.name), arguments)
         return 0
 
 
 def _delete(store: Any, arguments: argparse.Namespace) -> int:
-    from titletui.corpus.jobs import forget_jobs, refuse_while_filled
+    from titletui.corpus.jobs import delete_jobs, refuse_if_job_running
 
     summary = store.summary(arguments.name)
-    refuse_while_filled(find_home(), arguments.name)
+    refuse_if_job_running(find_home(), arguments.name)
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UsageError(f"Say --yes to delete {arguments.name!r} without being asked.")
@@ -196,7 +196,7 @@ def _delete(store: Any, arguments: argparse.Namespace) -> int:
     from titletui.jobs.events import Progress
 
     store.hide(arguments.name)
-    forget_jobs(find_home(), arguments.name)
+    delete_jobs(find_home(), arguments.name)
     with Display(arguments.name) as shown:
         share = 1 / max(1, summary.papers)
         store.purge(
@@ -225,35 +225,37 @@ def _list(summaries: "Sequence[CorpusSummary]", *, as_json: bool) -> None:
         )
 
 
-def _show(summary: "CorpusSummary", insight: "Insight", arguments: argparse.Namespace) -> None:
+def _show(
+    summary: "CorpusSummary", statistics: "CorpusStatistics", arguments: argparse.Namespace
+) -> None:
     from msgspec import to_builtins
 
     if arguments.json:
-        found = to_builtins(insight)
-        found["words"] = [{"word": word, "count": count} for word, count in insight.words]
-        found["years"] = [{"year": year, "papers": count} for year, count in insight.years]
+        found = to_builtins(statistics)
+        found["words"] = [{"word": word, "count": count} for word, count in statistics.words]
+        found["years"] = [{"year": year, "papers": count} for year, count in statistics.years]
         if arguments.cut is not None:
             found["cut"] = {
                 "at": arguments.cut,
-                "titles": insight.titles.longer_than(arguments.cut),
-                "abstracts": insight.abstracts.longer_than(arguments.cut),
-                "titles_by_tokens": insight.title_tokens.longer_than(arguments.cut),
-                "abstracts_by_tokens": insight.abstract_tokens.longer_than(arguments.cut),
+                "titles": statistics.titles.longer_than(arguments.cut),
+                "abstracts": statistics.abstracts.longer_than(arguments.cut),
+                "titles_by_tokens": statistics.title_tokens.longer_than(arguments.cut),
+                "abstracts_by_tokens": statistics.abstract_tokens.longer_than(arguments.cut),
             }
         print_json({**to_builtins(summary), **found})
         return
     print_line(f"{summary.name}: {summary.papers:,} papers  {summary.category}")
     if summary.earliest:
         print_line(f"submitted {summary.earliest} … {summary.latest}, updated {summary.updated}")
-    _show_lengths("title", insight.titles, insight.title_tokens, arguments.cut)
-    _show_lengths("abstract", insight.abstracts, insight.abstract_tokens, arguments.cut)
-    most = max((count for _, count in insight.years), default=1)
-    for year, count in insight.years:
+    _show_lengths("title", statistics.titles, statistics.title_tokens, arguments.cut)
+    _show_lengths("abstract", statistics.abstracts, statistics.abstract_tokens, arguments.cut)
+    most = max((count for _, count in statistics.years), default=1)
+    for year, count in statistics.years:
         print_line(f"{year} {count:>9,}  {'▇' * round(_YEAR_BAR * count / most)}")
-    shown = insight.words[:_WORDS_SHOWN]
+    shown = statistics.words[:_WORDS_SHOWN]
     print_line("frequent in titles: " + ", ".join(f"{word} {count:,}" for word, count in shown))
-    if insight.measured < insight.papers:
-        print_line(f"(lengths and words from an even sample of {insight.measured:,})")
+    if statistics.measured < statistics.papers:
+        print_line(f"(lengths and words from an even sample of {statistics.measured:,})")
 
 
 def _show_lengths(what: str, words: "Lengths", tokens: "Lengths", cut: int | None) -> None:

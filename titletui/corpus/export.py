@@ -1,4 +1,4 @@
-"""Handing a corpus on: as JSON lines, from which it can be imported without loss, or as titles."""
+"""Export a corpus as JSON lines, which can be imported without loss, or as titles."""
 
 import gzip
 import os
@@ -11,13 +11,13 @@ import msgspec
 
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
-from titletui.importing.paper_reader import data_ending
 
 ENDINGS = (".jsonl", ".txt")
+_COMPRESSED = (".gz", ".xz", ".bz2", ".zip")
 
 
 def exported_lines(store: CorpusStore, name: str, ending: str) -> Iterator[bytes]:
-    """A corpus line by line: its papers (`.jsonl`) or its titles (`.txt`)."""
+    """The lines of an exported corpus: its papers (`.jsonl`) or its titles (`.txt`)."""
     if ending == ".txt":
         for title in store.titles(name):
             yield title.encode() + b"\n"
@@ -28,12 +28,12 @@ def exported_lines(store: CorpusStore, name: str, ending: str) -> Iterator[bytes
 
 
 def export_corpus(store: CorpusStore, name: str, path: Path, *, overwrite: bool = False) -> int:
-    """Writes a corpus to `path`, by its ending `.jsonl` or `.txt`, with `.gz` after it compressed.
+    """Write a corpus to `path`, as its ending says: `.jsonl` or `.txt`, or either with `.gz`.
 
-    Returns how many papers were written. The file appears when it is whole.
+    Returns how many papers were written. The file appears when it is complete.
 
     Raises:
-        UsageError: no such corpus, another ending, or a file that is there and not to be replaced.
+        UsageError: there is no such corpus, the ending is another, or the file exists.
         TitletuiError: the file cannot be written.
     """
     ending = data_ending(path)
@@ -58,6 +58,12 @@ def export_corpus(store: CorpusStore, name: str, path: Path, *, overwrite: bool 
     finally:
         Path(part).unlink(missing_ok=True)
     return written
+
+
+def data_ending(path: Path) -> str:
+    """The ending of a file name without that of its compression: `.csv` of `titles.csv.gz`."""
+    name = Path(path.stem) if path.suffix.lower() in _COMPRESSED else path
+    return name.suffix.lower()
 
 
 def _sink(raw: IO[bytes], path: Path) -> IO[bytes]:

@@ -1,18 +1,18 @@
-"""What a person types into the search line, as a query that FTS5 takes."""
+"""FTS5 queries from what a person types."""
 
 import re
 
 _PHRASE = re.compile(r'"([^"]*)"')
 _WORD = re.compile(r"[^\W_]+")
-_WORDS_AT_MOST = 12
+_MOST_WORDS = 12
 _PREFIX_FROM = 2
 
 
 def match_expression(typed: str) -> str:
     """An FTS5 expression for `typed`; empty where it holds no word.
 
-    All words must be there, in any order; what stands in quotes, together. The last word may be
-    unfinished, once it has two letters. Nothing that is typed is syntax, except the quotes.
+    All words must occur, in any order; words in quotes as a phrase. The last word may be a
+    prefix, from two letters on. Nothing typed is FTS5 syntax, except quotes.
     """
     typed = typed[:400]
     phrases = [" ".join(_WORD.findall(phrase)) for phrase in _PHRASE.findall(typed)]
@@ -21,7 +21,7 @@ def match_expression(typed: str) -> str:
     words = _WORD.findall(rest)
     parts += [_quoted(word) for word in words]
     unfinished = bool(words) and (rest[-1].isalnum() and len(words[-1]) >= _PREFIX_FROM)
-    parts = parts[-_WORDS_AT_MOST:]
+    parts = parts[-_MOST_WORDS:]
     return " ".join(parts) + ("*" if unfinished else "")
 
 

@@ -1,4 +1,4 @@
-"""Beginning a harvest or an import: attach to one that runs, resume one that was cut off."""
+"""Starting the jobs that fill a corpus: harvests and imports."""
 
 import time
 from pathlib import Path
@@ -12,10 +12,11 @@ from titletui.jobs.launch import start
 from titletui.jobs.process_lock import Lock
 from titletui.paths import Home, private_folder
 
-_PATIENCE = 10.0
+_KINDS = ("harvest", "import")
+_LOCK_TIMEOUT = 10.0
 
 
-def begin(
+def start_or_resume(
     home: Home,
     kind: Literal["harvest", "import"],
     name: str,
@@ -25,51 +26,72 @@ def begin(
 ) -> Job:
     """The job that fills the corpus `name` with `work`, running.
 
-    One that runs with the same work is given back as it is; one that was cut off goes on where it
-    was; one that is done begins anew.
+    One that runs with the same work is returned as it is, one that was cut off is resumed, one
+    that is done is started anew.
 
     Args:
-        bring: a file that moves into the new job's folder; a dot that its name starts with goes.
+        bring: a file to move into a new job's folder, without the dot that its name may start with.
 
     Raises:
         UsageError: the name cannot name a job.
-        TitletuiError: one with other work runs, or it cannot be started.
+        TitletuiError: a job with other work runs, or it cannot be started.
     """
-    guard = _hold(home)
+    lock = _lock(home)
     try:
-        folder = Job(home.jobs / kind / name)
-        if folder.path.is_dir():
-            same = _same_work(folder, work)
-            if folder.state.alive:
+        job = Job(home.jobs / kind / name)
+        if job.path.is_dir():
+            same = _has_work(job, work)
+            if job.state.alive:
                 if not same:
                     raise TitletuiError(
                         f"Another {kind} into {name} is running; stop it first, or give this one "
                         "another name."
                     )
-                return folder
-            if same and folder.state.resumable:
-                start(folder)
-                return folder
-            folder.delete()
-        folder = create_job(home.jobs, kind, name, work)
+                return job
+            if same and job.state.resumable:
+                start(job)
+                return job
+            job.delete()
+        job = create_job(home.jobs, kind, name, work)
         if bring is not None:
-            bring.rename(folder.path / bring.name.removeprefix("."))
-        start(folder)
-        return folder
+            bring.rename(job.path / bring.name.removeprefix("."))
+        start(job)
+        return job
     finally:
-        guard.release()
+        lock.release()
 
 
-def _same_work(folder: Job, work: msgspec.Struct) -> bool:
+def refuse_if_job_running(home: Home, name: str) -> None:
+    """Raise `TitletuiError` if a harvest or import fills the corpus `name`."""
+    for kind in _KINDS:
+        job = Job(home.jobs / kind / name)
+        if job.path.is_dir() and job.state.alive:
+            raise TitletuiError(f"A {kind} into {name} is running; stop it first.")
+
+
+def delete_jobs(home: Home, name: str) -> None:
+    """Delete the folders of the jobs that filled the corpus `name`.
+
+    Raises:
+        TitletuiError: one is running.
+    """
+    refuse_if_job_running(home, name)
+    for kind in _KINDS:
+        job = Job(home.jobs / kind / name)
+        if job.path.is_dir():
+            job.delete()
+
+
+def _has_work(job: Job, work: msgspec.Struct) -> bool:
     try:
-        return folder.work(type(work)) == work
+        return job.work(type(work)) == work
     except TitletuiError:
         return False
 
 
-def _hold(home: Home) -> Lock:
-    """Makes looking and starting one step, so that two instances do not both start."""
-    until = time.monotonic() + _PATIENCE
+def _lock(home: Home) -> Lock:
+    """A lock that makes looking for a job and starting it one step for all processes."""
+    until = time.monotonic() + _LOCK_TIMEOUT
     path = private_folder(home.jobs) / ".starting"
     while True:
         try:
@@ -77,31 +99,6 @@ def _hold(home: Home) -> Lock:
         except BlockingIOError:
             if time.monotonic() > until:
                 raise TitletuiError(
-                    f"Another titletui has held {path} for {_PATIENCE:.0f} s; try again."
+                    f"Another titletui has held {path} for {_LOCK_TIMEOUT:.0f} s; try again."
                 ) from None
             time.sleep(0.05)
-
-
-def refuse_while_filled(home: Home, name: str) -> None:
-    """Sees to it that no harvest or import is filling the corpus `name`.
-
-    Raises:
-        TitletuiError: one is.
-    """
-    for kind in ("harvest", "import"):
-        folder = Job(home.jobs / kind / name)
-        if folder.path.is_dir() and folder.state.alive:
-            raise TitletuiError(f"A {kind} into {name} is running; stop it first.")
-
-
-def forget_jobs(home: Home, name: str) -> None:
-    """Removes what is left of the jobs that filled the corpus `name`.
-
-    Raises:
-        TitletuiError: one is running.
-    """
-    refuse_while_filled(home, name)
-    for kind in ("harvest", "import"):
-        folder = Job(home.jobs / kind / name)
-        if folder.path.is_dir():
-            folder.delete()

@@ -1,6 +1,7 @@
-"""Papers made ready for the store: cleaned once, keyed, and each only once."""
+"""Papers normalized for the store: cleaned, keyed, and each only once."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -8,32 +9,46 @@ from titletui.corpus.paper import Paper, arxiv_key, plain_id, title_id
 from titletui.text import clean
 
 TITLE_LENGTH = 2_000
-
-Stored = tuple[str, str, str, str, str, str, str, int, str]
-"""Id, title, categories, authors, created, updated, datestamp, deleted, abstract."""
-
-Row = tuple[int, str, str, str, str, str, str, str, int, str]
-"""The same, with the key in front."""
+NO_KEY = -1
 
 
-class Prepared(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Papers as they go into the tables.
+class PaperRow(NamedTuple):
+    """A paper as a row of the tables `papers` (all but the abstract) and `abstracts`.
 
     Attributes:
-        rows: those with an arXiv id, in order of their keys.
-        others: those with another id.
+        key: `arxiv_key(id)`; `NO_KEY` until a paper with another id is given one.
+    """
+
+    key: int
+    id: str
+    title: str
+    categories: str
+    authors: str
+    created: str
+    updated: str
+    datestamp: str
+    deleted: int
+    abstract: str
+
+
+class NormalizedPapers(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Papers ready for the tables.
+
+    Attributes:
+        rows: those with an arXiv id, by key.
+        unkeyed: those with another id.
         skipped: without a usable title, or there a second time.
     """
 
-    rows: list[Row]
-    others: list[Stored]
+    rows: list[PaperRow]
+    unkeyed: list[PaperRow]
     skipped: int
 
 
-def prepare(papers: Iterable[Paper]) -> Prepared:
-    """Cleans papers; of two with the same id the one of the later datestamp stands."""
-    rows: dict[int, Row] = {}
-    others: dict[str, Stored] = {}
+def normalize(papers: Iterable[Paper]) -> NormalizedPapers:
+    """Clean and key papers; of two with the same id the later datestamp wins (see `merge`)."""
+    rows: dict[int, PaperRow] = {}
+    unkeyed: dict[str, PaperRow] = {}
     skipped = 0
     for paper in papers:
         title = clean(paper.title)
@@ -45,8 +60,8 @@ def prepare(papers: Iterable[Paper]) -> Prepared:
         if key is None:
             id_ = plain_id(clean(id_)) or title_id(title)
             key = arxiv_key(id_)
-        row = (
-            -1 if key is None else key,
+        row = PaperRow(
+            NO_KEY if key is None else key,
             id_,
             title,
             clean(paper.categories),
@@ -58,28 +73,23 @@ def prepare(papers: Iterable[Paper]) -> Prepared:
             clean(paper.abstract),
         )
         if key is None:
-            other = others.get(id_)
-            others[id_] = row[1:] if other is None else merged(other, row[1:])
-            skipped += other is not None
+            same = unkeyed.get(id_)
+            unkeyed[id_] = row if same is None else merge(same, row)
         else:
             same = rows.get(key)
-            rows[key] = row if same is None else (key, *merged(same[1:], row[1:]))
-            skipped += same is not None
-    return Prepared([rows[key] for key in sorted(rows)], list(others.values()), skipped)
+            rows[key] = row if same is None else merge(same, row)
+        skipped += same is not None
+    return NormalizedPapers([rows[key] for key in sorted(rows)], list(unkeyed.values()), skipped)
 
 
-def merged(old: Stored, new: Stored) -> Stored:
-    """The one of the later datestamp, with what it lacks from the other; of two alike the new."""
-    first, second = (old, new) if new[6] < old[6] else (new, old)
-    id_, title, categories, authors, created, updated, datestamp, deleted, abstract = first
-    return (
-        id_,
-        title,
-        categories or second[2],
-        authors or second[3],
-        created or second[4],
-        updated or second[5],
-        datestamp,
-        deleted,
-        abstract or second[8],
+def merge(old: PaperRow, new: PaperRow) -> PaperRow:
+    """The row of the later datestamp, with what it lacks from the other; of equals the new one."""
+    first, second = (old, new) if new.datestamp < old.datestamp else (new, old)
+    return first._replace(
+        key=old.key,
+        categories=first.categories or second.categories,
+        authors=first.authors or second.authors,
+        created=first.created or second.created,
+        updated=first.updated or second.updated,
+        abstract=first.abstract or second.abstract,
     )

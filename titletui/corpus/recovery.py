@@ -1,4 +1,4 @@
-"""A corpus.db that is damaged: found out, remembered, moved aside."""
+"""A damaged corpus.db: detected, marked as suspect, quarantined under another name."""
 
 import contextlib
 import os
@@ -9,42 +9,42 @@ from pathlib import Path
 from titletui.database import DatabaseDamagedError, find_corruption
 
 _ADVICE = "; start titletui again to set it aside."
-_GLANCES = tuple(
+_FIRST_ROWS = tuple(
     f"SELECT * FROM {table} LIMIT 1"  # noqa: S608
     for table in ("papers", "abstracts", "members", "corpora", "marks", "titles_data")
 )
 
 
-def look_for_damage(connection: sqlite3.Connection, path: Path) -> None:
-    """Looks at each table, and at every page where damage was met before.
+def check_database(connection: sqlite3.Connection, path: Path) -> None:
+    """Read a row of each table, and every page if the file is marked as suspect.
 
     Raises:
-        sqlite3.DatabaseError, DatabaseDamagedError: there is some.
+        sqlite3.DatabaseError, DatabaseDamagedError: the file is damaged.
     """
-    for glance in _GLANCES:
-        connection.execute(glance).fetchone()
-    if _suspicion(path).exists():
+    for query in _FIRST_ROWS:
+        connection.execute(query).fetchone()
+    if _suspect_mark(path).exists():
         if wrong := find_corruption(connection):
             raise DatabaseDamagedError(f"{path} is damaged ({wrong}).")
-        _suspicion(path).unlink(missing_ok=True)
+        _suspect_mark(path).unlink(missing_ok=True)
 
 
-def remembered(error: DatabaseDamagedError, path: Path) -> DatabaseDamagedError:
-    """`error` with advice; the next `look_for_damage` looks closely."""
+def mark_suspect(error: DatabaseDamagedError, path: Path) -> DatabaseDamagedError:
+    """Let the next `check_database` read every page; return `error` with advice."""
     with contextlib.suppress(OSError):
-        _suspicion(path).touch(mode=0o600)
+        _suspect_mark(path).touch(mode=0o600)
     return DatabaseDamagedError(str(error).removesuffix(_ADVICE).rstrip(".") + _ADVICE)
 
 
-def move_aside(path: Path, error: DatabaseDamagedError) -> str:
-    """Gives a damaged file another name; returns a sentence about it."""
-    aside = path.with_name(f"{path.stem}-damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.db")
-    path.replace(aside)
+def quarantine_database(path: Path, error: DatabaseDamagedError) -> str:
+    """Rename a damaged file, and return a sentence that says so."""
+    quarantined = path.with_name(f"{path.stem}-damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}.db")
+    path.replace(quarantined)
     path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
-    _suspicion(path).unlink(missing_ok=True)
+    _suspect_mark(path).unlink(missing_ok=True)
     return (
-        f"{str(error).removesuffix(_ADVICE).rstrip('.')}; it was moved to {aside.name}, scrape or "
-        "import the corpora again."
+        f"{str(error).removesuffix(_ADVICE).rstrip('.')}; it was moved to {quarantined.name}, "
+        "scrape or import the corpora again."
     )
 
 
@@ -53,5 +53,5 @@ def is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
-def _suspicion(path: Path) -> Path:
+def _suspect_mark(path: Path) -> Path:
     return path.with_name(f"{path.name}-suspicious")

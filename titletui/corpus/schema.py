@@ -7,10 +7,12 @@ from titletui.database import Migration
 
 
 def _first(connection: sqlite3.Connection) -> None:
-    """Papers, keyed so that a greater key is a later submission; a corpus is its members.
+    """Papers, corpora and their members.
 
-    Papers with an arXiv id have `arxiv_key(id)`, all others negative keys. Abstracts lie apart, so
-    that lists of titles are dense on disk.
+    Papers with an arXiv id have the key `arxiv_key(id)`, so that a greater key is a later
+    submission; all others have negative keys. Abstracts have a table of their own, so that lists
+    of titles are dense on disk. `marks` holds the states of jobs, `aside` the quarantine of
+    harvests, `insights` computed statistics.
     """
     for statement in (
         """CREATE TABLE papers (

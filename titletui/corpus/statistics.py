@@ -1,8 +1,10 @@
-"""What a corpus is like: lengths, years, frequent words.
+"""Statistics of a corpus: lengths, years, frequent words.
 
-Lengths and words of a corpus of more than 100,000 papers are those of an even sample.
+Lengths and words of a corpus of more than 100,000 papers come from an even sample.
 """
 
+import functools
+import hashlib
 import heapq
 import re
 from bisect import bisect_left
@@ -14,12 +16,14 @@ from typing import Self
 import msgspec
 
 from titletui.corpus.paper import key_month, year_keys
-from titletui.corpus.store import CorpusStore
+from titletui.corpus.store import CorpusNumbers, CorpusStore
 from titletui.paths import STARTER
 
 SAMPLE = 100_000
-WORDS_KEPT = 100
+FREQUENT_WORDS = 100
 TOKENIZED = 400
+"""Papers whose lengths in tokens are measured."""
+
 _TOKENIZER = STARTER / "tokenizer.json"
 _SAMPLE = """
     SELECT m.key, p.title, a.text FROM members m JOIN papers p ON p.key = m.key
@@ -42,25 +46,23 @@ _WORD = re.compile(r"[^\W\d_](?:[\w'’-]*\w)?")
 
 
 class Lengths(msgspec.Struct, frozen=True, kw_only=True):
-    """How long texts are, in words or in tokens.
+    """Lengths of texts, in words or in tokens.
 
     Attributes:
-        counts: `counts[n]` texts have n words.
+        counts: `counts[n]` texts have length n.
         texts: how many were measured.
-        letters: in all texts together.
     """
 
     counts: list[int] = []
     texts: int = 0
-    letters: int = 0
     mode: int = 0
     mean: float = 0.0
     median: int = 0
     p95: int = 0
 
     @classmethod
-    def of(cls, lengths: Iterable[int], letters: int = 0) -> Self:
-        """The statistics of these numbers of words."""
+    def of(cls, lengths: Iterable[int]) -> Self:
+        """The statistics of some lengths."""
         counter = Counter(lengths)
         texts = counter.total()
         if not texts:
@@ -69,32 +71,33 @@ class Lengths(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             counts=counts,
             texts=texts,
-            letters=letters,
             mode=max(counter, key=lambda n: (counter[n], -n)),
             mean=round(sum(n * count for n, count in counter.items()) / texts, 2),
             median=_quantile(counts, texts, 0.5),
             p95=_quantile(counts, texts, 0.95),
         )
 
-    def longer_than(self, words: int) -> float:
-        """The share of texts that a cut at so many words shortens, 0…1."""
-        return sum(self.counts[words + 1 :]) / self.texts if self.texts else 0.0
+    def longer_than(self, length: int) -> float:
+        """The share of texts that truncation to `length` shortens, 0…1."""
+        return sum(self.counts[length + 1 :]) / self.texts if self.texts else 0.0
 
-    def lost_by_cut(self, words: int) -> float:
-        """The share of all words that a cut at so many words loses, 0…1."""
+    def lost_by_cut(self, length: int) -> float:
+        """The share of all words or tokens that truncation to `length` loses, 0…1."""
         total = sum(n * count for n, count in enumerate(self.counts))
-        lost = sum((n - words) * count for n, count in enumerate(self.counts) if n > words)
+        lost = sum((n - length) * count for n, count in enumerate(self.counts) if n > length)
         return lost / total if total else 0.0
 
 
-class Insight(msgspec.Struct, frozen=True, kw_only=True):
-    """What a corpus is like.
+class CorpusStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Statistics of a corpus.
 
     Attributes:
         measured: papers whose lengths and words were counted.
+        titles, abstracts: lengths in words.
         years: papers by year of submission, for those that have one.
         words: the most frequent words of titles, without stop words.
-        title_tokens, abstract_tokens: lengths in tokens of the starter, of some hundred papers.
+        title_tokens, abstract_tokens: lengths in tokens of the starter, of `TOKENIZED` papers.
+        tokenizer: hash of the tokenizer that counted them; empty where there was none.
     """
 
     papers: int
@@ -105,59 +108,57 @@ class Insight(msgspec.Struct, frozen=True, kw_only=True):
     words: list[tuple[str, int]]
     title_tokens: Lengths = Lengths()
     abstract_tokens: Lengths = Lengths()
+    tokenizer: str = ""
 
 
-def describe(store: CorpusStore, name: str) -> Insight:
-    """What a corpus is like; remembered until it changes.
+def compute_statistics(store: CorpusStore, name: str) -> CorpusStatistics:
+    """The statistics of a corpus, stored until it or the tokenizer changes.
 
     Raises:
         UsageError: there is no such corpus.
     """
-    number, papers, changes = store.numbers(name)
-    known = store.rows(
-        "SELECT insight FROM insights WHERE corpus = ? AND changes = ?", number, changes
-    )
-    if known:
-        return msgspec.json.decode(known[0][0], type=Insight)
+    numbers = store.numbers(name)
+    stored = _load(store, numbers)
+    if stored is not None:
+        return stored
     titles: list[int] = []
     abstracts: list[int] = []
-    letters = [0, 0]
     words: Counter[str] = Counter()
-    some: list[tuple[str, str]] = []
-    every = max(1, min(papers, SAMPLE) // TOKENIZED)
-    for _, title, abstract in store.stream(_SAMPLE, number, max(1, papers // SAMPLE)):
+    tokenized: list[tuple[str, str]] = []
+    every = max(1, min(numbers.papers, SAMPLE) // TOKENIZED)
+    step = max(1, numbers.papers // SAMPLE)
+    for _, title, abstract in store.stream(_SAMPLE, numbers.number, step):
         if len(titles) % every == 0:
-            some.append((title, abstract or ""))
+            tokenized.append((title, abstract or ""))
         titles.append(len(title.split()))
-        letters[0] += len(title)
         words.update(_words(title))
         if abstract:
             abstracts.append(len(abstract.split()))
-            letters[1] += len(abstract)
-    insight = Insight(
-        papers=papers,
+    statistics = CorpusStatistics(
+        papers=numbers.papers,
         measured=len(titles),
-        titles=Lengths.of(titles, letters[0]),
-        abstracts=Lengths.of(abstracts, letters[1]),
-        years=_years(store, number),
-        words=_most(words, WORDS_KEPT),
-        title_tokens=_tokens([title for title, _ in some]),
-        abstract_tokens=_tokens([abstract for _, abstract in some if abstract]),
+        titles=Lengths.of(titles),
+        abstracts=Lengths.of(abstracts),
+        years=_years(store, numbers.number),
+        words=_most_frequent(words, FREQUENT_WORDS),
+        title_tokens=_token_lengths([title for title, _ in tokenized]),
+        abstract_tokens=_token_lengths([abstract for _, abstract in tokenized if abstract]),
+        tokenizer=_tokenizer_hash(),
     )
-    _remember(store, number, changes, insight)
-    return insight
+    _save(store, numbers, statistics)
+    return statistics
 
 
 def frequent_words(titles: Iterable[str], n: int) -> list[tuple[str, int]]:
-    """The `n` words that stand in most titles, without stop words."""
+    """The `n` words that occur in most titles, without stop words."""
     counter: Counter[str] = Counter()
     for title in titles:
         counter.update(_words(title))
-    return _most(counter, n)
+    return _most_frequent(counter, n)
 
 
-def _tokens(texts: list[str]) -> Lengths:
-    """Lengths in tokens of the starter; none where the package came without it."""
+def _token_lengths(texts: list[str]) -> Lengths:
+    """Lengths in tokens of the starter; empty where the package came without it."""
     if not texts or not _TOKENIZER.exists():
         return Lengths()
     from tokenizers import Tokenizer
@@ -167,14 +168,21 @@ def _tokens(texts: list[str]) -> Lengths:
     return Lengths.of(len(one.ids) for one in encoded)
 
 
+@functools.cache
+def _tokenizer_hash() -> str:
+    if not _TOKENIZER.exists():
+        return ""
+    return hashlib.blake2b(_TOKENIZER.read_bytes(), digest_size=8).hexdigest()
+
+
 def _years(store: CorpusStore, number: int) -> list[tuple[int, int]]:
-    ends = store.rows(
+    least, greatest = store.rows(
         "SELECT min(key), max(key) FROM members WHERE corpus = ? AND key >= 0", number
     )[0]
-    if ends[0] is None:
+    if least is None:
         return []
     years: list[tuple[int, int]] = []
-    for year in range(int(key_month(ends[0])[:4]), int(key_month(ends[1])[:4]) + 1):
+    for year in range(int(key_month(least)[:4]), int(key_month(greatest)[:4]) + 1):
         count = store.rows(
             "SELECT count(*) FROM members WHERE corpus = ? AND key >= ? AND key < ?",
             number,
@@ -184,14 +192,27 @@ def _years(store: CorpusStore, number: int) -> list[tuple[int, int]]:
     return years
 
 
-def _remember(store: CorpusStore, number: int, changes: int, insight: Insight) -> None:
-    """Keeps what was found, unless the store is read-only."""
+def _load(store: CorpusStore, numbers: CorpusNumbers) -> CorpusStatistics | None:
+    """The stored statistics, if they are of this state of the corpus and of this tokenizer."""
+    found = store.rows(
+        "SELECT insight FROM insights WHERE corpus = ? AND changes = ?",
+        numbers.number,
+        numbers.changes,
+    )
+    try:
+        stored = msgspec.json.decode(found[0][0], type=CorpusStatistics) if found else None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return stored if stored and stored.tokenizer == _tokenizer_hash() else None
+
+
+def _save(store: CorpusStore, numbers: CorpusNumbers, statistics: CorpusStatistics) -> None:
     if store.read_only:
         return
     with store.writing() as connection:
         connection.execute(
             "INSERT OR REPLACE INTO insights SELECT ?, ?, ? FROM corpora WHERE number = ?1",
-            (number, changes, msgspec.json.encode(insight)),
+            (numbers.number, numbers.changes, msgspec.json.encode(statistics)),
         )
 
 
@@ -199,7 +220,7 @@ def _words(title: str) -> set[str]:
     return {word for word in _WORD.findall(title.lower()) if len(word) > 1} - STOP_WORDS
 
 
-def _most(counter: Counter[str], n: int) -> list[tuple[str, int]]:
+def _most_frequent(counter: Counter[str], n: int) -> list[tuple[str, int]]:
     return heapq.nsmallest(n, counter.items(), key=lambda entry: (-entry[1], entry[0]))
 
 

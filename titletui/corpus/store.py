@@ -1,7 +1,7 @@
 """corpus.db: papers, corpora, search.
 
-Everything in it can be fetched again. Each call is one short transaction or one short read, so
-that the screens, a harvest and an import get along; streams are read in pieces.
+Each call is one short transaction or one short read, so that screens, a harvest and an import do
+not block each other; long results are streamed in pieces.
 """
 
 import contextlib
@@ -11,12 +11,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
-from titletui.corpus.normalize import Prepared, prepare
-from titletui.corpus.pagination import Browser, Cursor, Page, Row
+from titletui.corpus.normalize import NormalizedPapers, normalize
+from titletui.corpus.pagination import Cursor, ListedPaper, Page, Paginator
 from titletui.corpus.paper import Paper, plain_id
-from titletui.corpus.recovery import is_writable, look_for_damage, move_aside, remembered
+from titletui.corpus.recovery import (
+    check_database,
+    is_writable,
+    mark_suspect,
+    quarantine_database,
+)
 from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.summary import SUMMARIES, CorpusSummary, summary_of
 from titletui.corpus.upsert import Added, PaperWriter, find_key
@@ -24,12 +29,12 @@ from titletui.database import DatabaseDamagedError, open_database, transaction, 
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import Home, checked_name
 
-__all__ = ["Added", "CorpusStore", "CorpusSummary", "Cursor", "Page", "Row"]
+__all__ = ["Added", "CorpusStore", "CorpusSummary", "Cursor", "ListedPaper", "Page"]
 
 _BATCH = 10_000
 _PIECE = 2_000
 _CACHE_KIB = 64_000
-_INDEX_AT_IMPORTS = {"hashsize": 32 << 20, "automerge": 16}
+_BULK_INDEX_OPTIONS = {"hashsize": 32 << 20, "automerge": 16}
 _PAPER = """
     SELECT p.id, p.title, p.categories, p.authors, p.created, p.updated, p.datestamp, p.deleted,
     a.text FROM papers p LEFT JOIN abstracts a ON a.key = p.key WHERE p.key = ?"""
@@ -44,7 +49,16 @@ _TITLES = """
 _ALL_TITLES = "SELECT key, title FROM papers WHERE key < ? ORDER BY key DESC LIMIT ?"
 
 
-Also = Callable[[sqlite3.Connection, int, Added], None]
+WithinTransaction = Callable[[sqlite3.Connection, int, Added], None]
+"""Writes more in the transaction that adds papers; gets the corpus's number and what was added."""
+
+
+class CorpusNumbers(NamedTuple):
+    """A corpus's row number, how many papers it has, and a count of the changes to it."""
+
+    number: int
+    papers: int
+    changes: int
 
 
 class CorpusStore:
@@ -63,14 +77,14 @@ class CorpusStore:
         self._connection = open_database(path, MIGRATIONS, read_only=read_only)
         self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._connection.execute("PRAGMA temp_store = MEMORY")
-        self._browser = Browser(self._connection)
+        self._paginator = Paginator(self._connection)
 
     @classmethod
     def open(cls, home: Home) -> Self:
-        """Opens the corpora of `home`, whatever state they are in.
+        """Open the corpora of `home`, whatever state they are in.
 
-        A damaged file is moved aside and an empty one put in its place; a file that cannot be
-        written is opened for reading. `notice` then holds a sentence for the person.
+        A damaged file is renamed and replaced by an empty one; a file that cannot be written is
+        opened for reading. `notice` then holds a sentence about it.
         """
         path = home.corpus_db
         if path.exists() and not is_writable(path):
@@ -80,9 +94,9 @@ class CorpusStore:
         try:
             store = cls(path)
             with store.reading() as connection:
-                look_for_damage(connection, path)
+                check_database(connection, path)
         except DatabaseDamagedError as error:
-            notice = move_aside(path, error)
+            notice = quarantine_database(path, error)
             store = cls(path)
             store.notice = notice
         return store
@@ -110,14 +124,14 @@ class CorpusStore:
         """
         with self.reading():
             row = self._connection.execute(
-                f"{SUMMARIES} AND name = ?", (_findable(name),)
+                f"{SUMMARIES} AND name = ?", (_storable(name),)
             ).fetchone()
             if row is None:
                 raise self._unknown(name)
             return summary_of(self._connection, row)
 
     def create(self, name: str, *, category: str = "", source: str = "") -> None:
-        """Makes an empty corpus; one that is there stays as it is.
+        """Create an empty corpus; one that exists stays as it is.
 
         Raises:
             UsageError: `name` cannot name a corpus.
@@ -130,56 +144,71 @@ class CorpusStore:
                 (name, category, source, _now()),
             )
 
-    def add(self, name: str, papers: Iterable[Paper], *, also: Also | None = None) -> Added:
-        """Puts papers into a corpus.
+    def add(
+        self,
+        name: str,
+        papers: Iterable[Paper],
+        *,
+        within_transaction: WithinTransaction | None = None,
+    ) -> Added:
+        """Add papers to a corpus.
 
-        A paper that is there already is overwritten only by one of a later datestamp; what it
-        lacks is filled in from the other in any case.
+        A stored paper is overwritten only by one of a later datestamp; what it lacks is filled in
+        in any case.
 
         Args:
             papers: stored 10,000 a transaction.
-            also: writes more in the same transaction, given the connection, the corpus's number
-                and what was added; all papers go into one transaction then.
+            within_transaction: writes more in the same transaction; all papers then go into one.
 
         Raises:
             UsageError: there is no such corpus.
         """
-        if also is not None:
-            return self.add_prepared(name, prepare(papers), also=also)
+        if within_transaction is not None:
+            return self.add_normalized(
+                name, normalize(papers), within_transaction=within_transaction
+            )
         total = Added()
         source = iter(papers)
         while batch := list(itertools.islice(source, _BATCH)):
-            total = total + self.add_prepared(name, prepare(batch))
+            total = total + self.add_normalized(name, normalize(batch))
         return total
 
-    def add_prepared(self, name: str, prepared: Prepared, *, also: Also | None = None) -> Added:
-        """Puts papers into a corpus that are ready for it, in one transaction (see `add`)."""
+    def add_normalized(
+        self,
+        name: str,
+        papers: NormalizedPapers,
+        *,
+        within_transaction: WithinTransaction | None = None,
+    ) -> Added:
+        """Add normalized papers to a corpus in one transaction (see `add`)."""
         with self.writing() as connection:
             number = self._number(name)
-            added = PaperWriter(connection).put(number, prepared)
+            added = PaperWriter(connection).upsert(number, papers)
             if added.new or added.updated:
                 connection.execute(
                     "UPDATE corpora SET papers = papers + ?, changes = changes + 1, updated = ? "
                     "WHERE number = ?",
                     (added.new, _now(), number),
                 )
-            if also is not None:
-                also(connection, number, added)
+            if within_transaction is not None:
+                within_transaction(connection, number, added)
         return added
 
-    def expect_many(self) -> None:
-        """Makes the index of titles ready for very many.
+    def tune_for_bulk_insert(self) -> None:
+        """Tune the index of titles for inserting very many.
 
-        It then writes once a transaction what it would write several times, and merges what it
-        wrote sixteen at a time rather than four: half the work, for searches that look at a few
-        more places (sqlite.org/fts5.html, section 6). It stays so.
+        FTS5 then flushes once a transaction rather than several times, and merges sixteen segments
+        at a time rather than four: half the work, for searches that read a few more segments
+        (sqlite.org/fts5.html, section 6). The setting is permanent.
         """
         with self.writing() as connection:
-            for what, value in _INDEX_AT_IMPORTS.items():
-                connection.execute("INSERT INTO titles (titles, rank) VALUES (?, ?)", (what, value))
+            for option, value in _BULK_INDEX_OPTIONS.items():
+                connection.execute(
+                    "INSERT INTO titles (titles, rank) VALUES (?, ?)", (option, value)
+                )
 
     def rename(self, old: str, new: str) -> None:
-        """Gives a corpus another name.
+        """Rename a corpus.
 
         Raises:
             UsageError: there is no `old`, or there is a `new`, or it cannot name a corpus.
@@ -197,7 +226,7 @@ class CorpusStore:
                 ) from None
 
     def delete(self, name: str) -> None:
-        """Removes a corpus, and the papers that are in no other.
+        """Delete a corpus, and the papers that are in no other.
 
         Raises:
             UsageError: there is no such corpus.
@@ -206,7 +235,7 @@ class CorpusStore:
         self.purge()
 
     def hide(self, name: str) -> None:
-        """Takes a corpus off all lists, for `purge` to remove.
+        """Take a corpus off all lists, for `purge` to delete.
 
         Raises:
             UsageError: there is no such corpus.
@@ -219,54 +248,54 @@ class CorpusStore:
             )
 
     def hidden(self) -> int:
-        """How many papers are in corpora that were hidden and not yet purged."""
+        """How many papers are in corpora that are hidden and not yet purged."""
         left: int = self.rows(
             "SELECT count(*) FROM members WHERE corpus IN (SELECT number FROM corpora WHERE hidden)"
         )[0][0]
         return left
 
-    def purge(self, told: Callable[[int], None] = lambda _: None) -> None:
-        """Removes the corpora that were hidden, and the papers that are in no other.
+    def purge(self, on_progress: Callable[[int], None] = lambda _: None) -> None:
+        """Delete the hidden corpora, and the papers that are in no other.
 
-        It does so in short transactions; where it is cut off, the next one goes on.
+        This takes many short transactions; where it is cut off, the next call goes on.
 
         Args:
-            told: called after each with how many papers went so far.
+            on_progress: called after each transaction with the papers deleted so far.
         """
-        gone = 0
+        deleted = 0
         for (number,) in self.rows("SELECT number FROM corpora WHERE hidden"):
             while True:
                 with self.writing():
-                    if not PaperWriter(self._connection).drop_some(number, _BATCH):
+                    if not PaperWriter(self._connection).delete_some(number, _BATCH):
                         break
-                gone += _BATCH
-                told(gone)
+                deleted += _BATCH
+                on_progress(deleted)
 
-    def forget_empty(self, name: str) -> bool:
-        """Removes a corpus that has no paper; whether it did."""
+    def delete_if_empty(self, name: str) -> bool:
+        """Delete a corpus that has no papers; return whether it did."""
         with self.writing() as connection:
             number, papers, _ = self.numbers(name)
-            return not papers and not PaperWriter(connection).drop_some(number, 1)
+            return not papers and not PaperWriter(connection).delete_some(number, 1)
 
     def page(
         self, name: str, *, search: str = "", after: Cursor | None = None, limit: int = 200
     ) -> Page:
-        """A part of the papers of a corpus that match `search`, the newest first.
+        """One page of the papers of a corpus that match `search`, the newest first.
 
         Args:
-            search: as a person types it; an arXiv id finds its paper.
+            search: words, the last of which may be a prefix; or an arXiv id.
 
         Raises:
             UsageError: there is no such corpus.
         """
         with self.reading():
             number, papers, changes = self.numbers(name)
-            return self._browser.page(
+            return self._paginator.page(
                 number, papers, changes, search=search, after=after, limit=limit
             )
 
     def paper(self, id: str) -> Paper:  # noqa: A002
-        """The paper of that arXiv id, as people write it.
+        """The paper with that arXiv id, in any of its spellings.
 
         Raises:
             UsageError: it is in no corpus.
@@ -298,34 +327,34 @@ class CorpusStore:
         return (title for _, title in self.stream(_TITLES, self._number(name)))
 
     def stream(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query that is read in pieces, so that no reader holds up a writer.
+        """The rows of a query, read in pieces so that no reader blocks a writer.
 
         Args:
-            query: its first column is a key, its last two values are the key to stay below and how
-                many rows to give, in falling order of keys.
+            query: its first column is a key, in falling order; its last two parameters are the
+                key to stay below and the number of rows.
         """
         before = 1 << 62
         while rows := self.rows(query, *values, before, _PIECE):
             yield from rows
             before = rows[-1][0]
 
-    def numbers(self, name: str) -> tuple[int, int, int]:
-        """A corpus's number, how many papers it has, and a count of the changes to it.
+    def numbers(self, name: str) -> CorpusNumbers:
+        """A corpus's row number, papers and changes.
 
         Raises:
             UsageError: there is no such corpus.
         """
-        row: tuple[int, int, int] | None = self._connection.execute(
+        row = self._connection.execute(
             "SELECT number, papers, changes FROM corpora WHERE name = ? AND NOT hidden",
-            (_findable(name),),
+            (_storable(name),),
         ).fetchone()
         if row is None:
             raise self._unknown(name)
-        return row
+        return CorpusNumbers(*row)
 
     def _number(self, name: str) -> int:
         with self.reading():
-            return self.numbers(name)[0]
+            return self.numbers(name).number
 
     def _unknown(self, name: str) -> UsageError:
         known = self.rows("SELECT name FROM corpora WHERE NOT hidden ORDER BY updated DESC LIMIT 8")
@@ -333,13 +362,17 @@ class CorpusStore:
         return UsageError(f"There is no corpus named {name!r}; {hint}.")
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query, for the other modules of this room."""
+        """All rows of a query, for the modules that keep their own tables here."""
         with self.reading():
             return self._connection.execute(query, values).fetchall()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """All of the block in one transaction, or nothing of it."""
+        """Run the block in one transaction.
+
+        Raises:
+            TitletuiError: the store is read-only.
+        """
         with self.reading():
             if self.read_only:
                 raise TitletuiError(f"{self.path} was opened for reading only.")
@@ -348,16 +381,16 @@ class CorpusStore:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for one thread at a time; errors of SQLite become sentences.
+        """The connection, for one thread at a time; errors of SQLite become `TitletuiError`s.
 
         Raises:
-            DatabaseDamagedError: and the next `CorpusStore.open` looks closely.
+            DatabaseDamagedError: the next `CorpusStore.open` then reads every page.
         """
         try:
             with self._lock, translate_errors(self.path):
                 yield self._connection
         except DatabaseDamagedError as error:
-            raise remembered(error, self.path) from error
+            raise mark_suspect(error, self.path) from error
 
 
 def _paper(row: tuple[Any, ...]) -> Paper:
@@ -375,8 +408,8 @@ def _paper(row: tuple[Any, ...]) -> Paper:
     )
 
 
-def _findable(name: str) -> str:
-    """`name` as SQLite takes it: bytes of the command line that are no UTF-8 name no corpus."""
+def _storable(name: str) -> str:
+    """`name` as SQLite takes it: without the surrogates that stand for invalid UTF-8."""
     return name.encode(errors="replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""One corpus as a list shows it."""
+"""A corpus in a list of corpora."""
 
 import sqlite3
 
@@ -7,18 +7,17 @@ import msgspec
 from titletui.corpus.paper import key_month
 
 SUMMARIES = "SELECT number, name, papers, category, source, updated FROM corpora WHERE NOT hidden"
-_ENDS = """
+_KEY_RANGE = """
     SELECT (SELECT min(key) FROM members WHERE corpus = ?1 AND key >= 0),
     (SELECT max(key) FROM members WHERE corpus = ?1 AND key >= 0)"""
 
 
 class CorpusSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One corpus in a list.
+    """A corpus in a list.
 
     Attributes:
-        source: `arXiv` or the file that it came from.
-        earliest, latest: months of submission (`2024-01`), from the ids; empty where there are
-            none.
+        source: `arXiv` or the name of the file.
+        earliest, latest: months of submission (`2024-01`), from the ids; empty without arXiv ids.
         updated: when papers were last added, ISO 8601 in UTC.
     """
 
@@ -34,9 +33,9 @@ class CorpusSummary(msgspec.Struct, frozen=True, kw_only=True):
 def summary_of(
     connection: sqlite3.Connection, row: tuple[int, str, int, str, str, str]
 ) -> CorpusSummary:
-    """The corpus that a row of `SUMMARIES` is about."""
+    """The summary of a row of `SUMMARIES`."""
     number, name, papers, category, source, updated = row
-    least, greatest = connection.execute(_ENDS, (number,)).fetchone()
+    least, greatest = connection.execute(_KEY_RANGE, (number,)).fetchone()
     return CorpusSummary(
         name=name,
         papers=papers,

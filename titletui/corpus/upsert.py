@@ -1,23 +1,39 @@
-"""Putting papers beside those that are there."""
+"""Inserting and updating papers, and deleting those of a corpus."""
 
 import sqlite3
 from typing import Self
 
 import msgspec
 
-from titletui.corpus.normalize import Prepared, Row, Stored, merged
+from titletui.corpus.normalize import NormalizedPapers, PaperRow, merge
 from titletui.corpus.paper import arxiv_key
 
-_FORGET = (
+_DELETE_CORPUS = (
     "DELETE FROM marks WHERE corpus = ?",
     "DELETE FROM aside WHERE corpus = ?",
     "DELETE FROM insights WHERE corpus = ?",
     "DELETE FROM corpora WHERE number = ?",
 )
+_UNINDEX = "INSERT INTO titles (titles, rowid, title) VALUES ('delete', ?, ?)"
+_INDEX = "INSERT INTO titles (rowid, title) VALUES (?, ?)"
+_KNOWN_KEYS = """
+    SELECT p.id, p.key FROM json_each(?) j JOIN papers p ON p.id = j.value AND p.key < 0"""
+_EXISTING = """
+    SELECT m.key IS NOT NULL, p.key, p.id, p.title, p.categories, p.authors, p.created,
+    p.updated, p.datestamp, p.deleted, coalesce(a.text, '') FROM json_each(?) j
+    JOIN papers p ON p.key = j.value LEFT JOIN abstracts a ON a.key = p.key
+    LEFT JOIN members m ON m.corpus = ? AND m.key = p.key"""
+_IN_NO_CORPUS = """
+    SELECT p.key, p.title FROM json_each(?) j JOIN papers p ON p.key = j.value
+    WHERE NOT EXISTS (SELECT 1 FROM corpora c CROSS JOIN members m
+    ON m.corpus = c.number AND m.key = p.key) ORDER BY p.key"""
+_UPDATE = """
+    UPDATE papers SET id = ?, title = ?, categories = ?, authors = ?, created = ?, updated = ?,
+    datestamp = ?, deleted = ? WHERE key = ?"""
 
 
 class Added(msgspec.Struct, frozen=True):
-    """What became of the papers that were put into a corpus.
+    """What became of papers that were added to a corpus.
 
     Attributes:
         new: were not in the corpus.
@@ -42,45 +58,34 @@ class PaperWriter:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def put(self, corpus: int, prepared: Prepared) -> Added:
-        """Stores papers as members of a corpus."""
-        rows = self._keyed(prepared)
-        stored = self._stored(corpus, [row[0] for row in rows])
-        if not stored:
-            self._insert(rows)
-            joining = [(corpus, row[0]) for row in rows]
-            updated = members = 0
-        else:
-            fresh = [row for row in rows if row[0] not in stored]
-            self._insert(fresh)
-            there = {row[0]: row[1:] for row in rows if row[0] in stored}
-            joining, updated, members = self._merge(corpus, there, stored)
-            joining = sorted(joining + [(corpus, row[0]) for row in fresh])
-        self._connection.executemany("INSERT INTO members VALUES (?, ?)", joining)
-        return Added(len(joining), updated, prepared.skipped + members - updated)
-
-    def _merge(
-        self, corpus: int, rows: dict[int, Stored], stored: dict[int, tuple[Stored, bool]]
-    ) -> tuple[list[tuple[int, int]], int, int]:
-        """Brings papers that are there up to date.
-
-        Returns new members, how many old members have changed, and how many old members there are.
-        """
-        joining: list[tuple[int, int]] = []
+    def upsert(self, corpus: int, papers: NormalizedPapers) -> Added:
+        """Insert or update papers and make them members of a corpus."""
+        rows = self._keyed(papers)
+        existing = self._existing(corpus, [row.key for row in rows])
+        self._insert([row for row in rows if row.key not in existing] if existing else rows)
+        joining: list[int] = []
         updated = members = 0
-        for key, (old, member) in stored.items():
-            new = merged(old, rows[key])
+        for row in rows:
+            found = existing.get(row.key)
+            if found is None:
+                joining.append(row.key)
+                continue
+            old, is_member = found
+            new = merge(old, row)
             if new != old:
-                self._replace(key, old, new)
-            if member:
+                self._update(old, new)
+            if is_member:
                 members += 1
                 updated += new != old
             else:
-                joining.append((corpus, key))
-        return joining, updated, members
+                joining.append(row.key)
+        self._connection.executemany(
+            "INSERT INTO members VALUES (?, ?)", [(corpus, key) for key in joining]
+        )
+        return Added(len(joining), updated, papers.skipped + members - updated)
 
-    def drop_some(self, corpus: int, count: int) -> bool:
-        """Removes up to `count` members of a corpus, then the corpus; False when all is gone."""
+    def delete_some(self, corpus: int, count: int) -> bool:
+        """Delete up to `count` members of a corpus, then the corpus; False when all are gone."""
         keys = [
             key
             for (key,) in self._connection.execute(
@@ -88,90 +93,67 @@ class PaperWriter:
             )
         ]
         if not keys:
-            for forget in _FORGET:
-                self._connection.execute(forget, (corpus,))
+            for statement in _DELETE_CORPUS:
+                self._connection.execute(statement, (corpus,))
             return False
-        self._connection.executemany(
-            "DELETE FROM members WHERE corpus = ? AND key = ?", [(corpus, key) for key in keys]
-        )
-        lonely = [
-            (key, title)
-            for key, title in self._connection.execute(
-                "SELECT p.key, p.title FROM json_each(?) j JOIN papers p ON p.key = j.value "
-                "WHERE NOT EXISTS (SELECT 1 FROM corpora c CROSS JOIN members m "
-                "ON m.corpus = c.number AND m.key = p.key) ORDER BY p.key",
-                (msgspec.json.encode(keys).decode(),),
-            )
-        ]
-        self._connection.executemany(
-            "INSERT INTO titles (titles, rowid, title) VALUES ('delete', ?, ?)", lonely
-        )
-        gone = [(key,) for key, _ in lonely]
-        self._connection.executemany("DELETE FROM papers WHERE key = ?", gone)
-        self._connection.executemany("DELETE FROM abstracts WHERE key = ?", gone)
+        self.leave(corpus, keys)
         return True
 
-    def _keyed(self, prepared: Prepared) -> list[Row]:
-        """All rows with their keys, in order; those whose ids are not arXiv's get keys below 0."""
-        if not prepared.others:
-            return prepared.rows
-        known = dict(
-            self._connection.execute(
-                "SELECT p.id, p.key FROM json_each(?) j "
-                "JOIN papers p ON p.id = j.value AND p.key < 0",
-                (msgspec.json.encode([row[0] for row in prepared.others]).decode(),),
-            ).fetchall()
-        )
+    def leave(self, corpus: int, keys: list[int]) -> None:
+        """Take papers out of a corpus; those that are in no other are deleted."""
+        many = self._connection.executemany
+        many("DELETE FROM members WHERE corpus = ? AND key = ?", [(corpus, key) for key in keys])
+        orphans = self._connection.execute(_IN_NO_CORPUS, (_json(keys),)).fetchall()
+        many(_UNINDEX, orphans)
+        orphan_keys = [(key,) for key, _ in orphans]
+        many("DELETE FROM papers WHERE key = ?", orphan_keys)
+        many("DELETE FROM abstracts WHERE key = ?", orphan_keys)
+
+    def _keyed(self, papers: NormalizedPapers) -> list[PaperRow]:
+        """All rows by key; those with another id than arXiv's get keys below 0, falling."""
+        if not papers.unkeyed:
+            return papers.rows
+        ids = [row.id for row in papers.unkeyed]
+        known = dict(self._connection.execute(_KNOWN_KEYS, (_json(ids),)).fetchall())
         (least,) = self._connection.execute("SELECT min(key) FROM papers").fetchone()
         following = min(least or 0, 0) - 1
-        rows: list[Row] = []
-        for row in prepared.others:
-            key = known.get(row[0])
+        rows: list[PaperRow] = []
+        for row in papers.unkeyed:
+            key = known.get(row.id)
             if key is None:
                 key, following = following, following - 1
-            rows.append((key, *row))
-        return sorted(rows) + prepared.rows
+            rows.append(row._replace(key=key))
+        return sorted(rows) + papers.rows
 
-    def _stored(self, corpus: int, keys: list[int]) -> dict[int, tuple[Stored, bool]]:
+    def _existing(self, corpus: int, keys: list[int]) -> dict[int, tuple[PaperRow, bool]]:
+        """The papers of `keys` that are stored, and whether each is in the corpus."""
         if not keys:
             return {}
         (greatest,) = self._connection.execute("SELECT max(key) FROM papers").fetchone()
         if greatest is None or keys[0] > greatest:
             return {}
-        found = self._connection.execute(
-            "SELECT p.key, m.key, p.id, p.title, p.categories, p.authors, p.created, p.updated, "
-            "p.datestamp, p.deleted, coalesce(a.text, '') FROM json_each(?) j "
-            "JOIN papers p ON p.key = j.value LEFT JOIN abstracts a ON a.key = p.key "
-            "LEFT JOIN members m ON m.corpus = ? AND m.key = p.key",
-            (msgspec.json.encode(keys).decode(), corpus),
-        )
-        return {row[0]: (row[2:], row[1] is not None) for row in found}
+        found = self._connection.execute(_EXISTING, (_json(keys), corpus))
+        return {row[1]: (PaperRow(*row[1:]), bool(row[0])) for row in found}
 
-    def _insert(self, rows: list[Row]) -> None:
+    def _insert(self, rows: list[PaperRow]) -> None:
         many = self._connection.executemany
         many("INSERT INTO papers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row[:9] for row in rows])
-        abstracts = [(row[0], row[9]) for row in rows if row[9]]
+        abstracts = [(row.key, row.abstract) for row in rows if row.abstract]
         many("INSERT INTO abstracts VALUES (?, ?)", abstracts)
-        many("INSERT INTO titles (rowid, title) VALUES (?, ?)", [(r[0], r[2]) for r in rows])
+        many(_INDEX, [(row.key, row.title) for row in rows])
 
-    def _replace(self, key: int, old: Stored, new: Stored) -> None:
+    def _update(self, old: PaperRow, new: PaperRow) -> None:
         execute = self._connection.execute
-        if new[1] != old[1]:
-            execute(
-                "INSERT INTO titles (titles, rowid, title) VALUES ('delete', ?, ?)", (key, old[1])
-            )
-            execute("INSERT INTO titles (rowid, title) VALUES (?, ?)", (key, new[1]))
-        execute(
-            "UPDATE papers SET id = ?, title = ?, categories = ?, authors = ?, created = ?, "
-            "updated = ?, datestamp = ?, deleted = ? WHERE key = ?",
-            (*new[:8], key),
-        )
-        if new[8] != old[8]:
-            execute("INSERT OR REPLACE INTO abstracts VALUES (?, ?)", (key, new[8]))
+        if new.title != old.title:
+            execute(_UNINDEX, (old.key, old.title))
+            execute(_INDEX, (new.key, new.title))
+        execute(_UPDATE, (*new[1:9], new.key))
+        if new.abstract != old.abstract:
+            execute("INSERT OR REPLACE INTO abstracts VALUES (?, ?)", (new.key, new.abstract))
 
 
 def find_key(connection: sqlite3.Connection, plain: str) -> int | None:
-    """The key of the paper with that plain id; of one that is not arXiv's, if it is there."""
+    """The key of a plain id; for one that is not arXiv's, None if no paper has it."""
     key = arxiv_key(plain)
     if key is not None:
         return key
@@ -179,3 +161,7 @@ def find_key(connection: sqlite3.Connection, plain: str) -> int | None:
         "SELECT key FROM papers WHERE id = ? AND key < 0", (plain,)
     ).fetchone()
     return None if row is None else row[0]
+
+
+def _json(values: list[int] | list[str]) -> str:
+    return msgspec.json.encode(values).decode()

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.corpus.job_state import forget_mark, read_mark, write_mark
-from titletui.corpus.jobs import begin
+from titletui.corpus.export import data_ending
+from titletui.corpus.job_state import delete_state, read_state, write_state
+from titletui.corpus.jobs import start_or_resume
 from titletui.corpus.store import Added, CorpusStore
-from titletui.importing.paper_reader import PaperReader, RejectedRecord, data_ending
+from titletui.importing.paper_reader import PaperReader, RejectedRecord
 from titletui.importing.reader_process import Chunk, ReadingProcess
 from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.job import Job, JobResult
@@ -92,7 +93,7 @@ def start_import(home: Home, source: Source) -> Job:
     source = msgspec.structs.replace(source, path=str(path))
     with CorpusStore.open(home) as store:
         store.create(source.corpus, category=source.category, source=source.origin)
-    return begin(home, "import", source.corpus, source)
+    return start_or_resume(home, "import", source.corpus, source)
 
 
 def main() -> int:
@@ -107,7 +108,7 @@ def import_file(job: JobContext) -> JobResult:
     PaperReader(path).close()
     with CorpusStore(find_home().corpus_db) as store:
         store.create(source.corpus, category=source.category, source=source.origin)
-        store.expect_many()
+        store.tune_for_bulk_insert()
         place = _place(store, source)
         job.emit(Started(pid=os.getpid(), step=place.read))
         if place.read:
@@ -130,10 +131,10 @@ def import_file(job: JobContext) -> JobResult:
         place = msgspec.structs.replace(place, fraction=1.0)
         job.emit(_progress(place, time.monotonic() - began, behind))
         _say_what_was_bad(job, place)
-        forget_mark(store, source.corpus, _MARK)
+        delete_state(store, source.corpus, _MARK)
         if source.piped:
             path.unlink(missing_ok=True)
-        if store.forget_empty(source.corpus):
+        if store.delete_if_empty(source.corpus):
             return JobResult(
                 outcome="failed",
                 code=EXIT_FAILED,
@@ -159,9 +160,9 @@ def _store(store: CorpusStore, source: Source, place: _Place, piece: Chunk) -> _
     def remember(connection: sqlite3.Connection, number: int, added: Added) -> None:
         nonlocal ahead
         ahead = msgspec.structs.replace(ahead, added=place.added + added)
-        write_mark(connection, number, _MARK, msgspec.json.encode(ahead))
+        write_state(connection, number, _MARK, msgspec.json.encode(ahead))
 
-    store.add_prepared(source.corpus, piece.papers, also=remember)
+    store.add_normalized(source.corpus, piece.papers, within_transaction=remember)
     return ahead
 
 
@@ -169,7 +170,7 @@ def _place(store: CorpusStore, source: Source) -> _Place:
     """Where an earlier import of the same file stopped, or its beginning."""
     about = Path(source.path).stat()
     identity = f"{source.path} {about.st_size} {about.st_mtime_ns}"
-    remembered = read_mark(store, source.corpus, _MARK)
+    remembered = read_state(store, source.corpus, _MARK)
     if remembered is not None:
         place = msgspec.json.decode(remembered, type=_Place)
         if place.identity == identity:

@@ -11,6 +11,7 @@ from typing import Self
 
 import msgspec
 
+from titletui.corpus.export import data_ending
 from titletui.corpus.normalize import TITLE_LENGTH
 from titletui.corpus.paper import Paper
 from titletui.errors import UsageError
@@ -20,7 +21,6 @@ from titletui.importing.line_reader import LineReader, text_of
 from titletui.text import clean
 
 _SAMPLE = 200
-_ENDINGS = (".gz", ".xz", ".bz2", ".zip")
 
 
 class RejectedRecord(msgspec.Struct, frozen=True):
@@ -134,12 +134,6 @@ class PaperReader:
             text, latin1 = text_of(line)
             self.latin1 += latin1
             yield text.replace("\x00", "")
-
-
-def data_ending(path: Path) -> str:
-    """The ending of the name, that of the compression aside: `.csv` of `titles.csv.gz`."""
-    name = Path(path.stem) if path.suffix.lower() in _ENDINGS else path
-    return name.suffix.lower()
 
 
 def _refuse_array(path: Path, first: str) -> None:

@@ -17,7 +17,7 @@ from typing import IO, Self
 
 import msgspec
 
-from titletui.corpus.normalize import Prepared, prepare
+from titletui.corpus.normalize import NormalizedPapers, normalize
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
 from titletui.importing.paper_reader import PaperReader, RejectedRecord
@@ -38,7 +38,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
         fraction: of the file that lies behind, 0…1.
     """
 
-    papers: Prepared
+    papers: NormalizedPapers
     read: int
     bad: list[RejectedRecord]
     latin1: int
@@ -189,7 +189,13 @@ def pieces(reader: PaperReader) -> Iterator[Chunk]:
         if papers or bad:
             latin1, reader.latin1 = reader.latin1, 0
             yield Chunk(
-                prepare(papers), len(papers), bad, latin1, lines.offset, lines.line, lines.fraction
+                normalize(papers),
+                len(papers),
+                bad,
+                latin1,
+                lines.offset,
+                lines.line,
+                lines.fraction,
             )
         elif broken is None:
             return

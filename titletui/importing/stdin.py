@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from titletui.corpus.jobs import begin
+from titletui.corpus.export import data_ending
+from titletui.corpus.jobs import start_or_resume
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 from titletui.importing.job import Source
-from titletui.importing.paper_reader import PaperReader, data_ending
+from titletui.importing.paper_reader import PaperReader
 from titletui.jobs.job import Job
 from titletui.paths import Home, checked_name, private_folder
 
@@ -102,7 +103,7 @@ def start_piped_import(home: Home, source: Source, kept: Path) -> Job:
         work = Source(corpus=source.corpus, path=str(place), category=source.category, piped=True)
         with CorpusStore.open(home) as store:
             store.create(work.corpus, category=work.category, source=work.origin)
-        return begin(home, "import", work.corpus, work, bring=kept)
+        return start_or_resume(home, "import", work.corpus, work, bring=kept)
     finally:
         kept.unlink(missing_ok=True)
 

@@ -9,16 +9,16 @@ from tests.support.harvests import Here, notes, point_to, stored
 from tests.support.oai_server import papers, serving
 from tests.support.processes import until
 from titletui.arxiv.filters import parse_filters
-from titletui.arxiv.harvest_state import Chain, HarvestCounts
-from titletui.arxiv.job import Query
-from titletui.arxiv.progress import nothing_came
+from titletui.arxiv.harvest_state import HarvestCounts, HarvestState
+from titletui.arxiv.job import HarvestQuery
+from titletui.arxiv.progress import explain_nothing_new
 from titletui.cli import main
 from titletui.corpus.store import CorpusStore
 from titletui.importing.job import Source, start_import
 from titletui.jobs.job import State
 from titletui.paths import Home
 
-FILTERED = Query(corpus="cs.CL", category="cs.CL", filters=parse_filters(["title=quokka"]))
+FILTERED = HarvestQuery(corpus="cs.CL", category="cs.CL", filters=parse_filters(["title=quokka"]))
 
 
 def corpora(home: Home) -> list[str]:
@@ -30,19 +30,19 @@ def corpora(home: Home) -> list[str]:
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        (Query(corpus="c", category="cs.CL"), "has no paper of cs.CL. No corpus"),
+        (HarvestQuery(corpus="c", category="cs.CL"), "has no paper of cs.CL. No corpus"),
         (
-            Query(corpus="c", category="cs.CL", start="2025-01-01"),
+            HarvestQuery(corpus="c", category="cs.CL", start="2025-01-01"),
             "has no paper of cs.CL that was changed from 2025-01-01. No corpus",
         ),
         (
-            Query(corpus="c", category="cs.CL", start="2006-01-01", until="2006-12-31"),
+            HarvestQuery(corpus="c", category="cs.CL", start="2006-01-01", until="2006-12-31"),
             "that was changed from 2006-01-01 until 2006-12-31. No corpus",
         ),
     ],
 )
 def test_a_window_without_papers_is_told_and_makes_no_corpus(
-    home: Home, monkeypatch: pytest.MonkeyPatch, query: Query, said: str
+    home: Home, monkeypatch: pytest.MonkeyPatch, query: HarvestQuery, said: str
 ) -> None:
     with serving(papers(50) if query.start else []) as server:
         point_to(server, monkeypatch)
@@ -80,7 +80,7 @@ def test_an_update_without_news_says_since_when(
 def test_an_update_of_a_filtered_corpus_says_how_many_were_looked_at(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    query = Query(corpus="c", category="cs.CL", filters=parse_filters(["title=number 7"]))
+    query = HarvestQuery(corpus="c", category="cs.CL", filters=parse_filters(["title=number 7"]))
     with serving(papers(100), page=50) as server:
         point_to(server, monkeypatch)
         assert Here(home, query).run().reason == ""
@@ -124,5 +124,5 @@ def test_a_file_without_a_usable_record_makes_no_corpus(home: Home, tmp_path: Pa
 
 
 def test_papers_that_were_there_already_are_told() -> None:
-    chain = Chain(query=FILTERED, tally=HarvestCounts(seen=300, skipped=300))
-    assert nothing_came(chain, "", "arXiv") == "All 300 papers were there already."
+    state = HarvestState(query=FILTERED, counts=HarvestCounts(seen=300, skipped=300))
+    assert explain_nothing_new(state, "", "arXiv") == "All 300 papers were there already."

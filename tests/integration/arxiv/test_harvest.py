@@ -5,7 +5,7 @@ import pytest
 from tests.support.harvests import (
     QUERY,
     Here,
-    chain_of,
+    harvest_state,
     missing,
     notes,
     point_to,
@@ -17,7 +17,7 @@ from tests.support.oai_server import Asked, OaiServer, Record, Reply, papers, se
 from tests.support.processes import until
 from titletui import __version__
 from titletui.arxiv.filters import Filter, first_month, keeps, parse_filters
-from titletui.arxiv.job import Query, last_query, start_harvest, start_update
+from titletui.arxiv.job import HarvestQuery, last_query, start_harvest, start_update
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
@@ -33,8 +33,8 @@ def first_requests(server: OaiServer) -> list[dict[str, str]]:
     ]
 
 
-def with_filters(*written: str, **more: str) -> Query:
-    return Query(corpus="cs.CL", category="cs.CL", filters=parse_filters(written), **more)
+def with_filters(*written: str, **more: str) -> HarvestQuery:
+    return HarvestQuery(corpus="cs.CL", category="cs.CL", filters=parse_filters(written), **more)
 
 
 def test_an_update_starts_three_days_before_the_last_complete_harvest_began(
@@ -54,7 +54,7 @@ def test_an_update_starts_three_days_before_the_last_complete_harvest_began(
         assert stored(home)["2401.00000"].title.endswith("(revised)")
         assert progress(here.folder)[-1].counts["new"] == 1
         assert progress(here.folder)[-1].counts["updated"] == 1
-        assert chain_of(home).watermark == "2024-03-20"
+        assert harvest_state(home).watermark == "2024-03-20"
 
 
 def test_a_harvest_that_did_not_become_complete_does_not_move_the_watermark(
@@ -68,11 +68,11 @@ def test_a_harvest_that_did_not_become_complete_does_not_move_the_watermark(
         )
         with pytest.raises(TitletuiError):
             run_here(home)
-        assert chain_of(home).watermark == ""
+        assert harvest_state(home).watermark == ""
         server.fault = None
         server.today = "2024-03-12"
         run_here(home)
-        assert chain_of(home).watermark == "2024-03-10"
+        assert harvest_state(home).watermark == "2024-03-10"
         assert not missing(home, server.records)
 
 
@@ -81,7 +81,9 @@ def test_a_window_keeps_what_was_modified_in_it_and_never_sends_its_end(
 ) -> None:
     with serving(papers(400), page=50) as server:
         point_to(server, monkeypatch)
-        query = Query(corpus="cs.CL", category="cs.CL", start="2024-01-05", until="2024-01-08")
+        query = HarvestQuery(
+            corpus="cs.CL", category="cs.CL", start="2024-01-05", until="2024-01-08"
+        )
         here = Here(home, query)
         assert here.run().outcome == "done"
         days = {paper.datestamp for paper in stored(home).values()}
@@ -116,7 +118,7 @@ def test_a_start_before_arxivs_first_day_is_left_out(
 ) -> None:
     with serving(papers(60), page=50) as server:
         point_to(server, monkeypatch)
-        run_here(home, Query(corpus="cs.CL", category="cs.CL", start="1991-01-01"))
+        run_here(home, HarvestQuery(corpus="cs.CL", category="cs.CL", start="1991-01-01"))
         assert "from" not in server.asked[0].query
         assert not missing(home, server.records)
 
@@ -133,9 +135,9 @@ def test_filters_decide_what_is_kept_and_the_check_does_not_miss_the_rest(
         for paper in kept.values():
             assert "number 1" in paper.title
             assert paper.id[:4] in ("2402", "2403")
-        tally = chain_of(home).tally
-        assert tally.filtered == 200 - len(kept)
-        assert tally.recovered == 0
+        counts = harvest_state(home).counts
+        assert counts.filtered == 200 - len(kept)
+        assert counts.recovered == 0
         assert sum(asked.verb == "GetRecord" for asked in server.asked) == 0
         assert server.asked[0].query["from"] == "2024-02-01"
         with CorpusStore(home.corpus_db) as store:
@@ -147,8 +149,8 @@ def test_the_category_of_a_harvest_is_asked_for_by_its_set(
 ) -> None:
     with serving([]) as server:
         point_to(server, monkeypatch)
-        run_here(home, Query(corpus="ga", category="astro-ph.GA"))
-        run_here(home, Query(corpus="all", category="grp_physics"))
+        run_here(home, HarvestQuery(corpus="ga", category="astro-ph.GA"))
+        run_here(home, HarvestQuery(corpus="all", category="grp_physics"))
         assert [asked.query["set"] for asked in server.asked] == ["physics:astro-ph:GA", "physics"]
         assert all(asked.agent.startswith("titletui/") for asked in server.asked)
 
@@ -217,7 +219,7 @@ def test_another_harvest_into_the_same_corpus_is_refused_while_one_runs(
         point_to(server, monkeypatch, interval=0.2)
         folder = start_harvest(home, QUERY)
         with pytest.raises(TitletuiError, match=r"Another harvest into cs\.CL is running"):
-            start_harvest(home, Query(corpus="cs.CL", category="cs.LG"))
+            start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.LG"))
         assert start_harvest(home, QUERY) == folder
         until(lambda: folder.state is State.DONE)
 
@@ -252,7 +254,7 @@ def test_days_that_are_none_are_refused_before_anything_starts(
     home: Home, start: str, end: str
 ) -> None:
     with pytest.raises(UsageError):
-        start_harvest(home, Query(corpus="c", category="cs.CL", start=start, until=end))
+        start_harvest(home, HarvestQuery(corpus="c", category="cs.CL", start=start, until=end))
     assert not (home.jobs / "harvest").exists()
 
 
@@ -261,7 +263,7 @@ def test_a_silent_server_is_told_while_it_is_waited_for(
 ) -> None:
     from titletui.arxiv import client
 
-    monkeypatch.setattr(client, "_TELL_SILENCE_AFTER", 0.3)
+    monkeypatch.setattr(client, "_REPORT_SILENCE_AFTER", 0.3)
     with serving(papers(60), page=50) as server:
         point_to(server, monkeypatch)
 

@@ -60,7 +60,7 @@ def test_whatever_a_corpus_holds_is_the_same_after_export_and_import(
             store.create("c")
             for piece in pieces(reader):
                 assert piece.bad == []
-                store.add_prepared("c", piece.papers)
+                store.add_normalized("c", piece.papers)
             assert list(store.papers("c")) == before
             assert store.summary("c").papers == len(before)
             export_corpus(store, "c", second)

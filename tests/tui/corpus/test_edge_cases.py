@@ -22,8 +22,8 @@ from tests.support.pilot import (
 )
 from tests.support.processes import end_jobs
 from tests.support.run_folders import held
-from titletui.arxiv.job import Query
-from titletui.corpus.pagination import END, Page, Row
+from titletui.arxiv.job import HarvestQuery
+from titletui.corpus.pagination import END, ListedPaper, Page
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Note, Progress, Started
@@ -48,7 +48,7 @@ def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
 
 
 def harvest(home: Home, name: str, corpus: str, **ended: str) -> Job:
-    job = create_job(home.jobs, "harvest", name, Query(corpus=corpus, category="cs.CL"))
+    job = create_job(home.jobs, "harvest", name, HarvestQuery(corpus=corpus, category="cs.CL"))
     with EventLog(job.events) as log:
         log.append(Started(pid=1))
         log.append(Progress(done=50, unit="papers", fraction=0.4, eta=9_000.0))
@@ -344,7 +344,7 @@ async def test_the_scrape_dialog_is_gone_through_by_keys_alone(
         await pilot.press("enter")
         await until(pilot, lambda: pilot.app.screen is screen_of(pilot))
         await until_shown(pilot, chosen)
-    assert [job.work(Query).category for job in list_jobs(home.jobs, "harvest")] == [chosen]
+    assert [job.work(HarvestQuery).category for job in list_jobs(home.jobs, "harvest")] == [chosen]
 
 
 async def test_a_category_is_taken_by_a_click_and_an_open_quotation_refused(home: Home) -> None:
@@ -381,7 +381,7 @@ async def test_an_import_names_its_corpus_and_takes_no_folder(home: Home, tmp_pa
 
 
 def test_a_window_on_a_list_ends_where_there_is_nothing_more() -> None:
-    row = Row(key=1, id="2401.00001", year=2024, title="Speech")
+    row = ListedPaper(key=1, id="2401.00001", year=2024, title="Speech")
     pages = PaperPages()
     assert (pages.before, pages.after, pages.rows) == (None, None, [])
     more = Page(rows=[row], next=END, total=9, previous=END)

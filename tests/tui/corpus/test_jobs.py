@@ -20,7 +20,7 @@ from tests.support.pilot import (
 )
 from tests.support.processes import end_jobs, processes_of
 from titletui.arxiv.filters import parse_filters
-from titletui.arxiv.job import Query, start_harvest
+from titletui.arxiv.job import HarvestQuery, start_harvest
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.job import Job, State, list_jobs
 from titletui.paths import Home
@@ -101,7 +101,7 @@ async def test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it(
     with serving(spread(200, 10)) as server:
         point_to(server, monkeypatch)
         server.fault = lambda asked, _: Reply(hang=60) if len(server.asked) == 3 else None
-        start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
+        start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.CL"))
         async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
             await until_shown(pilot, "● scraping cs.CL", "100 papers", "silent")
             await pilot.press("space")
@@ -120,7 +120,7 @@ async def test_a_killed_harvest_shows_as_interrupted_at_its_day_and_resumes_with
     with serving(spread(200, 10)) as server:
         point_to(server, monkeypatch)
         server.fault = lambda asked, _: Reply(hang=60) if len(server.asked) == 4 else None
-        job = start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
+        job = start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.CL"))
         async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
             await until_shown(pilot, "● scraping cs.CL", "· 150 papers")
             for process in processes_of(job):
@@ -139,7 +139,7 @@ async def test_a_failed_harvest_says_why_and_what_to_do(
     with serving(spread(50, 5)) as server:
         point_to(server, monkeypatch)
         server.fault = lambda *_: Reply(status=403, body=b"go away")
-        start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
+        start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.CL"))
         async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
             await until_shown(pilot, "✕ cs.CL failed", "403")
 
@@ -149,15 +149,15 @@ async def test_a_harvest_that_brought_nothing_says_why(
 ) -> None:
     with serving(spread(60, 10), page=30) as server:
         point_to(server, monkeypatch)
-        start_harvest(home, Query(corpus="none", category="cs.CL",
+        start_harvest(home, HarvestQuery(corpus="none", category="cs.CL",
                                   filters=parse_filters(["title=quokka"])))  # fmt: skip
         async with opened(home, "corpus").run_test(size=(80, 24)) as pilot:
             await until_shown(
                 pilot, "No corpus yet", "none: No paper matches these filters, of 60 looked at."
             )
-            start_harvest(home, Query(corpus="some", category="cs.CL"))
+            start_harvest(home, HarvestQuery(corpus="some", category="cs.CL"))
             await until_shown(pilot, "60 papers", "✓ none done")
-        start_harvest(home, Query(corpus="some", category="cs.CL"))
+        start_harvest(home, HarvestQuery(corpus="some", category="cs.CL"))
         async with opened(home, "corpus").run_test(size=(80, 24)) as pilot:
             await until_shown(pilot, "✓ some done", "Nothing new since", "2024-12-31.")
 
@@ -203,7 +203,7 @@ async def test_a_corpus_that_is_being_filled_is_not_deleted(
     with serving(spread(100, 5)) as server:
         point_to(server, monkeypatch)
         server.fault = lambda *_: Reply(hang=60) if len(server.asked) == 2 else None
-        start_harvest(home, Query(corpus="cs.CL", category="cs.CL"))
+        start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.CL"))
         async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
             await until_shown(pilot, "● scraping cs.CL", "50 papers")
             await pilot.press("x")

@@ -9,7 +9,7 @@ from tests.support.corpora import fill, screen_of
 from tests.support.pilot import until, until_shown
 from tests.support.run_folders import held
 from tests.tui.scenes.scene import Scene, put
-from titletui.arxiv.harvest_state import Query
+from titletui.arxiv.harvest_state import HarvestQuery
 from titletui.corpus.paper import Paper
 from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Progress
@@ -53,7 +53,7 @@ def two_corpora(home: Home, stack: ExitStack) -> None:
 
 
 def _harvest(home: Home, progress: Progress | None = UNDER_WAY) -> Job:
-    job = create_job(home.jobs, "harvest", "cs.CL", Query(corpus="cs.CL", category="cs.CL"))
+    job = create_job(home.jobs, "harvest", "cs.CL", HarvestQuery(corpus="cs.CL", category="cs.CL"))
     if progress is not None:
         with EventLog(job.events) as log:
             log.append(progress)

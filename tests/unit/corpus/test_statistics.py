@@ -4,7 +4,7 @@ import pytest
 
 from titletui.corpus import statistics
 from titletui.corpus.paper import Paper
-from titletui.corpus.statistics import Lengths, describe, frequent_words
+from titletui.corpus.statistics import Lengths, compute_statistics, frequent_words
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
 from titletui.paths import Home
@@ -39,7 +39,7 @@ def test_a_corpus_is_described_and_described_anew_when_it_changes(home: Home) ->
                 Paper(id="", title="Without a year"),
             ],
         )
-        found = describe(store, "c")
+        found = compute_statistics(store, "c")
         assert found.papers == found.measured == 4
         assert found.years[0] == (1992, 1)
         assert found.years[-1] == (2024, 2)
@@ -49,22 +49,22 @@ def test_a_corpus_is_described_and_described_anew_when_it_changes(home: Home) ->
         assert found.abstracts.texts == found.abstract_tokens.texts == 1
         assert found.title_tokens.texts == 4
         assert found.title_tokens.mean >= found.titles.mean
-        assert describe(store, "c") == found
+        assert compute_statistics(store, "c") == found
         store.add("c", [Paper(id="2501.00001", title="Something new and neural")])
-        assert describe(store, "c").papers == 5
+        assert compute_statistics(store, "c").papers == 5
         with pytest.raises(UsageError):
-            describe(store, "nope")
+            compute_statistics(store, "nope")
 
 
 def test_what_was_found_is_remembered(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with CorpusStore(home.corpus_db) as store:
         store.create("c")
         store.add("c", [Paper(id="2401.00001", title="Speech")])
-        found = describe(store, "c")
+        found = compute_statistics(store, "c")
         monkeypatch.setattr(statistics, "_SAMPLE", "no SQL at all")
-        assert describe(store, "c") == found
+        assert compute_statistics(store, "c") == found
     with CorpusStore(home.corpus_db, read_only=True) as store:
-        assert describe(store, "c") == found
+        assert compute_statistics(store, "c") == found
 
 
 def test_a_large_corpus_is_measured_by_an_even_sample(
@@ -80,7 +80,7 @@ def test_a_large_corpus_is_measured_by_an_even_sample(
                 for n in range(5_000)
             ],
         )
-        found = describe(store, "c")
+        found = compute_statistics(store, "c")
         assert 700 < found.measured < 1_400
         assert found.papers == 5_000
         for words in range(1, 6):
@@ -91,7 +91,7 @@ def test_a_large_corpus_is_measured_by_an_even_sample(
 def test_an_empty_corpus_can_be_described(home: Home) -> None:
     with CorpusStore(home.corpus_db) as store:
         store.create("c")
-        found = describe(store, "c")
+        found = compute_statistics(store, "c")
         assert (found.papers, found.years, found.words) == (0, [], [])
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.many_papers import some
 from titletui.corpus.fts_query import match_expression
-from titletui.corpus.pagination import END, Browser
+from titletui.corpus.pagination import END, Paginator
 from titletui.corpus.paper import Paper, arxiv_key
 from titletui.corpus.store import Added, CorpusStore, Page
 from titletui.errors import TitletuiError, UsageError
@@ -141,7 +141,7 @@ def test_a_small_corpus_in_a_large_store_is_searched_with_the_same_result(
     store.create("small")
     store.add("c", some(500))
     store.add("small", some(20))
-    monkeypatch.setattr(Browser, "_is_small", lambda self, papers: False)
+    monkeypatch.setattr(Paginator, "_prefers_own_index", lambda self, papers: False)
     without = {q: all_pages(store, "small", q) for q in ("neural", "paper 1", "neur", "17")}
     monkeypatch.undo()
     for query, ids in without.items():
@@ -153,7 +153,7 @@ def test_a_small_corpus_in_a_large_store_is_searched_with_the_same_result(
 def test_more_hits_than_are_counted_are_told_as_at_least(
     store: CorpusStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("titletui.corpus.pagination.LOOKED_AT", 50)
+    monkeypatch.setattr("titletui.corpus.pagination.MOST_COUNTED", 50)
     store.create("large")
     store.add("large", some(300, 25))
     store.add("c", some(60))
@@ -226,7 +226,7 @@ def test_a_deletion_that_was_cut_off_is_gone_from_the_list_and_ends_with_the_nex
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(PaperWriter, "drop_some", power_cut)
+        patch.setattr(PaperWriter, "delete_some", power_cut)
         with pytest.raises(KeyboardInterrupt):
             store.delete("c")
     assert [s.name for s in store.corpora()] == ["other"]

@@ -12,7 +12,7 @@ from titletui.cli import main
 from titletui.corpus import jobs
 from titletui.corpus.export import export_corpus
 from titletui.corpus.paper import Paper
-from titletui.corpus.statistics import describe
+from titletui.corpus.statistics import compute_statistics
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.importing import reader_process as reading_room
@@ -97,7 +97,7 @@ def test_a_corpus_is_shown_with_its_days_its_years_and_its_source(
             for year in (23, 24)
         ]
         store.add("a", papers)
-        assert describe(store, "a").papers == 6
+        assert compute_statistics(store, "a").papers == 6
     assert main(["corpora", "a"]) == 0
     said = capsys.readouterr().out
     assert "submitted 2023-01 … 2024-01, updated" in said
@@ -133,7 +133,7 @@ def test_an_import_whose_work_cannot_be_read_begins_anew(home: Home, tmp_path: P
 def test_who_holds_the_start_for_long_is_named(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_PATIENCE", 0.2)
+    monkeypatch.setattr(jobs, "_LOCK_TIMEOUT", 0.2)
     home.jobs.mkdir(exist_ok=True, mode=0o700)
     code = "import sys; from pathlib import Path; from titletui.jobs.process_lock import Lock; "
     code += "Lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
@@ -167,8 +167,8 @@ def test_a_corpus_that_may_only_be_read_is_counted_too(home: Home) -> None:
         store.create("a")
         store.add("a", [Paper(id="2401.00001", title="Speech")])
     with CorpusStore(home.corpus_db, read_only=True) as store:
-        assert describe(store, "a").papers == 1
-        assert describe(store, "a").words == [("speech", 1)]
+        assert compute_statistics(store, "a").papers == 1
+        assert compute_statistics(store, "a").words == [("speech", 1)]
 
 
 def test_titles_that_begin_with_a_bracket_are_no_json_array(tmp_path: Path) -> None:

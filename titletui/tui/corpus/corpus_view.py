@@ -10,14 +10,14 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from titletui.corpus.pagination import END, Cursor
-from titletui.corpus.statistics import describe
+from titletui.corpus.statistics import compute_statistics
 from titletui.corpus.store import CorpusStore, CorpusSummary
 from titletui.errors import TitletuiError
 from titletui.text import display
 from titletui.tui.app_base import AppBase
 from titletui.tui.corpus.page_window import PAGE, PaperPages
 from titletui.tui.corpus.paper_list import PaperList
-from titletui.tui.corpus.statistics_view import InsightView
+from titletui.tui.corpus.statistics_view import StatisticsView
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.widgets.empty_state import EmptyState, keyed
@@ -54,7 +54,7 @@ class CorpusView(Vertical):
     """
 
     app = getters.app(AppBase)
-    insight = getters.query_one(InsightView)
+    insight = getters.query_one(StatisticsView)
     search = getters.query_one("#search", Input)
     found = getters.query_one("#found", StableStatic)
     papers = getters.query_one("#papers", PaperList)
@@ -71,7 +71,7 @@ class CorpusView(Vertical):
         self._count_next = 0.0
 
     def compose(self) -> ComposeResult:
-        yield InsightView()
+        yield StatisticsView()
         with Horizontal(id="search-line"):
             yield Static("/", id="slash")
             yield LineInput(placeholder="search the titles", id="search")
@@ -196,7 +196,9 @@ class CorpusView(Vertical):
         """Counts what is in a corpus; while one grows, in a small part of the time."""
         began = time.monotonic()
         try:
-            insight = await self._slow_store.run(lambda store: describe(store, summary.name))
+            insight = await self._slow_store.run(
+                lambda store: compute_statistics(store, summary.name)
+            )
         except TitletuiError as error:
             if not self._gone:
                 self.insight.show_error(str(error))

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from titletui.arxiv.categories import Category, find_category, search_categories
 from titletui.arxiv.filters import parse_filters
-from titletui.arxiv.harvest_state import Query
+from titletui.arxiv.harvest_state import HarvestQuery
 from titletui.arxiv.job import check_days
 from titletui.corpus.store import CorpusSummary
 from titletui.errors import TitletuiError, UsageError
@@ -45,7 +45,7 @@ class CategoryList(RowList[Category]):
         return [line.truncate(width, ellipsis=True)]
 
 
-class ScrapeDialog(Dialog[Query | None]):
+class ScrapeDialog(Dialog[HarvestQuery | None]):
     """A category found by its code or name, days, filters, and the name of a corpus.
 
     Args:
@@ -129,7 +129,7 @@ class ScrapeDialog(Dialog[Query | None]):
         self.matches.styles.height = min(_TALLEST, len(found))
         self.matches.show(found)
 
-    def query_asked(self) -> Query:
+    def query_asked(self) -> HarvestQuery:
         """What is to be scraped.
 
         Raises:
@@ -144,7 +144,7 @@ class ScrapeDialog(Dialog[Query | None]):
             words = shlex.split(self.filters.value)
         except ValueError as error:
             raise UsageError("A quotation mark in the filters is not closed.") from error
-        query = Query(
+        query = HarvestQuery(
             corpus=checked_name(self.corpus.value.strip() or category.code, "corpus name"),
             category=category.code,
             start=self.start.value.strip(),
@@ -168,7 +168,7 @@ class ScrapeDialog(Dialog[Query | None]):
         self.corpus.placeholder = query.category
         self.verdict.say(self._estimate(query))
 
-    def _estimate(self, query: Query) -> str:
+    def _estimate(self, query: HarvestQuery) -> str:
         minutes = round(100_000 / _PAPERS_A_PAGE * _SECONDS_A_PAGE / 60)
         parts = [f"arXiv names no total beforehand; 100,000 papers take about {minutes} min."]
         if query.start or query.until:

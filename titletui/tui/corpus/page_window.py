@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from titletui.corpus.pagination import Cursor, Page, Row
+from titletui.corpus.pagination import Cursor, ListedPaper, Page
 
 PAGE = 160
 PAGES = 3
@@ -22,7 +22,7 @@ class PaperPages:
         self._pages: list[Page] = []
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ListedPaper]:
         return [row for page in self._pages for row in page.rows]
 
     @property

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from textual.content import Content
 from textual.message import Message
 
-from titletui.corpus.pagination import Row
+from titletui.corpus.pagination import ListedPaper
 from titletui.text import display
 from titletui.tui.widgets.row_list import RowList
 
@@ -14,7 +14,7 @@ _ID = 12
 _MADE_UP = "x-"
 
 
-class PaperList(RowList[Row]):
+class PaperList(RowList[ListedPaper]):
     """One line a paper; the id is left out where there is little room.
 
     It holds a part of the papers: `End` is posted for those that may not be in it.
@@ -30,7 +30,7 @@ class PaperList(RowList[Row]):
         """Asks for the first or the last of all papers."""
         self.post_message(self.End(last=index < 0))
 
-    def lines(self, row: Row, width: int) -> list[Content]:
+    def lines(self, row: ListedPaper, width: int) -> list[Content]:
         year = f"{row.year or '':>4}  "
         known = "" if row.id.startswith(_MADE_UP) else display(row.id)[:_ID]
         number = f"{known:<{_ID}}  " if width >= _WITH_IDS else ""

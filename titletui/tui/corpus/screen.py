@@ -145,7 +145,7 @@ class CorpusScreen(CorporaScreen):
     @work(group="edit")
     async def action_delete(self) -> None:
         """Deletes this corpus, after a question."""
-        from titletui.corpus.jobs import forget_jobs
+        from titletui.corpus.jobs import delete_jobs
         from titletui.tui.dialogs.confirm import ConfirmDialog
 
         line = self.chosen
@@ -163,7 +163,7 @@ class CorpusScreen(CorporaScreen):
             return
         if line.name in self.summaries:
             await self.said(self.app.corpora.run(lambda store: store.hide(line.name)))
-        await self.said(self.app.files.run(lambda home: forget_jobs(home, line.name)))
+        await self.said(self.app.files.run(lambda home: delete_jobs(home, line.name)))
         await self.purge(Deletion(line.name, line.papers))
         if line.papers > _LONG:
             self.app.say(f"{line.name} is deleted.")
@@ -171,7 +171,7 @@ class CorpusScreen(CorporaScreen):
     @work(group="edit")
     async def action_rename(self) -> None:
         """Gives this corpus another name."""
-        from titletui.corpus.jobs import forget_jobs
+        from titletui.corpus.jobs import delete_jobs
         from titletui.paths import checked_name
         from titletui.tui.dialogs.prompt import PromptDialog
 
@@ -190,7 +190,7 @@ class CorpusScreen(CorporaScreen):
 
         def rename(store: CorpusStore) -> str:
             store.rename(line.name, name)
-            forget_jobs(self.app.home, line.name)
+            delete_jobs(self.app.home, line.name)
             return name
 
         self.wanted = await self.said(self.app.corpora.run(rename)) or ""

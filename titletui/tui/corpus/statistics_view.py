@@ -4,14 +4,13 @@ from datetime import UTC, datetime
 
 from textual.content import Content
 
-from titletui.corpus.statistics import Insight, Lengths
+from titletui.corpus.statistics import CorpusStatistics, Lengths
 from titletui.corpus.store import CorpusSummary
 from titletui.text import display
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.widgets.bars import bar, histogram
 
 CUT = 256
-_LETTERS_A_TOKEN = 5
 _NAME = 9
 _PLOT = 10
 _PLOTS = 32
@@ -19,7 +18,7 @@ _BAR = 6
 _WIDE = 70
 
 
-class InsightView(StableStatic):
+class StatisticsView(StableStatic):
     """Name, source and dates of a corpus; lengths, years and frequent words of its papers."""
 
     DEFAULT_CSS = """
@@ -34,7 +33,7 @@ class InsightView(StableStatic):
         super().__init__()
         self._corpus = ""
         self._summary: CorpusSummary | None = None
-        self._insight: Insight | None = None
+        self._insight: CorpusStatistics | None = None
         self._error = ""
 
     def show_nothing(self, name: str) -> None:
@@ -47,7 +46,7 @@ class InsightView(StableStatic):
         self._summary = summary
         self._draw()
 
-    def show_insight(self, insight: Insight) -> None:
+    def show_insight(self, insight: CorpusStatistics) -> None:
         """What was counted."""
         self._insight, self._error = insight, ""
         self._draw()
@@ -90,7 +89,7 @@ class InsightView(StableStatic):
         ]
 
 
-def _counted(insight: Insight, width: int) -> list[Content]:
+def _counted(insight: CorpusStatistics, width: int) -> list[Content]:
     """Lengths of titles and of abstracts, years, and words; plots and figures in columns."""
     room = min(_PLOTS, max(_PLOT, width * 2 // 9))
     plots: list[tuple[str, str]] = []
@@ -98,7 +97,7 @@ def _counted(insight: Insight, width: int) -> list[Content]:
     for name, lengths in (("title", insight.titles), ("abstract", insight.abstracts)):
         if lengths.texts:
             plots.append((name, histogram(_usual(lengths), room)))
-    figures = _figures(texts, insight.abstracts, width - _NAME - room - 2)
+    figures = _figures(insight, texts, width - _NAME - room - 2)
     if len(insight.years) > 1:
         first, last = insight.years[0][0], insight.years[-1][0]
         plots.append(("years", histogram([count for _, count in insight.years], room)))
@@ -117,8 +116,9 @@ def _usual(lengths: Lengths) -> list[int]:
     return lengths.counts[1 : max(lengths.p95 * 4 // 3, 2) + 1]
 
 
-def _figures(texts: list[Lengths], abstracts: Lengths, room: int) -> list[str]:
+def _figures(insight: CorpusStatistics, texts: list[Lengths], room: int) -> list[str]:
     """The same figures of each, under one another; what matters least gives way first."""
+    abstracts, tokens = insight.abstracts, insight.abstract_tokens
     columns: dict[str, list[str]] = {
         "{} words": [f"{one.mean:.{0 if one is abstracts else 1}f}" for one in texts],
         "p95 {}": [f"{one.p95}" for one in texts],
@@ -133,19 +133,12 @@ def _figures(texts: list[Lengths], abstracts: Lengths, room: int) -> list[str]:
         ]
         rows = [list(row) for row in zip(*parts, strict=True)]
         for row, one in zip(rows, texts, strict=True):
-            if cut and one is abstracts:
-                row.append(f"{_shortened(one):.0%} over {CUT} tokens")
+            if cut and one is abstracts and tokens.texts:
+                row.append(f"{tokens.longer_than(CUT):.0%} over {CUT} tokens")
         lines = [" · ".join(row) for row in rows]
         if all(len(line) <= room for line in lines):
             break
     return lines
-
-
-def _shortened(lengths: Lengths) -> float:
-    """The share of abstracts that a cut at `CUT` tokens would shorten."""
-    words = sum(n * count for n, count in enumerate(lengths.counts)) or 1
-    tokens_a_word = max(1.0, lengths.letters / _LETTERS_A_TOKEN / words)
-    return lengths.longer_than(int(CUT / tokens_a_word))
 
 
 def _words(words: list[tuple[str, int]], width: int) -> Content:
