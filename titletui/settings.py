@@ -21,6 +21,7 @@ from msgspec import Meta
 
 from titletui.atomic_write import write_atomically
 from titletui.errors import TitletuiError, UsageError
+from titletui.sampling_params import SamplingParams
 
 MODES = ("corpus", "train", "generate", "shortlist")
 CANDIDATE_SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
@@ -76,6 +77,17 @@ class GenerateSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
         Annotated[int, Meta(ge=1, le=1000)] | None,
         Meta(description="Hide titles of more words; none hides none."),
     ] = None
+
+    @property
+    def sampling(self) -> SamplingParams:
+        """What the sampler is given."""
+        return SamplingParams(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=self.length,
+            seed=self.seed,
+        )
 
 
 class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

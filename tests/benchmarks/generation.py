@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 TOKENS = 18
-KNOBS = {"default knobs": (0.8, 0.95), "untruncated": (1.0, 1.0)}
+KNOBS = {"default params": (0.8, 0.95), "untruncated": (1.0, 1.0)}
 _GENERATE = "generate(num_return_sequences=N), fp32"
 _OURS = "our loop on our GPT-2, int8 (what is used)"
 _CONVERTED = "CTranslate2, int8"
@@ -33,7 +33,7 @@ Peer = Callable[[int, float, float, int], int]
 
 
 def main() -> None:
-    """Prints a table for each model and each setting of the knobs."""
+    """Prints a table for each model and each setting of the params."""
     if any(os.environ.get(name) != value for name, value in ENVIRONMENT.items()):
         # All peers get the allocator's settings that the generation server has.
         os.execve(
@@ -85,26 +85,26 @@ def _first_title(folder: Path, temperature: float, top_p: float) -> None:
     from titletui.inference.gpt2_decoder import Gpt2Decoder
     from titletui.inference.prefix import open_title
     from titletui.inference.sampler import write_titles
-    from titletui.inference.token_sampling import Knobs
     from titletui.models.prompts import Prompt
     from titletui.models.token_bytes import read_vocabulary
+    from titletui.sampling_params import SamplingParams
 
     torch.set_num_threads(int(THREADS))
     vocabulary, decoder = read_vocabulary(folder), Gpt2Decoder(folder)
     assert vocabulary is not None
-    opening = open_title(vocabulary, Prompt(), "", length=TOKENS, context=decoder.context)
+    opening = open_title(vocabulary, Prompt(), "", max_tokens=TOKENS, context=decoder.context)
     for count in (10, 100):
         ratios = []
         for seed in range(7):
-            knobs = Knobs(temperature=temperature, top_p=top_p, seed=seed)
+            params = SamplingParams(temperature=temperature, top_p=top_p, seed=seed)
             began = time.process_time()
-            first = next(write_titles(decoder, vocabulary, opening, knobs, count))
+            first = next(write_titles(decoder, vocabulary, opening, params, count))
             waited = time.process_time() - began
             began = time.process_time()
             with torch.inference_mode():
                 decoder.read(list(opening.tokens), 1)
                 decoder.branch(len(opening.tokens), 1)
-                for token in first.ids:
+                for token in first.token_ids:
                     decoder.step(torch.tensor([token]))
             ratios.append(waited / (time.process_time() - began))
         print(f"  first of {count}: × {statistics.median(ratios):.1f} the time of its own tokens")
@@ -121,10 +121,10 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
     from titletui.inference.gpt2_decoder import Gpt2Decoder
     from titletui.inference.prefix import open_title
     from titletui.inference.sampler import Decoder, write_titles
-    from titletui.inference.token_sampling import Knobs
     from titletui.inference.transformers_decoder import TransformersDecoder
     from titletui.models.prompts import Prompt
     from titletui.models.token_bytes import read_vocabulary
+    from titletui.sampling_params import SamplingParams
 
     torch.set_num_threads(int(THREADS))
     model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -157,12 +157,12 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
         return sum(generate(1, temperature, top_p, 1000 * seed + i) for i in range(count))
 
     def ours(decoder: Decoder) -> Peer:
-        opening = open_title(vocabulary, Prompt(), "", length=TOKENS, context=decoder.context)
+        opening = open_title(vocabulary, Prompt(), "", max_tokens=TOKENS, context=decoder.context)
 
         def write(count: int, temperature: float, top_p: float, seed: int) -> int:
-            knobs = Knobs(temperature=temperature, top_p=top_p, seed=seed)
-            titles = write_titles(decoder, vocabulary, opening, knobs, count, one_line=ends)
-            return sum(len(title.ids) - title.whole for title in titles)
+            params = SamplingParams(temperature=temperature, top_p=top_p, seed=seed)
+            titles = write_titles(decoder, vocabulary, opening, params, count, one_line=ends)
+            return sum(len(title.token_ids) - title.whole for title in titles)
 
         return write
 

@@ -16,7 +16,7 @@ import msgspec
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from titletui.generation.novelty import NEAR, Novelty
+from titletui.generation.novelty import NEAR, NoveltyIndex
 from titletui.text import fold
 
 EVERY_TITLE = "rapidfuzz, every title"
@@ -46,7 +46,7 @@ def main() -> None:
     arguments = parser.parse_args()
     titles = read_titles(arguments.db)
     queries = make_queries(titles, arguments.titles)
-    novelty = Novelty(arguments.db)
+    novelty = NoveltyIndex(arguments.db)
     methods: dict[str, Find] = {
         EVERY_TITLE: everything(titles),
         "rapidfuzz, best 100 by BM25": by_bm25(arguments.db),

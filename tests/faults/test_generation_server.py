@@ -20,7 +20,7 @@ from tests.support.hub_server import hub_server
 from tests.support.models import tiny_gpt2
 from tests.support.processes import until
 from titletui.generation.client import GenerationClient
-from titletui.generation.protocol import Answer, Candidate, Failed, Finished
+from titletui.generation.protocol import Answer, Failed, Finished, Generated
 from titletui.models.registry import hub_cache
 from titletui.paths import Home
 
@@ -66,14 +66,14 @@ def piped(*command: str) -> Iterator[Piped]:
 async def test_a_killed_server_restarts_once_and_writes_the_same_titles(
     home: Home, model: Path
 ) -> None:
-    asked = request(model, count=400, length=40)
+    asked = request(model, count=400, max_tokens=40)
     async with GenerationClient(home) as client:
         expected = await titles(client, asked)
         found: dict[int, str] = {}
-        async for answer in client.generate(request(model, id=2, count=400, length=40)):
-            if isinstance(answer, Candidate):
-                assert answer.index not in found
-                found[answer.index] = answer.text
+        async for answer in client.generate(request(model, id=2, count=400, max_tokens=40)):
+            if isinstance(answer, Generated):
+                assert answer.candidate.index not in found
+                found[answer.candidate.index] = answer.candidate.text
                 if len(found) == 10:
                     assert client.pid is not None
                     os.kill(client.pid, signal.SIGKILL)
@@ -112,7 +112,7 @@ async def test_a_server_that_cannot_start_says_its_last_words(
 
 def test_a_server_whose_other_side_was_killed_ends_while_it_writes(model: Path) -> None:
     with piped("-m", "titletui.generation.server") as server:
-        server.ask(msgspec.json.encode(request(model, count=1000, length=100)))
+        server.ask(msgspec.json.encode(request(model, count=1000, max_tokens=100)))
         while b'"candidate"' not in server.answers.readline():
             pass
         server.asked.close()

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import read_only_folder, small_disk
+from titletui.candidate import Candidate
 from titletui.database import DatabaseFullError, DatabaseReadOnlyError, open_database
 from titletui.errors import TitletuiError
 from titletui.paths import Home
 from titletui.shortlist.backups import copies, make_copy
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.records import BatchSettings
 from titletui.shortlist.schema import MIGRATIONS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -125,7 +126,7 @@ def library_with_a_backup(home: Home) -> None:
         batch = library.start_batch(BatchSettings(model="m"))
         library.add_candidates(
             batch,
-            [NewCandidate(text=f"Candidate {i} " + "long " * 20, index=i) for i in range(500)],
+            [Candidate(text=f"Candidate {i} " + "long " * 20, index=i) for i in range(500)],
         )
         assert make_copy(home.library_db, home.data / "backups")
         for number in range(BACKED_UP, BACKED_UP + SINCE):

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from textual.pilot import Pilot
 
+from titletui.candidate import Candidate, Novelty
 from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.generate.screen import GenerateScreen
 
@@ -20,13 +21,13 @@ def two_batches(home: Home) -> Iterator[Library]:
     """Two batches; the newer one holds `TITLES`."""
     with Library.open(home) as library:
         old = library.start_batch(BatchSettings(model="starter", prefix="Old", temperature=0.5))
-        library.add_candidates(old, [NewCandidate(text="Old Otters", perplexity=5.0)])
+        library.add_candidates(old, [Candidate(text="Old Otters", perplexity=5.0)])
         new = library.start_batch(BatchSettings(model="starter", prefix="Neural", temperature=0.8))
         kinds = ("new", "near", "copy")
         library.add_candidates(
             new,
             [
-                NewCandidate(
+                Candidate(
                     text=title,
                     index=index,
                     perplexity=9.0 - index,

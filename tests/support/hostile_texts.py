@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from tests.support.run_folders import run_folder
+from titletui.candidate import Candidate, Novelty
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
@@ -12,7 +13,7 @@ from titletui.jobs.events import Note
 from titletui.jobs.job import JobResult
 from titletui.paths import Home, checked_name
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings
 
 HOSTILE = (
     "\x1b[2J\x1b[1;1Hcleared",
@@ -144,7 +145,7 @@ def _fill_library(home: Home, texts: Sequence[str]) -> None:
         ids = library.add_candidates(
             batch,
             [
-                NewCandidate(
+                Candidate(
                     text=f"{number:02d} {text}"[:1900],
                     index=number,
                     perplexity=9.0,

@@ -6,10 +6,10 @@ import msgspec
 from textual.widgets import Input
 
 from tests.support.pilot import until_shown
+from titletui.candidate import Novelty
 from titletui.corpus.statistics import CorpusStatistics, Lengths
 from titletui.paths import Home
 from titletui.settings import Settings, describe_range
-from titletui.shortlist.records import Novelty
 from titletui.tui.app import TitletuiApp
 from titletui.tui.corpus.statistics_view import _counted
 from titletui.tui.generate.candidate_list import CandidateList

@@ -15,6 +15,7 @@ from textual.widgets import Input, TextArea
 import titletui.tui
 from tests.support.pilot import app_of, opened, until, until_gone, until_shown
 from tests.support.run_folders import held, run_folder
+from titletui.candidate import Candidate
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
@@ -23,7 +24,7 @@ from titletui.jobs.job import JobResult
 from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.corpus.screen import CorpusScreen
 from titletui.tui.dialogs.confirm import ConfirmDialog
@@ -154,7 +155,7 @@ def filled(home: Home) -> Home:
     (job.path / "model" / "titletui.json").write_text('{"tasks": ["title"]}')
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
-        library.add_candidates(batch, [NewCandidate(text=f"Candidate {n}") for n in range(3)])
+        library.add_candidates(batch, [Candidate(text=f"Candidate {n}") for n in range(3)])
         for title in STARS:
             library.star(title)
     return home

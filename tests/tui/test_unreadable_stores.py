@@ -19,12 +19,13 @@ from tests.support.pilot import (
     until_shown,
 )
 from tests.support.run_folders import run_folder
+from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.jobs.job import JobResult
 from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.dialogs.message import MessageDialog
 from titletui.tui.generate.model_dialog import ModelPicker
@@ -132,7 +133,7 @@ async def test_a_batch_against_a_corpus_that_is_gone_is_compared_with_all_papers
     fill(home, "otters", [paper(1, "Old Otters!")])
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter", against="gone"))
-        library.add_candidates(batch, [NewCandidate(text="Old Otters", index=0)])
+        library.add_candidates(batch, [Candidate(text="Old Otters", index=0)])
     generate = GenerateSettings(against="gone")
     app = TitletuiApp(home, Settings(mode="generate", welcome=False, generate=generate))
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
@@ -143,7 +144,7 @@ async def test_a_batch_against_a_corpus_that_is_gone_is_compared_with_all_papers
 async def test_candidates_stay_though_they_can_be_compared_with_nothing(home: Home) -> None:
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
-        library.add_candidates(batch, [NewCandidate(text="Old Otters", index=0)])
+        library.add_candidates(batch, [Candidate(text="Old Otters", index=0)])
     with in_the_way(home.corpus_db):
         async with opened(home, "generate").run_test(size=(120, 30)) as pilot:
             await until_shown(pilot, "That did not work", "corpus.db")
@@ -154,7 +155,7 @@ async def test_candidates_stay_though_they_can_be_compared_with_nothing(home: Ho
 async def test_a_star_that_cannot_be_kept_is_told_and_not_shown(home: Home) -> None:
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
-        library.add_candidates(batch, [NewCandidate(text="Old Otters", index=0)])
+        library.add_candidates(batch, [Candidate(text="Old Otters", index=0)])
     async with opened(home, "generate").run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "Old Otters")
         await app_of(pilot).library.run(
@@ -172,7 +173,7 @@ async def test_a_star_that_cannot_be_kept_is_told_and_not_shown(home: Home) -> N
 async def test_no_edit_note_or_tag_is_asked_for_that_could_not_be_kept(home: Home) -> None:
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
-        library.add_candidates(batch, [NewCandidate(text="Old Otters", index=0)])
+        library.add_candidates(batch, [Candidate(text="Old Otters", index=0)])
     async with opened(home, "generate").run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "Old Otters")
         screen = pilot.app.screen

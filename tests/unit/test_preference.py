@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from titletui.candidate import Candidate, Novelty
 from titletui.errors import TitletuiError
 from titletui.paths import STARTER, Home
 from titletui.preference.embeddings import Embeddings
 from titletui.preference.fit import cross_validate, fit, logistic_regression
 from titletui.preference.model import MIN_CHOICES, PreferenceModel, learn_preferences
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings
 
 SPEECH = ["Speech", "Speaker", "Audio", "Acoustic", "Voice", "Phoneme", "Vocoder", "Pitch"]
 QUANTUM = ["Quantum", "Boson", "Lattice", "Spin", "Entangled", "Hamiltonian", "Photon", "Gauge"]
@@ -33,7 +34,7 @@ def curate(library: Library, stars: int, likes: str) -> None:
         texts = [title(draw, SPEECH if place % 2 else QUANTUM) for place in range(10)]
         ids = library.add_candidates(
             batch,
-            [NewCandidate(text=one, index=i, perplexity=9.0) for i, one in enumerate(texts)],
+            [Candidate(text=one, index=i, perplexity=9.0) for i, one in enumerate(texts)],
         )
         place = 1 if likes == "speech" else draw.randrange(10)
         library.star(texts[place], candidate=ids[place])
@@ -50,7 +51,7 @@ def test_new_titles_are_ranked_by_what_was_starred(home: Home) -> None:
         assert model.stars == 25
         assert f"ranks {model.auc:.0%} of unseen pairs" in model.summary
         draw = random.Random(9)
-        fresh = [NewCandidate(text=title(draw, words)) for words in (SPEECH, QUANTUM) * 10]
+        fresh = [Candidate(text=title(draw, words)) for words in (SPEECH, QUANTUM) * 10]
         scores = model.scores(fresh)
         assert all(0 <= one <= 1 for one in scores)
         assert sum(scores[::2]) / 10 > sum(scores[1::2]) / 10 + 0.2
@@ -85,9 +86,9 @@ def test_no_model_is_fitted_below_the_minimum_of_stars(home: Home) -> None:
 def test_choices_come_from_batches_with_a_star(tmp_path: Path) -> None:
     with Library(tmp_path / "library.db") as library:
         one, two = library.start_batch(BatchSettings()), library.start_batch(BatchSettings())
-        library.add_candidates(one, [NewCandidate(text="A"), NewCandidate(text="B")])
-        library.add_candidates(one, [NewCandidate(text="a!")])
-        library.add_candidates(two, [NewCandidate(text="C")])
+        library.add_candidates(one, [Candidate(text="A"), Candidate(text="B")])
+        library.add_candidates(one, [Candidate(text="a!")])
+        library.add_candidates(two, [Candidate(text="C")])
         library.star("B")
         assert sorted((c.text, c.starred) for c in library.choices()) == [("A", False), ("B", True)]
 
@@ -169,7 +170,7 @@ def test_a_header_that_is_too_long_is_not_read(tmp_path: Path) -> None:
 def test_choices_of_one_class_cannot_be_fitted(tmp_path: Path) -> None:
     with Library(tmp_path / "library.db") as library:
         batch = library.start_batch(BatchSettings())
-        (only,) = library.add_candidates(batch, [NewCandidate(text="A")])
+        (only,) = library.add_candidates(batch, [Candidate(text="A")])
         library.star("A", candidate=only)
         with pytest.raises(TitletuiError, match="starred and some that were passed over"):
             fit(library.choices(), Embeddings(STARTER))
@@ -180,7 +181,7 @@ def test_the_auc_needs_five_batches_with_stars(tmp_path: Path) -> None:
     with Library(tmp_path / "library.db") as library:
         for number in range(3):
             batch = library.start_batch(BatchSettings())
-            new = [NewCandidate(text=f"A {number}", novelty=near), NewCandidate(text=f"B {number}")]
+            new = [Candidate(text=f"A {number}", novelty=near), Candidate(text=f"B {number}")]
             ids = library.add_candidates(batch, new)
             library.star(f"A {number}", candidate=ids[0])
         learned = fit(library.choices(), Embeddings(STARTER))

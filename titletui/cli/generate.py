@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from titletui.errors import TitletuiError, UsageError
 
 if TYPE_CHECKING:
-    from titletui.generation.novelty import Novelty, Verdict
-    from titletui.generation.protocol import Candidate, Generate
+    from titletui.candidate import Candidate
+    from titletui.generation.novelty import NoveltyIndex
+    from titletui.generation.protocol import Generate
 
 _MOST_ROUNDS = 50
 
@@ -59,6 +60,7 @@ def _request(arguments: argparse.Namespace) -> "Generate":
         UsageError: one of them is no number, or out of range.
     """
     from titletui.generation.protocol import Generate
+    from titletui.sampling_params import SamplingParams
 
     prefix = arguments.prefix.encode(errors="replace").decode()
     return Generate(
@@ -68,11 +70,13 @@ def _request(arguments: argparse.Namespace) -> "Generate":
         abstract=_abstract(arguments.abstract),
         year=None if arguments.year is None else _whole("--year", arguments.year, 1, 9999),
         count=_whole("-n", arguments.count, 1, 1000),
-        temperature=_number("--temperature", arguments.temperature, 0, 5),
-        top_p=_number("--top-p", arguments.top_p, 0, 1, above=True),
-        top_k=_whole("--top-k", arguments.top_k, 0, 1_000_000),
-        length=_whole("--length", arguments.length, 1, 1024),
-        seed=None if arguments.seed is None else _whole("--seed", arguments.seed, 0, 2**63 - 1),
+        sampling=SamplingParams(
+            temperature=_number("--temperature", arguments.temperature, 0, 5),
+            top_p=_number("--top-p", arguments.top_p, 0, 1, above=True),
+            top_k=_whole("--top-k", arguments.top_k, 0, 1_000_000),
+            max_tokens=_whole("--length", arguments.length, 1, 1024),
+            seed=None if arguments.seed is None else _whole("--seed", arguments.seed, 0, 2**63 - 1),
+        ),
     )
 
 
@@ -120,23 +124,24 @@ async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     if arguments.against and not home.corpus_db.exists():
         raise UsageError(f"There is no corpus named {arguments.against!r:.80}; there is none yet.")
     new = 0
-    waiting: list[tuple[Candidate, Verdict]] = []
+    waiting: list[Candidate] = []
     async with GenerationClient(home) as client:
         # It starts while the corpora are opened here.
         await client.start()
-        from titletui.generation.novelty import Novelty
+        from titletui.generation.novelty import NoveltyIndex
 
-        with Novelty(home.corpus_db, arguments.against) as novelty:
-            async for candidate, verdict in _judged(client, request, novelty, arguments.new_only):
-                new += verdict.kind == "new"
-                if arguments.new_only and verdict.kind != "new":
+        with NoveltyIndex(home.corpus_db, arguments.against) as novelty:
+            async for candidate in _compared(client, request, novelty, arguments.new_only):
+                is_new = candidate.novelty is not None and candidate.novelty.kind == "new"
+                new += is_new
+                if arguments.new_only and not is_new:
                     continue
                 if arguments.sort == "agreement":
-                    waiting.append((candidate, verdict))
+                    waiting.append(candidate)
                 else:
-                    _print(arguments, candidate, verdict)
-    for place in by_agreement([candidate.text for candidate, _ in waiting]):
-        _print(arguments, *waiting[place])
+                    _print(arguments, candidate)
+    for place in by_agreement([candidate.text for candidate in waiting]):
+        _print(arguments, waiting[place])
     if arguments.new_only and new < request.count:
         raise TitletuiError(
             f"Only {new} titles are new after many tries; "
@@ -145,16 +150,16 @@ async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
     return 0
 
 
-async def _judged(
-    client: Any, request: "Generate", novelty: "Novelty", new_only: bool
-) -> AsyncIterator[tuple["Candidate", "Verdict"]]:
-    """Each title with its verdict; with `new_only`, until `request.count` are new."""
+async def _compared(
+    client: Any, request: "Generate", novelty: "NoveltyIndex", new_only: bool
+) -> AsyncIterator["Candidate"]:
+    """Each candidate with its novelty; with `new_only`, until `request.count` are new."""
     import asyncio
 
     import msgspec
 
     from titletui.cli.output import say
-    from titletui.generation.protocol import Candidate, Failed, Loaded, Loading
+    from titletui.generation.protocol import Failed, Generated, Loaded, Loading, with_seed
     from titletui.text import fold
 
     wanted = request.count
@@ -168,28 +173,29 @@ async def _judged(
                     say(answer.note)
                 case Failed():
                     raise TitletuiError(answer.error)
-                case Candidate():
-                    if new_only and fold(answer.text) in before:
+                case Generated():
+                    candidate = answer.candidate
+                    if new_only and fold(candidate.text) in before:
                         continue
-                    before.add(fold(answer.text))
-                    verdict = await asyncio.to_thread(novelty.check, answer.text)
-                    wanted -= verdict.kind == "new"
-                    yield answer, verdict
-                    if request.seed is None:
-                        request = msgspec.structs.replace(request, seed=answer.seed)
+                    before.add(fold(candidate.text))
+                    found = await asyncio.to_thread(novelty.check, candidate.text)
+                    wanted -= found.kind == "new"
+                    yield msgspec.structs.replace(candidate, novelty=found)
+                    request = with_seed(request, candidate.seed)
                     if new_only and wanted <= 0:
                         return
         # Another seed, derived from the first, so that --seed still decides all titles.
-        request = msgspec.structs.replace(
-            request, id=request.id + 1, seed=((request.seed or 0) + 1) % 2**63
-        )
+        request = with_seed(request, ((request.sampling.seed or 0) + 1) % 2**63)
+        request = msgspec.structs.replace(request, id=request.id + 1)
 
 
-def _print(arguments: argparse.Namespace, candidate: "Candidate", verdict: "Verdict") -> None:
+def _print(arguments: argparse.Namespace, candidate: "Candidate") -> None:
     from titletui.cli.output import print_json, print_line
 
+    novelty = candidate.novelty
+    assert novelty is not None
     if not arguments.json:
-        mark = "" if verdict.kind == "new" else f"   [{verdict.kind} {verdict.similarity:.2f}]"
+        mark = "" if novelty.kind == "new" else f"   [{novelty.kind} {novelty.similarity:.2f}]"
         print_line(candidate.text + (mark if sys.stdout.isatty() else ""))
         return
     print_json(
@@ -198,10 +204,10 @@ def _print(arguments: argparse.Namespace, candidate: "Candidate", verdict: "Verd
             "perplexity": candidate.perplexity,
             "tokens": candidate.tokens,
             "novelty": {
-                "kind": verdict.kind,
-                "similarity": verdict.similarity,
-                "id": verdict.id,
-                "title": verdict.title,
+                "kind": novelty.kind,
+                "similarity": novelty.similarity,
+                "id": novelty.id,
+                "title": novelty.title,
             },
             "seed": candidate.seed,
             "model": arguments.model,

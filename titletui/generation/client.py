@@ -16,12 +16,13 @@ from titletui.errors import TitletuiError
 from titletui.generation.protocol import (
     Answer,
     Cancel,
-    Candidate,
     Failed,
     Finished,
     Generate,
+    Generated,
     Prepare,
     Unload,
+    with_seed,
 )
 from titletui.jobs.launch import worker_environment
 from titletui.paths import Home
@@ -136,13 +137,13 @@ class GenerationClient:
             # Closed at once: later it would take the answers of a next request of the same number.
             async with contextlib.aclosing(server.ask(request)) as answers:
                 async for answer in answers:
-                    if isinstance(answer, Candidate):
-                        if answer.index in seen:
+                    if isinstance(answer, Generated):
+                        if answer.candidate.index in seen:
                             continue
-                        seen.add(answer.index)
-                        # A server that is asked once more has to write the same titles.
-                        if isinstance(request, Generate) and request.seed is None:
-                            request = msgspec.structs.replace(request, seed=answer.seed)
+                        seen.add(answer.candidate.index)
+                        if isinstance(request, Generate):
+                            # A server that is asked once more has to write the same titles.
+                            request = with_seed(request, answer.candidate.seed)
                     yield answer
                     if isinstance(answer, Finished | Failed):
                         return

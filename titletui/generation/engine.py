@@ -9,14 +9,14 @@ import msgspec
 import torch
 from safetensors import SafetensorError
 
+from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.generation.protocol import Generate
 from titletui.inference.copy_bias import FEATURES, Pointer
 from titletui.inference.gpt2_decoder import Gpt2Decoder, fits
 from titletui.inference.int8_linear import has_byte_products, replace_products
 from titletui.inference.prefix import open_title
-from titletui.inference.sampler import Decoder, Favour, Written, write_titles
-from titletui.inference.token_sampling import Knobs
+from titletui.inference.sampler import Decoder, Favour, write_titles
 from titletui.inference.transformers_decoder import TransformersDecoder
 from titletui.jobs.job import list_jobs
 from titletui.models.device import threads
@@ -27,6 +27,8 @@ from titletui.models.validation import check_libraries, check_model
 from titletui.paths import Home
 
 _GPU_RESERVE = 1 << 30
+# Seeds that are drawn are short enough to be typed.
+_SEEDS = 10**6
 
 Say = Callable[[str], None]
 
@@ -52,10 +54,9 @@ class Engine(msgspec.Struct, frozen=True):
     def write(
         self,
         request: Generate,
-        seed: int,
         cancelled: Callable[[], bool],
         note: Callable[[str], None],
-    ) -> Iterator[Written]:
+    ) -> Iterator[Candidate]:
         """The titles that are asked for, each as it ends; what a person should know goes to `note`.
 
         Args:
@@ -70,28 +71,28 @@ class Engine(msgspec.Struct, frozen=True):
             self.vocabulary,
             prompt,
             request.prefix,
-            length=request.length,
+            max_tokens=request.sampling.max_tokens,
             context=self.decoder.context,
             trained=self.info.trained_tokens,
         )
         unfit = task_warning(tasks, abstract=request.abstract, year=request.year)
         note(" ".join(part for part in (unfit, opening.note, self.note) if part))
-        knobs = Knobs(
-            temperature=request.temperature, top_k=request.top_k, top_p=request.top_p, seed=seed
-        )
-        for written in write_titles(
+        params = request.sampling
+        if params.seed is None:
+            params = msgspec.structs.replace(params, seed=secrets.randbelow(_SEEDS))
+        for candidate in write_titles(
             self.decoder,
             self.vocabulary,
             opening,
-            knobs,
+            params,
             request.count,
             one_line=task != "abstract",
             favour=self._favour(prompt),
             cancelled=cancelled,
         ):
             # Some tokenizers begin every text with a space.
-            text = (opening.shown + written.text).lstrip()
-            yield msgspec.structs.replace(written, text=text)
+            text = (opening.shown + candidate.text).lstrip()
+            yield msgspec.structs.replace(candidate, text=text)
 
     def _favour(self, prompt: Prompt) -> Favour | None:
         """How the words of the prompt's abstract are favoured, if the model has learned how."""
@@ -194,8 +195,3 @@ def _why_not_gpu(home: Home, model: Any) -> str:
     if weights + _GPU_RESERVE > free:
         return "The GPU has too little free memory; the titles are written on the CPU."
     return ""
-
-
-def new_seed() -> int:
-    """A seed for a request without one; short enough to be typed."""
-    return secrets.randbelow(10**6)

@@ -10,10 +10,9 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-import msgspec
-
+from titletui.candidate import Novelty
 from titletui.corpus.paper import submission_year
 from titletui.corpus.schema import MIGRATIONS
 from titletui.database import DatabaseReadOnlyError, open_database, translate_errors
@@ -30,23 +29,7 @@ _RELOAD_SHARE = 20
 _TIMEOUT = 5.0
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """How a candidate stands to a corpus.
-
-    Attributes:
-        kind: `copy` where a paper's title is the same but for case, space and punctuation.
-        similarity: to the nearest title, 0…1; 0 where nothing shares a word with it.
-        id, title, year: of the nearest paper; empty and None where there is none.
-    """
-
-    kind: Literal["new", "near", "copy"]
-    similarity: float = 0.0
-    id: str = ""
-    title: str = ""
-    year: int | None = None
-
-
-class Novelty:
+class NoveltyIndex:
     """Compares candidates with a corpus; may be used from any thread."""
 
     def __init__(self, corpus_db: Path, corpus: str | None = None) -> None:
@@ -87,7 +70,7 @@ class Novelty:
         """How many papers a candidate is compared with."""
         return self._papers
 
-    def check(self, title: str) -> Verdict:
+    def check(self, title: str) -> Novelty:
         """How `title` stands to the corpus as it is now (one of a few thousand papers that is
         being filled, as it was some seconds ago).
 
@@ -103,12 +86,14 @@ class Novelty:
                 self._disconnect()
                 nearest = self._nearest(wanted)
         if nearest is None:
-            return Verdict("new")
-        kind: Literal["new", "near", "copy"] = "near" if nearest.similarity >= NEAR else "new"
-        if nearest.same:
-            kind = "copy"
-        return Verdict(
-            kind, nearest.similarity, nearest.id, nearest.title, submission_year(nearest.id)
+            return Novelty(kind="new")
+        kind = "copy" if nearest.same else "near" if nearest.similarity >= NEAR else "new"
+        return Novelty(
+            kind=kind,
+            similarity=nearest.similarity,
+            id=nearest.id,
+            title=nearest.title,
+            year=submission_year(nearest.id),
         )
 
     def _nearest(self, wanted: str) -> Nearest | None:

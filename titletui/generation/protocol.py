@@ -5,21 +5,20 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from titletui.candidate import Candidate
+from titletui.sampling_params import SamplingParams
 
-class Generate(msgspec.Struct, kw_only=True, tag="generate"):
-    """Write `count` titles.
+
+class Generate(msgspec.Struct, frozen=True, kw_only=True, tag="generate"):
+    """Generate `count` titles.
 
     Attributes:
-        id: chosen by the client; every answer to it carries it.
+        id: chosen by the client; every answer carries it.
         model: `starter`, a run's name (`eess-as-1`, or `eess-as-1@200` for a checkpoint), a folder
             or a hub id.
-        prefix: the beginning that each title keeps.
-        abstract: the title is to be of this abstract.
-        year: the title is to be of this year, for models of the task `year-to-title`.
-        temperature: 0 takes the likeliest token each time.
-        top_k: 0 means all.
-        length: most new tokens.
-        seed: the same seed, model and knobs give the same titles; None draws one.
+        prefix: the beginning of every title.
+        abstract: the abstract that the titles are for.
+        year: the year that the titles are for, for models of the task `year-to-title`.
     """
 
     id: int
@@ -28,11 +27,7 @@ class Generate(msgspec.Struct, kw_only=True, tag="generate"):
     abstract: str = ""
     year: int | None = None
     count: Annotated[int, Meta(ge=1, le=1000)] = 10
-    temperature: Annotated[float, Meta(ge=0, le=5)] = 0.8
-    top_p: Annotated[float, Meta(gt=0, le=1)] = 0.95
-    top_k: Annotated[int, Meta(ge=0)] = 0
-    length: Annotated[int, Meta(ge=1, le=1024)] = 48
-    seed: int | None = None
+    sampling: SamplingParams = SamplingParams()
 
 
 class Prepare(msgspec.Struct, kw_only=True, tag="prepare"):
@@ -79,26 +74,11 @@ class Loaded(msgspec.Struct, kw_only=True, tag="loaded"):
     note: str = ""
 
 
-class Candidate(msgspec.Struct, kw_only=True, tag="candidate"):
-    """One title, sent the moment it ends.
-
-    Attributes:
-        index: its row, 0…count-1; rows end in any order.
-        text: with its prefix, without markers.
-        perplexity: exp of the mean cross-entropy of its own tokens under the model (at temperature
-            1, untruncated), the end included, the prompt excluded.
-        tokens: how many of its own tokens.
-        seed: of the request.
-        whole: it ended by itself, not at the length limit.
-    """
+class Generated(msgspec.Struct, kw_only=True, tag="candidate"):
+    """One candidate, sent as soon as it ends; candidates of a request end in any order."""
 
     id: int
-    index: int
-    text: str
-    perplexity: float
-    tokens: int
-    seed: int
-    whole: bool = True
+    candidate: Candidate
 
 
 class Finished(msgspec.Struct, kw_only=True, tag="finished"):
@@ -121,4 +101,10 @@ class Failed(msgspec.Struct, kw_only=True, tag="failed"):
 
 
 Request = Generate | Prepare | Cancel | Unload
-Answer = Loading | Loaded | Candidate | Finished | Failed
+Answer = Loading | Loaded | Generated | Finished | Failed
+
+
+def with_seed(request: Generate, seed: int | None) -> Generate:
+    """`request` with another seed."""
+    sampling = msgspec.structs.replace(request.sampling, seed=seed)
+    return msgspec.structs.replace(request, sampling=sampling)

@@ -23,10 +23,10 @@ from titletui.errors import TitletuiError
 from titletui.generation.protocol import (
     Answer,
     Cancel,
-    Candidate,
     Failed,
     Finished,
     Generate,
+    Generated,
     Loaded,
     Loading,
     Prepare,
@@ -139,29 +139,13 @@ class Server:
         )
 
     def _generate(self, request: Generate, engine: "Engine") -> None:
-        from math import exp
-
-        from titletui.generation.engine import new_seed
-
-        seed = new_seed() if request.seed is None else request.seed
-        titles = engine.write(
+        candidates = engine.write(
             request,
-            seed,
             lambda: request.id in self._cancelled,
             lambda note: self._say(self._description(request, engine, note)),
         )
-        for title in titles:
-            self._say(
-                Candidate(
-                    id=request.id,
-                    index=title.row,
-                    text=title.text,
-                    perplexity=exp(min(title.loss / title.tokens, 100)),
-                    tokens=title.tokens,
-                    seed=seed,
-                    whole=title.whole,
-                )
-            )
+        for candidate in candidates:
+            self._say(Generated(id=request.id, candidate=candidate))
 
     def _description(self, request: Generate | Prepare, engine: "Engine", note: str) -> Loaded:
         info = engine.info

@@ -28,14 +28,14 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
         ending: the last so many of them may be written otherwise, as long as the text begins with
             the same bytes; 0 where there is no prefix.
         shown: the prefix as the person wrote it; titles begin with it.
-        length: most new tokens.
+        max_tokens: most new tokens.
         note: what was cut, for the person.
     """
 
     tokens: tuple[int, ...]
     ending: int
     shown: str
-    length: int
+    max_tokens: int
     note: str = ""
 
 
@@ -44,7 +44,7 @@ def open_title(
     prompt: Prompt,
     prefix: str,
     *,
-    length: int,
+    max_tokens: int,
     context: int,
     trained: int = 0,
 ) -> Opening:
@@ -54,7 +54,7 @@ def open_title(
     is shown.
 
     Args:
-        length: most new tokens that are wanted.
+        max_tokens: most new tokens that are wanted.
         context: tokens that the model can take.
         trained: tokens in the longest sequences that it was trained on, 0 where they are not known;
             beyond them it would read an abstract at positions that it never saw.
@@ -63,8 +63,8 @@ def open_title(
     title = vocabulary.encode(" ".join(shown.split()) + (" " if shown[-1:].isspace() else ""))
     if not shown.strip():
         title = []
-    length = max(1, min(length, context - min(_LEAST_ROOM, context // 2)))
-    room = context - length
+    max_tokens = max(1, min(max_tokens, context - min(_LEAST_ROOM, context // 2)))
+    room = context - max_tokens
     head = vocabulary.encode(prompt.head, markers=prompt.templated)
     if not prompt.templated:
         head = [vocabulary.start, *head]
@@ -84,7 +84,7 @@ def open_title(
         tokens=tuple(tokens),
         ending=min(_ending(vocabulary, title), len(tokens) - 1),
         shown=shown if shown.strip() else "",
-        length=length,
+        max_tokens=max_tokens,
         note=" ".join(notes),
     )
 

@@ -4,6 +4,7 @@ The prompt is computed once. All titles of a batch go on from it together; those
 leave, and new ones take their place.
 """
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +13,19 @@ from typing import Protocol
 import msgspec
 import torch
 
+from titletui.candidate import Candidate
 from titletui.inference.prefix import Opening
-from titletui.inference.token_sampling import Knobs, choose, choose_scored, draws
+from titletui.inference.token_sampling import choose, choose_scored, draws
 from titletui.models.token_bytes import Vocabulary
+from titletui.sampling_params import SamplingParams
 
 _NEVER = float("-inf")
 _FIRST = 16
 _FIRST_STEPS = 8
 _MOST = 128
 _CACHED_TOKENS = 65_536
+# Nats a token; larger ones would not be finite as a perplexity in JSON.
+_MOST_LOSS = 100.0
 
 Favour = Callable[[torch.Tensor, Sequence[Sequence[int]]], torch.Tensor]
 
@@ -54,25 +59,6 @@ class Decoder(Protocol):
         ...
 
 
-class Written(msgspec.Struct, frozen=True):
-    """A title that has ended.
-
-    Attributes:
-        text: what follows the prefix.
-        loss: summed cross-entropy of its own tokens, nats, the end included.
-        tokens: how many those are.
-        whole: it ended by itself, not at the length limit.
-        ids: the tokens that were chosen; the first may spell the end of the prefix.
-    """
-
-    row: int
-    text: str
-    loss: float
-    tokens: int
-    whole: bool
-    ids: tuple[int, ...]
-
-
 class _Beginnings(msgspec.Struct, frozen=True):
     """All first tokens that let a title begin as the prefix says.
 
@@ -93,13 +79,13 @@ def write_titles(
     decoder: Decoder,
     vocabulary: Vocabulary,
     opening: Opening,
-    knobs: Knobs,
+    params: SamplingParams,
     count: int,
     *,
     one_line: bool = True,
     favour: Favour | None = None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[Written]:
+) -> Iterator[Candidate]:
     """Writes `count` titles, each handed out when it ends; stops early when `cancelled()`.
 
     Args:
@@ -107,29 +93,31 @@ def write_titles(
         favour: what the model's scores [rows, tokens] become, given the tokens of each row's title.
     """
     ends = vocabulary.line_ends if one_line else []
-    copies = count if knobs.temperature == 0 else 1
+    copies = count if params.temperature == 0 else 1
     with torch.inference_mode():
         begun = _beginnings(decoder, vocabulary, opening, ends, favour)
         rows = torch.arange(count // copies)
-        first = draws(knobs.seed, rows, torch.zeros_like(rows))
-        chosen = choose(begun.scores.expand(len(rows), -1), knobs, first)
+        first = draws(params.seed or 0, rows, torch.zeros_like(rows))
+        chosen = choose(begun.scores.expand(len(rows), -1), params, first)
     waiting = _titles(begun, chosen, vocabulary)
-    writing = _write(decoder, vocabulary, opening.length, knobs, waiting, ends, favour, cancelled)
+    writing = _write(
+        decoder, vocabulary, opening.max_tokens, params, waiting, ends, favour, cancelled
+    )
     for title in writing:
         for copy in range(copies):
-            yield msgspec.structs.replace(title, row=title.row + copy)
+            yield msgspec.structs.replace(title, index=title.index + copy)
 
 
 def _write(
     decoder: Decoder,
     vocabulary: Vocabulary,
     length: int,
-    knobs: Knobs,
+    params: SamplingParams,
     waiting: "deque[_Title]",
     line_ends: list[int],
     favour: Favour | None,
     cancelled: Callable[[], bool],
-) -> Iterator[Written]:
+) -> Iterator[Candidate]:
     """Writes on until none waits and none is on its way."""
     ends = {vocabulary.end, *line_ends}
     barred = [token for token in vocabulary.silent if token != vocabulary.end]
@@ -147,7 +135,7 @@ def _write(
             whole = title.written[-1] in ends
             if whole or len(title.written) >= length:
                 alone = 0
-                yield title.end(whole=whole, one_line=bool(line_ends))
+                yield title.end(params.seed, whole=whole, one_line=bool(line_ends))
             else:
                 kept.append(index)
         with torch.inference_mode():
@@ -165,7 +153,7 @@ def _write(
                 scores = favour(scores.cpu(), [title.written for title in alive])
             rows = torch.tensor([title.row for title in alive])
             steps = torch.tensor([len(title.written) for title in alive])
-            tokens, gained = choose_scored(scores, knobs, draws(knobs.seed, rows, steps))
+            tokens, gained = choose_scored(scores, params, draws(params.seed or 0, rows, steps))
         for title, token, score in zip(alive, tokens.tolist(), gained.tolist(), strict=True):
             title.add(token, score)
 
@@ -218,11 +206,18 @@ class _Title:
         self.loss -= score
         self.tokens += 1
 
-    def end(self, *, whole: bool, one_line: bool) -> Written:
+    def end(self, seed: int | None, *, whole: bool, one_line: bool) -> Candidate:
         said = self.vocabulary.bytes_of(self.written)[self.spelled :].decode(errors="replace")
         said = said.partition("\n")[0] if one_line else re.sub(r"\s*\n\s*", " ", said)
-        text = said.rstrip("\ufffd \t\r")
-        return Written(self.row, text, self.loss, self.tokens, whole, tuple(self.written))
+        return Candidate(
+            text=said.rstrip("\ufffd \t\r"),
+            index=self.row,
+            perplexity=math.exp(min(self.loss / self.tokens, _MOST_LOSS)),
+            tokens=self.tokens,
+            token_ids=tuple(self.written),
+            seed=seed,
+            whole=whole,
+        )
 
 
 def _beginnings(

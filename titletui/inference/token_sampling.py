@@ -6,30 +6,16 @@ the same titles however they are batched.
 
 from collections.abc import Callable
 
-import msgspec
 import numpy as np
 import torch
+
+from titletui.sampling_params import SamplingParams
 
 _GAMMA = 0x9E3779B97F4A7C15
 _TRIES = 6
 _BLOCK = 128
 
 Draw = Callable[[int], torch.Tensor]
-
-
-class Knobs(msgspec.Struct, frozen=True, kw_only=True):
-    """How tokens are chosen, in transformers' order: temperature, then top-k, then top-p.
-
-    Attributes:
-        temperature: 0 takes the likeliest.
-        top_k: 0 means all.
-        top_p: the likeliest tokens that make up this share (Holtzman et al. 2020).
-    """
-
-    temperature: float = 0.8
-    top_k: int = 0
-    top_p: float = 0.95
-    seed: int = 0
 
 
 def draws(seed: int, rows: torch.Tensor, steps: torch.Tensor) -> Draw:
@@ -51,35 +37,35 @@ def draws(seed: int, rows: torch.Tensor, steps: torch.Tensor) -> Draw:
 
 
 def choose_scored(
-    scores: torch.Tensor, knobs: Knobs, draw: Draw
+    scores: torch.Tensor, params: SamplingParams, draw: Draw
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """One token a row, and the logarithm of its chance at temperature 1, untruncated, [rows] each.
 
     Args:
         scores: see `choose`.
     """
-    if knobs.temperature == 1 and not knobs.top_k:
+    if params.temperature == 1 and not params.top_k:
         chances = torch.softmax(scores, dim=-1)
-        tokens = _draw_token(chances, knobs.top_p, draw)
+        tokens = _draw_token(chances, params.top_p, draw)
         return tokens, chances.gather(1, tokens[:, None])[:, 0].log()
-    tokens = choose(scores, knobs, draw)
+    tokens = choose(scores, params, draw)
     return tokens, torch.log_softmax(scores, dim=-1).gather(1, tokens[:, None])[:, 0]
 
 
-def choose(scores: torch.Tensor, knobs: Knobs, draw: Draw) -> torch.Tensor:
+def choose(scores: torch.Tensor, params: SamplingParams, draw: Draw) -> torch.Tensor:
     """One token a row, [rows].
 
     Args:
         scores: log-likelihoods up to a constant, float32 [rows, tokens]; -inf is never chosen.
     """
-    if knobs.temperature == 0:
+    if params.temperature == 0:
         return scores.argmax(dim=-1)
-    if knobs.temperature != 1:
-        scores = scores / knobs.temperature
-    if 0 < knobs.top_k < scores.shape[-1]:
-        least = scores.topk(knobs.top_k, dim=-1).values[:, -1:]
+    if params.temperature != 1:
+        scores = scores / params.temperature
+    if 0 < params.top_k < scores.shape[-1]:
+        least = scores.topk(params.top_k, dim=-1).values[:, -1:]
         scores = scores.masked_fill(scores < least, float("-inf"))
-    return _draw_token(torch.softmax(scores, dim=-1), knobs.top_p, draw)
+    return _draw_token(torch.softmax(scores, dim=-1), params.top_p, draw)
 
 
 def _draw_token(chances: torch.Tensor, top_p: float, draw: Draw) -> torch.Tensor:

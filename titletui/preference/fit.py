@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from titletui.atomic_write import write_atomically
+from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.preference.embeddings import Embeddings
 from titletui.preference.model import PreferenceModel, features
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import Candidate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

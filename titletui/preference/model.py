@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.paths import STARTER, Home
 from titletui.preference.embeddings import Embeddings
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import NewCandidate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +71,7 @@ class PreferenceModel(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return f"{fitted}; its accuracy is known after some more batches."
         return f"{fitted}. It ranks {self.auc:.0%} of unseen pairs correctly."
 
-    def scores(self, candidates: Sequence[NewCandidate]) -> list[float]:
+    def scores(self, candidates: Sequence[Candidate]) -> list[float]:
         """Return the probability of a star for each, for balanced classes; about 0.1 ms each."""
         import numpy as np
 
@@ -83,7 +83,7 @@ class PreferenceModel(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return [float(one) for one in 1 / (1 + np.exp(-logits))]
 
 
-def features(candidates: Sequence[NewCandidate], embeddings: Embeddings) -> "NDArray[np.float64]":
+def features(candidates: Sequence[Candidate], embeddings: Embeddings) -> "NDArray[np.float64]":
     """Return `[candidates, 5 + width]`: five numbers, NaN if unknown, then the embedding."""
     import numpy as np
 

@@ -104,10 +104,10 @@ def _text(favourites: Sequence[Favourite]) -> str:
 
 
 def _csv(favourites: Sequence[Favourite]) -> str:
-    settings = [name for name in BatchSettings.__struct_fields__ if name != "seed"]
+    fields = [field for field in msgspec.structs.fields(BatchSettings) if field.name != "seed"]
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerow([*_COLUMNS, *settings])
+    writer.writerow([*_COLUMNS, *(field.encode_name for field in fields)])
     for one in favourites:
         values: list[object] = [
             one.text,
@@ -118,7 +118,7 @@ def _csv(favourites: Sequence[Favourite]) -> str:
             one.seed,
             one.perplexity,
             one.novelty.kind if one.novelty else None,
-            *(getattr(one.settings, name) for name in settings),
+            *(getattr(one.settings, field.name) for field in fields),
         ]
         writer.writerow(["" if value is None else printable(str(value)) for value in values])
     return file.getvalue()

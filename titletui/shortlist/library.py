@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from titletui.candidate import Candidate, Novelty
 from titletui.errors import TitletuiError, UsageError
 from titletui.shortlist import rows
 from titletui.shortlist.filters import (
@@ -25,11 +26,8 @@ from titletui.shortlist.records import (
     Action,
     Batch,
     BatchSettings,
-    Candidate,
     Change,
     Favourite,
-    NewCandidate,
-    Novelty,
 )
 from titletui.text import clean, fold
 
@@ -52,7 +50,7 @@ class Library(LibraryFile):
             ).fetchone()
         return int(row[0])
 
-    def add_candidates(self, batch: int, arrived: Iterable[NewCandidate]) -> list[int]:
+    def add_candidates(self, batch: int, arrived: Iterable[Candidate]) -> list[int]:
         """Keeps candidates of a batch, all in one transaction; returns their ids."""
         with self._writing():
             return [rows.put_candidate(self._connection, batch, one) for one in arrived]

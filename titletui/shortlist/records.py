@@ -1,12 +1,17 @@
 """What the library keeps: batches, their candidates, and the favourites among them."""
 
+from typing import Any
+
 import msgspec
+
+from titletui.candidate import Novelty
 
 
 class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a batch was asked for; the names are those of `generation.messages.Generate`.
+    """What a batch was asked for; all empty for a title that was typed.
 
-    `BatchSettings.of(request)` takes them from there.
+    Attributes:
+        against: the corpus that its candidates were compared with; None means all papers.
     """
 
     model: str = ""
@@ -17,66 +22,16 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
-    length: int | None = None
+    max_tokens: int | None = msgspec.field(default=None, name="length")
     seed: int | None = None
     against: str | None = None
 
     @classmethod
-    def of(cls, request: object, **changes: object) -> "BatchSettings":
-        """The settings that `request` has under the same names, and `changes`."""
-        taken = {
-            name: getattr(request, name) for name in cls.__struct_fields__ if hasattr(request, name)
-        }
-        return msgspec.convert(taken | changes, cls)
-
-
-class Novelty(msgspec.Struct, frozen=True, kw_only=True):
-    """How a candidate stands to a corpus; the names are those of `generation.novelty.Verdict`.
-
-    Attributes:
-        kind: `new`, `near` or `copy`.
-        similarity: to the nearest paper's title, 0…1.
-        id, title, year: of that paper.
-    """
-
-    kind: str
-    similarity: float = 0.0
-    id: str = ""
-    title: str = ""
-    year: int | None = None
-
-    @classmethod
-    def of(cls, verdict: object) -> "Novelty":
-        return msgspec.convert(verdict, cls, from_attributes=True)
-
-
-class NewCandidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate as it arrives; see `generation.messages.Candidate`.
-
-    Attributes:
-        index: its place in the batch.
-        perplexity: exp of the mean cross-entropy of its own tokens; None where nobody scored it.
-    """
-
-    text: str
-    index: int = 0
-    perplexity: float | None = None
-    tokens: int = 0
-    seed: int | None = None
-    whole: bool = True
-    novelty: Novelty | None = None
-
-
-class Candidate(NewCandidate, frozen=True, kw_only=True):
-    """A candidate as the library keeps it.
-
-    Attributes:
-        starred: its text is on the shortlist, edited or not.
-    """
-
-    id: int
-    batch: int
-    starred: bool = False
+    def of(cls, request: Any, against: str | None = None) -> "BatchSettings":
+        """The settings of a `titletui.generation.protocol.Generate`."""
+        asked = msgspec.structs.asdict(request) | msgspec.structs.asdict(request.sampling)
+        names = {name: asked[name] for name in cls.__struct_fields__ if name in asked}
+        return cls(**names, against=against)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,15 +5,13 @@ from typing import Any
 
 import msgspec
 
+from titletui.candidate import Candidate, Novelty
 from titletui.shortlist.records import (
     Action,
     Batch,
     BatchSettings,
-    Candidate,
     Change,
     Favourite,
-    NewCandidate,
-    Novelty,
 )
 from titletui.text import clean, fold
 
@@ -86,7 +84,7 @@ def candidate(row: tuple[Any, ...]) -> Candidate:
     )
 
 
-def put_candidate(connection: sqlite3.Connection, batch: int, one: NewCandidate) -> int:
+def put_candidate(connection: sqlite3.Connection, batch: int, one: Candidate) -> int:
     """Adds `one` to the batch; returns its id."""
     text = clean(one.text)
     row = connection.execute(

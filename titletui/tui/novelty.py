@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from titletui.candidate import Novelty
 from titletui.errors import UsageError
 from titletui.paths import Home
-from titletui.shortlist.records import Novelty
 from titletui.tui.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class NoveltyChecker:
     def __init__(self, home: Home, on_missing_corpus: Callable[[str], None]) -> None:
         self._home = home
         self._on_missing_corpus = on_missing_corpus
-        self._threads: dict[str | None, WorkerThread[novelty.Novelty]] = {}
+        self._threads: dict[str | None, WorkerThread[novelty.NoveltyIndex]] = {}
 
     async def check(self, texts: list[str], corpus: str | None) -> list[Novelty]:
         """Return one result for each of `texts`; none while there is no paper to compare with."""
@@ -35,18 +35,18 @@ class NoveltyChecker:
             self._on_missing_corpus(str(error))
             return await self.check(texts, None)
 
-    def _thread(self, corpus: str | None) -> "WorkerThread[novelty.Novelty]":
+    def _thread(self, corpus: str | None) -> "WorkerThread[novelty.NoveltyIndex]":
         if corpus not in self._threads:
 
-            def open_index() -> "novelty.Novelty":
-                from titletui.generation.novelty import Novelty as Index
+            def open_index() -> "novelty.NoveltyIndex":
+                from titletui.generation.novelty import NoveltyIndex
 
-                return Index(self._home.corpus_db, corpus)
+                return NoveltyIndex(self._home.corpus_db, corpus)
 
             self._threads[corpus] = WorkerThread("novelty", open_index)
         return self._threads[corpus]
 
 
-def _check(index: "novelty.Novelty", texts: list[str]) -> list[Novelty]:
-    results = [Novelty.of(index.check(text)) for text in texts]
+def _check(index: "novelty.NoveltyIndex", texts: list[str]) -> list[Novelty]:
+    results = [index.check(text) for text in texts]
     return results if index.papers else []

@@ -12,10 +12,10 @@ from titletui.corpus.paper import Paper
 from titletui.errors import UsageError
 from titletui.generation.engine import Engine
 from titletui.generation.mbr import agreement
-from titletui.generation.protocol import Generate
 from titletui.inference.prefix import open_title
 from titletui.models.prompts import make_prompt
 from titletui.models.registry import ModelInfo
+from titletui.sampling_params import SamplingParams
 from titletui.text import fold
 from titletui.training.evaluation import first_sentence, rouge
 
@@ -71,7 +71,7 @@ def as_read(engine: Engine, abstract: str) -> str:
         engine.vocabulary,
         make_prompt("abstract-to-title", abstract=abstract),
         "",
-        length=Generate(id=1).length,
+        max_tokens=SamplingParams().max_tokens,
         context=engine.decoder.context,
         trained=engine.info.trained_tokens,
     )

@@ -7,6 +7,7 @@ from titletui.generation.engine import Engine, open_engine
 from titletui.generation.protocol import Generate
 from titletui.models.registry import ModelInfo
 from titletui.paths import Home
+from titletui.sampling_params import SamplingParams
 
 AT_ONCE = 500
 
@@ -36,10 +37,9 @@ def write(
             prefix=prefix,
             abstract=abstract,
             count=len(part),
-            temperature=temperature,
+            sampling=SamplingParams(temperature=temperature, seed=(seed << 20) + len(titles)),
         )
-        own = (seed << 20) + len(titles)
-        for written in engine.write(request, own, lambda: False, lambda _: None):
-            part[written.row] = written.text
+        for candidate in engine.write(request, lambda: False, lambda _: None):
+            part[candidate.index] = candidate.text
         titles += part
     return titles

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from titletui.candidate import Candidate
 from titletui.cli import main
 from titletui.paths import Home
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.records import BatchSettings
 
 
 def run(*words: str) -> int:
@@ -123,7 +124,7 @@ def test_too_few_choices_are_reported(home: Home, capsys: pytest.CaptureFixture[
 def test_a_fitted_model_is_described(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
-        new = [NewCandidate(text=f"A title about otters, {n}", index=n) for n in range(50)]
+        new = [Candidate(text=f"A title about otters, {n}", index=n) for n in range(50)]
         ids = library.add_candidates(batch, new)
         for one, candidate in zip(new[:22], ids, strict=False):
             library.star(one.text, candidate=candidate)

@@ -10,14 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.generation_requests import all_answers, request, titles
+from tests.support.generation_requests import all_answers, candidates, request, titles
 from tests.support.models import tiny_gpt2
 from titletui.errors import TitletuiError
 from titletui.generation.client import GenerationClient
 from titletui.generation.protocol import (
-    Candidate,
     Failed,
     Finished,
+    Generated,
     Loaded,
     Loading,
     Prepare,
@@ -42,21 +42,19 @@ async def test_a_request_is_answered_from_loading_to_finished(
     answers = await all_answers(client.generate(request(model, prefix="Neur")))
     kinds = [type(answer) for answer in answers]
     # First PyTorch is waited for, then the model.
-    assert kinds == [Loading, Loading, Loaded, Candidate, Candidate, Candidate, Finished]
+    assert kinds == [Loading, Loading, Loaded, Generated, Generated, Generated, Finished]
     loaded = answers[2]
     assert isinstance(loaded, Loaded)
     assert (loaded.task, loaded.model) == ("title", str(model))
-    for answer in answers[3:-1]:
-        assert isinstance(answer, Candidate)
-        assert answer.text.startswith("Neur")
-        assert answer.perplexity >= 1
-        assert answer.seed == 1
+    for one in candidates(answers):
+        assert one.text.startswith("Neur")
+        assert one.perplexity is not None
+        assert one.perplexity >= 1
+        assert one.seed == 1
 
     again = await all_answers(client.generate(request(model, id=2, prefix="Neur")))
     assert [type(answer) for answer in again] == kinds[2:]
-    assert {a.text for a in again if isinstance(a, Candidate)} == {
-        a.text for a in answers if isinstance(a, Candidate)
-    }
+    assert {one.text for one in candidates(again)} == {one.text for one in candidates(answers)}
 
     await client.unload()
     third = await all_answers(client.generate(request(model, id=3)))
@@ -75,8 +73,7 @@ async def test_what_cannot_be_done_is_said_in_a_sentence_and_the_next_request_wo
     notes = [answer.note for answer in found if isinstance(answer, Loaded)]
     assert "abstract" in notes[0]
     assert isinstance(found[-1], Finished)
-    wrong = request(model, id=10)
-    wrong.count = 0
+    wrong = request(model, id=10, count=0)
     answers = await all_answers(client.generate(wrong))
     assert isinstance(answers[-1], Failed)
     assert "count" in answers[-1].error
@@ -85,10 +82,10 @@ async def test_what_cannot_be_done_is_said_in_a_sentence_and_the_next_request_wo
 async def test_a_cancelled_request_ends_soon_and_the_next_is_answered(
     client: GenerationClient, model: Path
 ) -> None:
-    long = request(model, count=1000, length=100)
+    long = request(model, count=1000, max_tokens=100)
     seen = 0
     async for answer in client.generate(long):
-        if isinstance(answer, Candidate):
+        if isinstance(answer, Generated):
             seen += 1
             if seen == 1:
                 await client.cancel(long.id)
@@ -113,8 +110,8 @@ async def test_a_request_is_cancelled_at_once_while_its_model_is_loaded(
 
 
 async def test_whoever_stops_listening_cancels(client: GenerationClient, model: Path) -> None:
-    async for answer in client.generate(request(model, count=1000, length=100)):
-        if isinstance(answer, Candidate):
+    async for answer in client.generate(request(model, count=1000, max_tokens=100)):
+        if isinstance(answer, Generated):
             break
     began = time.monotonic()
     assert len(await titles(client, request(model, id=2))) == 3
@@ -199,9 +196,9 @@ async def test_closing_ends_the_server_within_a_second_even_while_it_writes(
     home: Home, model: Path
 ) -> None:
     client = GenerationClient(home)
-    answers = client.generate(request(model, count=1000, length=100))
+    answers = client.generate(request(model, count=1000, max_tokens=100))
     async for answer in answers:
-        if isinstance(answer, Candidate):
+        if isinstance(answer, Generated):
             break
     assert client.pid is not None
     server = psutil.Process(client.pid)
@@ -227,7 +224,7 @@ async def test_a_request_that_is_cancelled_in_the_queue_is_never_begun(
     client: GenerationClient, model: Path
 ) -> None:
     long = asyncio.create_task(
-        all_answers(client.generate(request(model, id=1, count=1000, length=100)))
+        all_answers(client.generate(request(model, id=1, count=1000, max_tokens=100)))
     )
     while client.pid is None:
         await asyncio.sleep(0.01)
@@ -242,9 +239,9 @@ async def test_a_request_that_is_cancelled_in_the_queue_is_never_begun(
 
 async def test_closing_while_one_asks_is_told_to_who_asked(home: Home, model: Path) -> None:
     client = GenerationClient(home)
-    answers = client.generate(request(model, count=1000, length=100))
+    answers = client.generate(request(model, count=1000, max_tokens=100))
     async for answer in answers:
-        if isinstance(answer, Candidate):
+        if isinstance(answer, Generated):
             await client.close()
     assert isinstance(answer, Failed)
     assert answer.error == "The generator was closed."

@@ -8,12 +8,13 @@ from textual.widgets import TextArea
 
 from tests.support.pilot import opened, text_of, until, until_open, until_shown
 from tests.support.run_folders import run_folder
+from titletui.candidate import Candidate, Novelty
 from titletui.jobs.job import JobResult
 from titletui.models.registry import starter_folder
 from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.generate.model_dialog import ModelPicker
 from titletui.tui.generate.screen import GenerateScreen
@@ -122,7 +123,7 @@ async def test_a_title_that_shares_no_word_with_any_paper_says_so(home: Home) ->
     with Library.open(home) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
         alone = Novelty(kind="new", similarity=0.0, id="", title="", year=None)
-        library.add_candidates(batch, [NewCandidate(text="Zyx", index=0, novelty=alone)])
+        library.add_candidates(batch, [Candidate(text="Zyx", index=0, novelty=alone)])
     async with opened(home, "generate").run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "No paper has words in common with it.")
 
@@ -169,7 +170,7 @@ async def test_titles_are_ranked_by_taste_as_they_come(home: Home) -> None:
             batch = library.start_batch(BatchSettings(model="starter"))
             texts = [f"Quantum Gravity: Part {number}{n}" for n in range(4)]
             texts += [f"Speech Study {number}{n}" for n in range(4)]
-            ids = library.add_candidates(batch, [NewCandidate(text=text) for text in texts])
+            ids = library.add_candidates(batch, [Candidate(text=text) for text in texts])
             for text, candidate in zip(texts[4:], ids[4:], strict=True):
                 library.star(text, candidate=candidate)
     app = writing(home, sort="taste", count=2, length=6)

@@ -14,12 +14,13 @@ from tests.support.candidates import TITLES, opened, screen_of, shown, two_batch
 from tests.support.hostile_texts import HOSTILE
 from tests.support.models import tiny_gpt2
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
+from titletui.candidate import Candidate, Novelty
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.generate import batch_columns
 from titletui.tui.generate.batch_column import BatchColumn
@@ -110,7 +111,7 @@ async def test_what_is_typed_after_enter_is_no_part_of_the_prefix(home: Home) ->
 
 def first_of(library: Library) -> str:
     """The first title of the newest batch by arrival."""
-    return min(library.candidates(library.batches()[0].id), key=lambda one: one.id).text
+    return min(library.candidates(library.batches()[0].id), key=lambda one: one.id or 0).text
 
 
 async def test_two_models_write_at_the_same_time_side_by_side(home: Home, tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ async def test_the_newest_batch_is_there_and_all_others_can_be_walked_to(
 async def test_a_batch_says_what_it_was_written_for(home: Home) -> None:
     with Library(home.library_db) as library:
         asked = BatchSettings(model="m", abstract="We study otters.", year=2024)
-        library.add_candidates(library.start_batch(asked), [NewCandidate(text="Otters", index=0)])
+        library.add_candidates(library.start_batch(asked), [Candidate(text="Otters", index=0)])
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "m · abstract of 3 words · year 2024")
 
@@ -350,7 +351,7 @@ async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(hom
         await until_shown(pilot, "copies, ppl over 9.5")
         assert screen_of(pilot).chosen.hide_longer == 14
         asked = screen_of(pilot).request()
-        assert (asked.top_p, asked.seed, asked.year) == (0.5, 7, 2027)
+        assert (asked.sampling.top_p, asked.sampling.seed, asked.year) == (0.5, 7, 2027)
 
 
 async def test_the_corpus_to_compare_with_is_chosen_from_those_there_are(home: Home) -> None:
@@ -417,7 +418,7 @@ async def test_hostile_candidates_are_shown_as_they_are(home: Home) -> None:
         library.add_candidates(
             batch,
             [
-                NewCandidate(
+                Candidate(
                     text=f"{number:02d} {text}"[:1900],
                     index=number,
                     novelty=Novelty(kind="near", similarity=0.9, id=text[:40], title=text),
@@ -467,7 +468,7 @@ async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> N
             batch = library.start_batch(BatchSettings(model="starter"))
             texts = [f"Speech Recognition Study {number}{n}" for n in range(4)]
             texts += [f"Quantum Gravity of Black Holes: Part {number}{n}" for n in range(4)]
-            new = [NewCandidate(text=text, index=n) for n, text in enumerate(reversed(texts))]
+            new = [Candidate(text=text, index=n) for n, text in enumerate(reversed(texts))]
             ids = library.add_candidates(batch, new)
             for text, candidate in zip(reversed(texts), ids, strict=True):
                 if text.startswith("Speech"):

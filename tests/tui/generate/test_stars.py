@@ -9,9 +9,10 @@ import pytest
 
 from tests.support.candidates import TITLES, opened, screen_of, two_batches
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
+from titletui.candidate import Candidate
 from titletui.paths import Home
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.records import BatchSettings
 from titletui.tui import title_screen
 from titletui.tui.generate import batch_column
 from titletui.tui.generate.batch_column import BatchColumn
@@ -88,7 +89,7 @@ async def test_a_title_is_starred_as_soon_as_it_is_kept(home: Home) -> None:
         with Library.open(home) as library:
             assert not library.favourites()
             number = library.start_batch(BatchSettings(model="starter"))
-            (kept,) = library.add_candidates(number, [NewCandidate(text="A Title", index=0)])
+            (kept,) = library.add_candidates(number, [Candidate(text="A Title", index=0)])
             batch.rows[0] = msgspec.structs.replace(batch.rows[0], id=kept)
             await until_shown(pilot, "★ A Title")
             assert [one.settings.model for one in library.favourites()] == ["starter"]

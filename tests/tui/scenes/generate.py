@@ -9,9 +9,10 @@ from textual.widgets import TextArea
 from tests.support.pilot import until
 from tests.support.run_folders import overfit_run
 from tests.tui.scenes.scene import MODEL, Scene, put
+from titletui.candidate import Candidate, Novelty
 from titletui.paths import Home
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings
 from titletui.tui.generate.batch_column import BatchColumn
 from titletui.tui.generate.batch_writer import Batch
 from titletui.tui.generate.candidate_list import CandidateList
@@ -51,13 +52,13 @@ def one_batch(home: Home, stack: ExitStack) -> None:
         database.execute("UPDATE favourites SET starred = '2026-01-02T03:04:0' || id || '.000Z'")
 
 
-def _candidate(index: int) -> NewCandidate:
+def _candidate(index: int) -> Candidate:
     text, perplexity, kind, similarity = TITLES[index]
     nearest = Novelty(
         kind=kind, similarity=similarity, id="2305.01234", year=2023,
         title="Speaker Embeddings under Codec Mismatch in the Wild",
     )  # fmt: skip
-    return NewCandidate(text=text, index=index, perplexity=perplexity, seed=7, novelty=nearest)
+    return Candidate(text=text, index=index, perplexity=perplexity, seed=7, novelty=nearest)
 
 
 def _screen(pilot: Pilot[int]) -> GenerateScreen:

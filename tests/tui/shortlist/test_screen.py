@@ -10,10 +10,11 @@ from textual.widgets import Input
 
 from tests.support.hostile_texts import HOSTILE
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
+from titletui.candidate import Candidate, Novelty
 from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.shortlist.screen import ShortlistScreen
 
@@ -30,7 +31,7 @@ def library(home: Home) -> Library:
     batch = library.start_batch(asked)
     novelty = Novelty(kind="near", similarity=0.86, id="2305.01234", title="Otter", year=2023)
     for index, title in enumerate(TITLES):
-        one = NewCandidate(text=title, index=index, perplexity=9.0, seed=7, novelty=novelty)
+        one = Candidate(text=title, index=index, perplexity=9.0, seed=7, novelty=novelty)
         (candidate,) = library.add_candidates(batch, [one])
         library.star(title, candidate=candidate)
     return library

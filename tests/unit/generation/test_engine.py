@@ -12,10 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from tests.support.generation_requests import request
 from tests.support.models import tiny_bloom, tiny_gpt2, tiny_gpt_neo, tiny_llama
+from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.generation.engine import Engine, open_engine
 from titletui.inference.gpt2_decoder import Gpt2Decoder
-from titletui.inference.sampler import Written
 from titletui.models.registry import load_model, starter_folder
 from titletui.paths import Home
 from titletui.training.recipe import Task
@@ -27,13 +27,13 @@ def opened(home: Home, folder: Path) -> Engine:
     return open_engine(home, str(folder), lambda _: None)
 
 
-def written(engine: Engine, folder: Path, **knobs: Any) -> tuple[list[Written], str]:
+def written(engine: Engine, folder: Path, **knobs: Any) -> tuple[list[Candidate], str]:
     """The titles in order, and what the person is told."""
     notes: list[str] = []
     asked = request(folder, **knobs)
-    titles = list(engine.write(asked, 1, lambda: False, notes.append))
+    titles = list(engine.write(asked, lambda: False, notes.append))
     assert len(notes) == 1
-    return sorted(titles, key=lambda title: title.row), notes[0]
+    return sorted(titles, key=lambda title: title.index), notes[0]
 
 
 def prompts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -58,7 +58,7 @@ def test_a_gpt2_writes_without_transformers(home: Home, tmp_path: Path) -> None:
         "from titletui.generation.protocol import Generate\n"
         "from titletui.paths import find_home\n"
         f"engine = open_engine(find_home(), {str(folder)!r}, print)\n"
-        "list(engine.write(Generate(id=1, count=2, length=3), 1, lambda: False, print))\n"
+        "list(engine.write(Generate(id=1, count=2), lambda: False, print))\n"
         "assert 'transformers' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
@@ -138,7 +138,8 @@ def test_an_adapter_writes_as_its_merged_model(home: Home, tmp_path: Path) -> No
     model.save_pretrained(adapter)
     engine = opened(home, adapter)
     plain = written(opened(home, base), base)[0]
-    assert [title.ids for title in written(engine, adapter)[0]] != [title.ids for title in plain]
+    adapted, _ = written(engine, adapter)
+    assert [title.token_ids for title in adapted] != [title.token_ids for title in plain]
 
 
 @pytest.mark.parametrize("make", [tiny_bloom, tiny_gpt_neo, tiny_llama])
@@ -148,7 +149,7 @@ def test_other_models_write_through_transformers(make, home: Home, tmp_path: Pat
     assert not isinstance(engine.decoder, Gpt2Decoder)
     assert engine.decoder.context == {tiny_gpt_neo: 128, tiny_llama: 256}.get(make, 1024)
     titles, _ = written(engine, folder, prefix="Neur", count=30)
-    assert [title.row for title in titles] == list(range(30))
+    assert [title.index for title in titles] == list(range(30))
     assert all(title.text.startswith("Neur") for title in titles)
 
 
@@ -184,8 +185,8 @@ def test_a_token_that_the_model_has_no_row_for_is_refused(home: Home, tmp_path: 
 )
 def test_the_starter_finishes_half_a_word(home: Home) -> None:
     engine = open_engine(home, "starter", lambda _: None)
-    asked = request("starter", prefix="Deep learning for netw", count=20, length=20)
-    titles = list(engine.write(asked, 1, lambda: False, lambda _: None))
+    asked = request("starter", prefix="Deep learning for netw", count=20, max_tokens=20)
+    titles = list(engine.write(asked, lambda: False, lambda _: None))
     whole = [title for title in titles if title.text.startswith("Deep learning for network")]
     assert len(whole) >= 15
     assert any(title.whole for title in titles)

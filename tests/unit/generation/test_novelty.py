@@ -13,7 +13,7 @@ from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
 from titletui.generation import nearest_title
-from titletui.generation.novelty import Novelty
+from titletui.generation.novelty import NoveltyIndex
 
 WORDS = [
     f"{a}{b}{c}"
@@ -73,7 +73,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 
 def test_a_title_that_differs_in_case_space_and_punctuation_is_a_copy(small: Path) -> None:
-    with Novelty(small, "as") as novelty:
+    with NoveltyIndex(small, "as") as novelty:
         verdict = novelty.check("speaker  embeddings, under codec-mismatch (in the WILD)")
         assert (verdict.kind, verdict.similarity, verdict.id) == ("copy", 1.0, "2001.00000")
         assert verdict.title == "Speaker Embeddings under Codec Mismatch in the Wild"
@@ -83,7 +83,7 @@ def test_a_title_that_differs_in_case_space_and_punctuation_is_a_copy(small: Pat
 
 
 def test_a_title_with_a_word_changed_or_moved_is_near(small: Path) -> None:
-    with Novelty(small, "as") as novelty:
+    with NoveltyIndex(small, "as") as novelty:
         changed = novelty.check("Speaker Embeddings under Channel Mismatch in the Wild")
         assert changed.kind == "near"
         assert 0.85 <= changed.similarity < 1
@@ -92,7 +92,7 @@ def test_a_title_with_a_word_changed_or_moved_is_near(small: Path) -> None:
 
 
 def test_another_title_is_new_and_its_nearest_is_still_told(small: Path) -> None:
-    with Novelty(small, "as") as novelty:
+    with NoveltyIndex(small, "as") as novelty:
         verdict = novelty.check("Music Source Separation in the Wild")
         assert verdict.kind == "new"
         assert verdict.title
@@ -100,7 +100,7 @@ def test_another_title_is_new_and_its_nearest_is_still_told(small: Path) -> None
 
 
 def test_only_the_papers_of_the_corpus_count_unless_none_is_named(small: Path) -> None:
-    with Novelty(small, "as") as one, Novelty(small) as all_papers:
+    with NoveltyIndex(small, "as") as one, NoveltyIndex(small) as all_papers:
         assert (one.papers, all_papers.papers) == (4, 5)
         assert one.check("Quantum gravity on a napkin").kind == "new"
         assert all_papers.check("Quantum gravity on a napkin").kind == "copy"
@@ -108,7 +108,7 @@ def test_only_the_papers_of_the_corpus_count_unless_none_is_named(small: Path) -
 
 def test_in_a_large_corpus_every_copy_is_found(large: tuple[Path, list[str]]) -> None:
     path, titles = large
-    with Novelty(path, "all") as novelty, Novelty(path) as all_papers:
+    with NoveltyIndex(path, "all") as novelty, NoveltyIndex(path) as all_papers:
         assert novelty.papers == len(titles)
         for title in [*titles[::97], *titles[-3:]]:
             assert novelty.check(title.upper() + "!").kind == "copy", title
@@ -120,7 +120,7 @@ def test_in_a_large_corpus_near_copies_are_found(large: tuple[Path, list[str]]) 
     draw = random.Random(7)
     long = [title for title in titles if len(title.split()) >= 8][:150]
     found = 0
-    with Novelty(path, "all") as novelty:
+    with NoveltyIndex(path, "all") as novelty:
         for title in long:
             words = title.split()
             words[draw.randrange(len(words))] = "something"
@@ -133,7 +133,7 @@ def test_in_a_large_corpus_near_copies_are_found(large: tuple[Path, list[str]]) 
 
 def test_what_arrives_while_it_is_open_is_compared_too(tmp_path: Path) -> None:
     path = tmp_path / "corpus.db"
-    with Novelty(path) as novelty:
+    with NoveltyIndex(path) as novelty:
         assert (novelty.papers, novelty.check("A Title").kind) == (0, "new")
         fill(path, "as", ["A Title"])
         assert novelty.check("A title").kind == "copy"
@@ -142,7 +142,7 @@ def test_what_arrives_while_it_is_open_is_compared_too(tmp_path: Path) -> None:
 
 def test_a_corpus_that_is_not_there_is_said(small: Path) -> None:
     with pytest.raises(UsageError, match="no corpus named 'nobody'"):
-        Novelty(small, "nobody")
+        NoveltyIndex(small, "nobody")
 
 
 def test_words_that_were_forgotten_are_looked_up_again(
@@ -150,14 +150,14 @@ def test_words_that_were_forgotten_are_looked_up_again(
 ) -> None:
     path, titles = large
     monkeypatch.setattr(nearest_title, "_REMEMBERED", 3)
-    with Novelty(path, "all") as novelty:
+    with NoveltyIndex(path, "all") as novelty:
         for title in [*titles[:20], *titles[:5]]:
             assert novelty.check(title.upper()).kind == "copy"
         assert novelty.check("vorital spectal meldenmost").kind == "new"
 
 
 def test_hostile_titles_are_compared_like_others(large: tuple[Path, list[str]]) -> None:
-    with Novelty(large[0]) as novelty:
+    with NoveltyIndex(large[0]) as novelty:
         for title in (
             '"',
             '" OR "',
@@ -190,7 +190,7 @@ def test_a_writer_killed_within_a_commit_does_not_stop_it(tmp_path: Path) -> Non
         "    connection.execute('INSERT INTO papers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', row)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    with Novelty(path) as novelty:
+    with NoveltyIndex(path) as novelty:
         assert novelty.check("a title").kind == "copy"
         killed = subprocess.run(
             [sys.executable, "-c", script, str(path)], env=dict(os.environ), check=False
@@ -206,7 +206,7 @@ def test_a_title_of_nothing_but_frequent_words_finds_the_one_that_has_them_too(
 ) -> None:
     titles = [f"Deep Learning of Models for Speech: Part {n}" for n in range(12_500)]
     fill(tmp_path / "corpus.db", "all", ["Models of Deep Speech", "Learning for", *titles])
-    with Novelty(tmp_path / "corpus.db", "all") as novelty:
+    with NoveltyIndex(tmp_path / "corpus.db", "all") as novelty:
         verdict = novelty.check("Models of Speech, Deep")
         assert (verdict.kind, verdict.title) == ("near", "Models of Deep Speech")
         assert novelty.check("learning FOR").kind == "copy"

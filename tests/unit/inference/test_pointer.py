@@ -3,15 +3,16 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import torch
 
+from tests.support.generation_requests import request as asking
 from tests.support.models import tiny_gpt2
 from titletui.corpus.paper import Paper
 from titletui.generation.engine import Engine, open_engine
-from titletui.generation.protocol import Generate
 from titletui.inference import int8_linear
 from titletui.inference.copy_bias import FEATURES, Pointer, fit
 from titletui.models.registry import ModelInfo, load_model, starter_folder
@@ -102,12 +103,9 @@ def starter() -> Iterator[Engine]:
         yield engine
 
 
-def titles(engine: Engine, count: int, **asked: object) -> list[str]:
-    request = Generate(id=1, abstract=ABSTRACT, count=count, **asked)  # type: ignore[arg-type]
-    found = {
-        written.row: written.text
-        for written in engine.write(request, 7, lambda: False, lambda _: None)
-    }
+def titles(engine: Engine, count: int, **asked: Any) -> list[str]:
+    request = asking("starter", abstract=ABSTRACT, count=count, seed=7, max_tokens=48, **asked)
+    found = {one.index: one.text for one in engine.write(request, lambda: False, lambda _: None)}
     return [found[row] for row in sorted(found)]
 
 

@@ -20,7 +20,7 @@ def vocabulary() -> Vocabulary:
 
 
 def opened(vocabulary: Vocabulary, prefix: str, prompt: Prompt | None = None) -> Opening:
-    return open_title(vocabulary, prompt or Prompt(), prefix, length=20, context=64)
+    return open_title(vocabulary, prompt or Prompt(), prefix, max_tokens=20, context=64)
 
 
 def text(vocabulary: Vocabulary, tokens: tuple[int, ...]) -> str:
@@ -56,7 +56,7 @@ def test_no_prefix_leaves_nothing_open(vocabulary: Vocabulary) -> None:
 def test_a_prefix_longer_than_the_context_is_read_from_its_end(vocabulary: Vocabulary) -> None:
     prefix = "q" * 500 + " Robust"
     opening = opened(vocabulary, prefix)
-    assert len(opening.tokens) + opening.length <= 64
+    assert len(opening.tokens) + opening.max_tokens <= 64
     assert text(vocabulary, opening.tokens).endswith(" Robust")
     assert opening.shown == prefix
     assert "prefix" in opening.note
@@ -77,7 +77,7 @@ def test_a_prefix_that_takes_all_the_room_leaves_none_for_the_abstract(
     prompt = make_prompt("abstract-to-title", abstract=ABSTRACT)
     opening = opened(vocabulary, "q" * 500 + " Robust", prompt)
     read = text(vocabulary, opening.tokens)
-    assert len(opening.tokens) + opening.length <= 64
+    assert len(opening.tokens) + opening.max_tokens <= 64
     assert read.startswith("\n\nq")
     assert read.endswith("q Robust")
     assert "prefix is longer" in opening.note
@@ -86,24 +86,24 @@ def test_a_prefix_that_takes_all_the_room_leaves_none_for_the_abstract(
 
 def test_an_abstract_is_cut_at_the_end_of_a_sentence(vocabulary: Vocabulary) -> None:
     prompt = make_prompt("abstract-to-title", abstract=ABSTRACT * 5)
-    opening = open_title(vocabulary, prompt, "", length=20, context=96)
+    opening = open_title(vocabulary, prompt, "", max_tokens=20, context=96)
     read = text(vocabulary, opening.tokens)
     assert read.endswith((". \n\n", ".\n\n"))
     assert ABSTRACT.startswith(read[:10])
-    assert len(opening.tokens) + opening.length <= 96
+    assert len(opening.tokens) + opening.max_tokens <= 96
     assert "abstract" in opening.note
 
 
 def test_an_abstract_that_fits_is_left_whole(vocabulary: Vocabulary) -> None:
     prompt = make_prompt("abstract-to-title", abstract=ABSTRACT)
-    opening = open_title(vocabulary, prompt, "", length=8, context=96)
+    opening = open_title(vocabulary, prompt, "", max_tokens=8, context=96)
     assert text(vocabulary, opening.tokens) == ABSTRACT.strip() + "\n\n"
     assert opening.note == ""
 
 
 def test_one_endless_sentence_is_cut_at_a_word(vocabulary: Vocabulary) -> None:
     prompt = make_prompt("abstract-to-title", abstract="speech and music " * 60)
-    opening = open_title(vocabulary, prompt, "", length=20, context=96)
+    opening = open_title(vocabulary, prompt, "", max_tokens=20, context=96)
     assert text(vocabulary, opening.tokens).removesuffix("\n\n").split()[-1] in (
         "speech",
         "and",
@@ -157,9 +157,9 @@ def test_an_abstract_is_read_no_further_than_the_model_was_trained_to(
     vocabulary: Vocabulary,
 ) -> None:
     prompt = make_prompt("abstract-to-title", abstract=ABSTRACT * 20)
-    opening = open_title(vocabulary, prompt, "", length=20, context=512, trained=100)
+    opening = open_title(vocabulary, prompt, "", max_tokens=20, context=512, trained=100)
     assert 50 < len(opening.tokens) <= 68
     assert text(vocabulary, opening.tokens).endswith(".\n\n")
     assert "those that the model was trained on; its end is left out" in opening.note
-    whole = open_title(vocabulary, prompt, "", length=20, context=512)
+    whole = open_title(vocabulary, prompt, "", max_tokens=20, context=512)
     assert len(whole.tokens) > 300

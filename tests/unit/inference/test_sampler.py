@@ -1,6 +1,7 @@
 """Titles are written as the model would write them, whatever the prefix, count and batch."""
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +12,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.support.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
+from titletui.candidate import Candidate
 from titletui.inference import gpt2_decoder, int8_linear
 from titletui.inference.gpt2_decoder import Gpt2Decoder
 from titletui.inference.prefix import open_title
-from titletui.inference.sampler import Decoder, Written, write_titles
-from titletui.inference.token_sampling import Knobs
+from titletui.inference.sampler import Decoder, write_titles
 from titletui.inference.transformers_decoder import TransformersDecoder
 from titletui.models.prompts import Prompt
 from titletui.models.registry import LoadedModel, ModelInfo, load_model
 from titletui.models.token_bytes import Vocabulary, vocabulary_of
+from titletui.sampling_params import SamplingParams
 
 MAKERS = {"gpt2": tiny_gpt2, "gpt-neo": tiny_gpt_neo, "llama": tiny_llama}
 
@@ -54,11 +56,24 @@ def loaded(folder: Path) -> LoadedModel:
 
 
 def write(
-    decoder: Decoder, vocabulary: Vocabulary, prefix: str, count: int, length: int = 8, **knobs: Any
-) -> list[Written]:
-    opening = open_title(vocabulary, Prompt(), prefix, length=length, context=decoder.context)
-    titles = write_titles(decoder, vocabulary, opening, Knobs(**knobs), count, one_line=False)
-    return sorted(titles, key=lambda title: title.row)
+    decoder: Decoder,
+    vocabulary: Vocabulary,
+    prefix: str,
+    count: int,
+    length: int = 8,
+    **params: Any,
+) -> list[Candidate]:
+    opening = open_title(vocabulary, Prompt(), prefix, max_tokens=length, context=decoder.context)
+    titles = write_titles(
+        decoder, vocabulary, opening, SamplingParams(**params), count, one_line=False
+    )
+    return sorted(titles, key=lambda title: title.index)
+
+
+def loss_of(title: Candidate) -> float:
+    """The summed cross-entropy of its tokens."""
+    assert title.perplexity is not None
+    return math.log(title.perplexity) * title.tokens
 
 
 @pytest.fixture(scope="module", params=MAKERS)
@@ -97,7 +112,7 @@ def test_tokens_come_as_often_as_from_generate(
         titles = write(
             decoder, vocabulary, "", 1000, 2, temperature=0.8, top_p=0.9, top_k=30, seed=seed
         )
-        mine += [title.ids for title in titles]
+        mine += [title.token_ids for title in titles]
     for place in range(2):
         a = Counter(row[place] for row in theirs)
         b = Counter(row[place] for row in mine if len(row) > place)
@@ -118,15 +133,15 @@ def test_greedy_is_what_generate_gives(
         pad_token_id=vocabulary.end,
     )[0, 1:].tolist()
     titles = write(decoder, vocabulary, "", 3, 10, temperature=0)
-    assert [list(title.ids) for title in titles] == [theirs] * 3
-    assert [title.row for title in titles] == [0, 1, 2]
+    assert [list(title.token_ids) for title in titles] == [theirs] * 3
+    assert [title.index for title in titles] == [0, 1, 2]
 
 
 def test_the_loss_is_that_of_the_model_on_the_own_tokens(
     model: LoadedModel, decoder: Decoder, vocabulary: Vocabulary
 ) -> None:
     for title in write(decoder, vocabulary, "", 8, 12, temperature=1.5, seed=4):
-        ids = torch.tensor([[vocabulary.start, *title.ids]])
+        ids = torch.tensor([[vocabulary.start, *title.token_ids]])
         with torch.no_grad():
             scores = model.model(ids).logits[0, :-1].log_softmax(dim=-1)
         # The first token may not be the end, so its chances are those of the others.
@@ -134,8 +149,8 @@ def test_the_loss_is_that_of_the_model_on_the_own_tokens(
         first[vocabulary.silent] = float("-inf")
         scores[0] = first.log_softmax(dim=-1)
         loss = -scores.gather(1, ids[0, 1:, None]).sum()
-        assert title.loss == pytest.approx(float(loss), rel=1e-3)
-        assert title.tokens == len(title.ids)
+        assert loss_of(title) == pytest.approx(float(loss), rel=1e-3)
+        assert title.tokens == len(title.token_ids)
 
 
 def test_the_same_seed_gives_the_same_titles_whatever_the_count(
@@ -143,9 +158,11 @@ def test_the_same_seed_gives_the_same_titles_whatever_the_count(
 ) -> None:
     few = write(decoder, vocabulary, "Neur", 5, seed=9)
     many = write(decoder, vocabulary, "Neur", 200, seed=9)
-    assert [t.ids for t in many[:5]] == [t.ids for t in few]
-    assert [t.row for t in many] == list(range(200))
-    assert [t.ids for t in write(decoder, vocabulary, "Neur", 5, seed=10)] != [t.ids for t in few]
+    assert [t.token_ids for t in many[:5]] == [t.token_ids for t in few]
+    assert [t.index for t in many] == list(range(200))
+    assert [t.token_ids for t in write(decoder, vocabulary, "Neur", 5, seed=10)] != [
+        t.token_ids for t in few
+    ]
 
 
 @pytest.mark.parametrize(
@@ -155,12 +172,12 @@ def test_the_same_seed_gives_the_same_titles_whatever_the_count(
 def test_titles_go_on_from_the_very_bytes_of_the_prefix(
     decoder: Decoder, vocabulary: Vocabulary, prefix: str
 ) -> None:
-    opening = open_title(vocabulary, Prompt(), prefix, length=8, context=decoder.context)
+    opening = open_title(vocabulary, Prompt(), prefix, max_tokens=8, context=decoder.context)
     prompt = list(opening.tokens)
     whole = vocabulary.bytes_of(prompt)
-    for title in write_titles(decoder, vocabulary, opening, Knobs(seed=2), 20):
+    for title in write_titles(decoder, vocabulary, opening, SamplingParams(seed=2), 20):
         ways = [
-            vocabulary.bytes_of([*prompt[:place], *title.ids])
+            vocabulary.bytes_of([*prompt[:place], *title.token_ids])
             for place in range(len(prompt) - opening.ending, len(prompt) + 1)
         ]
         texts = [
@@ -176,7 +193,7 @@ def test_half_a_word_is_gone_on_with_as_the_model_weighs_it(
     model: LoadedModel, decoder: Decoder, vocabulary: Vocabulary
 ) -> None:
     """Against all ways to write the prefix, their chances worked out one by one."""
-    opening = open_title(vocabulary, Prompt(), "Robust Spe", length=1, context=decoder.context)
+    opening = open_title(vocabulary, Prompt(), "Robust Spe", max_tokens=1, context=decoder.context)
     prompt = list(opening.tokens)
     with torch.no_grad():
         after = model.model(torch.tensor([prompt])).logits[0].softmax(dim=-1).double()
@@ -198,7 +215,7 @@ def test_half_a_word_is_gone_on_with_as_the_model_weighs_it(
         titles = write(
             decoder, vocabulary, "Robust Spe", 1000, 1, seed=seed, temperature=1.0, top_p=1.0
         )
-        seen.update(title.ids[0] for title in titles)
+        seen.update(title.token_ids[0] for title in titles)
     apart = sum(abs(seen[t] / 4000 - chances[t] / total) for t in {*seen, *chances}) / 2
     spread = sum((chance / total / 4000) ** 0.5 for chance in chances.values()) / 2
     assert apart < spread + 0.01
@@ -206,7 +223,7 @@ def test_half_a_word_is_gone_on_with_as_the_model_weighs_it(
 
 
 def test_each_title_comes_when_it_ends(decoder: Decoder, vocabulary: Vocabulary) -> None:
-    opening = open_title(vocabulary, Prompt(), "", length=30, context=decoder.context)
+    opening = open_title(vocabulary, Prompt(), "", max_tokens=30, context=decoder.context)
     steps = itertools.count()
 
     class Counted(TransformersDecoder):
@@ -215,16 +232,18 @@ def test_each_title_comes_when_it_ends(decoder: Decoder, vocabulary: Vocabulary)
             return super().step(tokens)
 
     counted = Counted(decoder._model)  # type: ignore[attr-defined]
-    knobs = Knobs(temperature=2.0, top_p=1.0)
-    first = next(write_titles(counted, vocabulary, opening, knobs, 8, one_line=True))
-    assert next(steps) <= len(first.ids)
+    params = SamplingParams(temperature=2.0, top_p=1.0)
+    first = next(write_titles(counted, vocabulary, opening, params, 8, one_line=True))
+    assert next(steps) <= len(first.token_ids)
 
 
 def test_cancelling_acts_before_the_next_token(decoder: Decoder, vocabulary: Vocabulary) -> None:
-    opening = open_title(vocabulary, Prompt(), "", length=100, context=decoder.context)
+    opening = open_title(vocabulary, Prompt(), "", max_tokens=100, context=decoder.context)
     asked = itertools.count(1)
     titles = list(
-        write_titles(decoder, vocabulary, opening, Knobs(), 1000, cancelled=lambda: next(asked) > 3)
+        write_titles(
+            decoder, vocabulary, opening, SamplingParams(), 1000, cancelled=lambda: next(asked) > 3
+        )
     )
     assert len(titles) < 1000
     assert next(asked) == 5
@@ -233,8 +252,8 @@ def test_cancelling_acts_before_the_next_token(decoder: Decoder, vocabulary: Voc
 def test_a_title_that_fills_its_room_is_not_whole(decoder: Decoder, vocabulary: Vocabulary) -> None:
     titles = write(decoder, vocabulary, "", 60, 3, temperature=3.0, top_p=1.0)
     for title in titles:
-        assert title.whole == (title.ids[-1] == vocabulary.end)
-        assert len(title.ids) <= 3
+        assert title.whole == (title.token_ids[-1] == vocabulary.end)
+        assert len(title.token_ids) <= 3
     assert not all(title.whole for title in titles)
 
 
@@ -246,10 +265,10 @@ def test_the_decoder_of_our_own_writes_what_transformers_writes(folders: dict[st
         a = write(theirs, vocabulary, prefix, 150, 20, seed=3, temperature=1.2)
         b = write(ours, vocabulary, prefix, 150, 20, seed=3, temperature=1.2)
         # A draw that falls on the border of two tokens may go either way.
-        same = [x.ids == y.ids for x, y in zip(a, b, strict=True)]
+        same = [x.token_ids == y.token_ids for x, y in zip(a, b, strict=True)]
         assert sum(same) >= 148
-        assert [x.loss for x, s in zip(a, same, strict=True) if s] == pytest.approx(
-            [y.loss for y, s in zip(b, same, strict=True) if s], rel=1e-3
+        assert [loss_of(x) for x, s in zip(a, same, strict=True) if s] == pytest.approx(
+            [loss_of(y) for y, s in zip(b, same, strict=True) if s], rel=1e-3
         )
 
 
@@ -257,21 +276,25 @@ def test_a_long_prompt_is_read_once_and_shared_by_all_rows(folders: dict[str, Pa
     whole = loaded(folders["gpt2"])
     vocabulary = vocabulary_of(whole.tokenizer)
     body = "Speech recognition in noisy rooms is hard. We study it with models of music."
-    opening = open_title(vocabulary, Prompt(body=body, tail="\n\n"), "Neur", length=20, context=128)
+    opening = open_title(
+        vocabulary, Prompt(body=body, tail="\n\n"), "Neur", max_tokens=20, context=128
+    )
     assert len(opening.tokens) > gpt2_decoder._COPIED
     results = []
     for decoder in (TransformersDecoder(whole.model), Gpt2Decoder(folders["gpt2"])):
-        titles = write_titles(decoder, vocabulary, opening, Knobs(seed=1), 40, one_line=False)
-        results.append({title.row: title.ids for title in titles})
+        titles = write_titles(
+            decoder, vocabulary, opening, SamplingParams(seed=1), 40, one_line=False
+        )
+        results.append({title.index: title.token_ids for title in titles})
     assert sum(results[0][row] == results[1][row] for row in range(40)) >= 39
 
 
 def test_a_title_always_says_more_than_its_prefix(decoder: Decoder, vocabulary: Vocabulary) -> None:
     for prefix in ("", "Neural", "Robust Speech ", "Robust Spe"):
-        opening = open_title(vocabulary, Prompt(), prefix, length=6, context=decoder.context)
-        for title in write_titles(decoder, vocabulary, opening, Knobs(temperature=3), 300):
-            assert title.ids[0] != vocabulary.end
-            assert title.tokens == len(title.ids)
+        opening = open_title(vocabulary, Prompt(), prefix, max_tokens=6, context=decoder.context)
+        for title in write_titles(decoder, vocabulary, opening, SamplingParams(temperature=3), 300):
+            assert title.token_ids[0] != vocabulary.end
+            assert title.tokens == len(title.token_ids)
 
 
 def test_markers_are_never_written_however_likely_the_model_finds_them(
@@ -290,5 +313,5 @@ def test_markers_are_never_written_however_likely_the_model_finds_them(
     vocabulary = vocabulary_of(whole.tokenizer)
     titles = write(TransformersDecoder(whole.model), vocabulary, "Neur", 20, seed=1)
     assert len(titles) == 20
-    assert max(len(title.ids) for title in titles) > 1
-    assert all(marker not in title.ids for title in titles)
+    assert max(len(title.token_ids) for title in titles) > 1
+    assert all(marker not in title.token_ids for title in titles)

@@ -9,7 +9,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from titletui.inference.token_sampling import Knobs, choose, choose_scored, draws
+from titletui.inference.token_sampling import choose, choose_scored, draws
+from titletui.sampling_params import SamplingParams
 
 ROWS = 60_000
 STEP = torch.zeros(ROWS, dtype=torch.long)
@@ -19,33 +20,33 @@ def scores(tokens: int = 40) -> torch.Tensor:
     return torch.randn(tokens, generator=torch.Generator().manual_seed(3)) * 2
 
 
-def chances_of_transformers(knobs: Knobs) -> torch.Tensor:
-    warpers = LogitsProcessorList([TemperatureLogitsWarper(knobs.temperature)])
-    if knobs.top_k:
-        warpers.append(TopKLogitsWarper(knobs.top_k))
-    if knobs.top_p < 1:
-        warpers.append(TopPLogitsWarper(knobs.top_p))
+def chances_of_transformers(params: SamplingParams) -> torch.Tensor:
+    warpers = LogitsProcessorList([TemperatureLogitsWarper(params.temperature)])
+    if params.top_k:
+        warpers.append(TopKLogitsWarper(params.top_k))
+    if params.top_p < 1:
+        warpers.append(TopPLogitsWarper(params.top_p))
     empty = torch.empty(1, 0, dtype=torch.long)
     return warpers(empty, scores()[None]).softmax(dim=-1)[0]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
-    "knobs",
+    "params",
     [
-        Knobs(temperature=1.0, top_p=1.0),
-        Knobs(temperature=0.6, top_p=1.0),
-        Knobs(temperature=1.7, top_p=0.8),
-        Knobs(temperature=0.8, top_p=0.95),
-        Knobs(temperature=1.0, top_p=0.1),
-        Knobs(temperature=1.2, top_p=1.0, top_k=5),
-        Knobs(temperature=0.7, top_p=0.7, top_k=12),
+        SamplingParams(temperature=1.0, top_p=1.0),
+        SamplingParams(temperature=0.6, top_p=1.0),
+        SamplingParams(temperature=1.7, top_p=0.8),
+        SamplingParams(temperature=0.8, top_p=0.95),
+        SamplingParams(temperature=1.0, top_p=0.1),
+        SamplingParams(temperature=1.2, top_p=1.0, top_k=5),
+        SamplingParams(temperature=0.7, top_p=0.7, top_k=12),
     ],
     ids=str,
 )
-def test_tokens_come_as_often_as_transformers_says(knobs: Knobs) -> None:
-    expected = chances_of_transformers(knobs)
+def test_tokens_come_as_often_as_transformers_says(params: SamplingParams) -> None:
+    expected = chances_of_transformers(params)
     drawn = draws(11, torch.arange(ROWS), STEP)
-    tokens = choose(scores().expand(ROWS, -1), knobs, drawn)
+    tokens = choose(scores().expand(ROWS, -1), params, drawn)
     seen = torch.bincount(tokens, minlength=40) / ROWS
     spread = (expected * (1 - expected) / ROWS).sqrt()
     assert bool(((seen - expected).abs() <= 5 * spread).all())
@@ -55,7 +56,7 @@ def test_tokens_come_as_often_as_transformers_says(knobs: Knobs) -> None:
 def test_temperature_zero_takes_the_likeliest() -> None:
     drawn = draws(0, torch.arange(3), STEP[:3])
     assert (
-        choose(scores().expand(3, -1), Knobs(temperature=0), drawn).tolist()
+        choose(scores().expand(3, -1), SamplingParams(temperature=0), drawn).tolist()
         == [int(scores().argmax())] * 3
     )
 
@@ -85,15 +86,15 @@ def test_a_token_without_a_chance_is_never_chosen() -> None:
     barred = scores()
     barred[::2] = float("-inf")
     drawn = draws(2, torch.arange(ROWS), STEP)
-    tokens = choose(barred.expand(ROWS, -1), Knobs(temperature=5, top_p=1), drawn)
+    tokens = choose(barred.expand(ROWS, -1), SamplingParams(temperature=5, top_p=1), drawn)
     assert bool((tokens % 2 == 1).all())
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.6, 1.0])
 def test_the_chance_of_a_token_is_that_at_temperature_one(temperature: float) -> None:
     rows = scores().expand(50, -1)
-    knobs = Knobs(temperature=temperature, top_p=0.9)
+    params = SamplingParams(temperature=temperature, top_p=0.9)
     drawn = draws(5, torch.arange(50), STEP[:50])
-    tokens, chances = choose_scored(rows, knobs, drawn)
-    assert tokens.tolist() == choose(rows, knobs, drawn).tolist()
+    tokens, chances = choose_scored(rows, params, drawn)
+    assert tokens.tolist() == choose(rows, params, drawn).tolist()
     assert torch.allclose(chances, scores().log_softmax(dim=-1)[tokens], atol=1e-5)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.paths import Home
 from titletui.shortlist.backups import (
@@ -21,7 +22,7 @@ from titletui.shortlist.backups import (
     superseded,
 )
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, NewCandidate
+from titletui.shortlist.records import BatchSettings
 
 
 def test_a_copy_is_made_at_the_start_of_a_session_and_after_so_many_actions(home: Home) -> None:
@@ -65,7 +66,7 @@ def test_the_first_copy_with_stars_is_due_however_young_that_without_is(tmp_path
     path, folder = tmp_path / "library.db", tmp_path / "backups"
     with Library(path) as library:
         batch = library.start_batch(BatchSettings(model="starter"))
-        (candidate,) = library.add_candidates(batch, [NewCandidate(text="One")])
+        (candidate,) = library.add_candidates(batch, [Candidate(text="One")])
         assert make_copy(path, folder) is not None
         library.star("One", candidate=candidate)
         first = make_copy(path, folder)

@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from titletui.candidate import Novelty
 from titletui.errors import TitletuiError, UsageError
 from titletui.shortlist.export import export, origin
-from titletui.shortlist.records import BatchSettings, Favourite, Novelty
+from titletui.shortlist.records import BatchSettings, Favourite
 
 KEPT = [
     Favourite(

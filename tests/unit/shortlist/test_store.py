@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import read_only_folder
+from titletui.candidate import Candidate, Novelty
 from titletui.errors import TitletuiError, UsageError
 from titletui.generation.protocol import Generate
 from titletui.paths import Home
+from titletui.sampling_params import SamplingParams
 from titletui.shortlist.library import Library
-from titletui.shortlist.records import BatchSettings, Favourite, NewCandidate, Novelty
+from titletui.shortlist.records import BatchSettings, Favourite
 
 
 @pytest.fixture
@@ -25,11 +27,13 @@ def texts(favourites: list[Favourite]) -> list[str]:
 
 
 def test_a_starred_candidate_keeps_what_it_was_generated_by(library: Library) -> None:
-    request = Generate(id=1, model="eess-as-1", prefix="Neural", temperature=0.7, seed=None)
+    request = Generate(
+        id=1, model="eess-as-1", prefix="Neural", sampling=SamplingParams(temperature=0.7)
+    )
     batch = library.start_batch(BatchSettings.of(request, against="eess.AS"))
     near = Novelty(kind="near", similarity=0.86, id="2305.01234", title="Neural X", year=2023)
     (candidate,) = library.add_candidates(
-        batch, [NewCandidate(text="Neural Y", perplexity=9.5, tokens=5, seed=7, novelty=near)]
+        batch, [Candidate(text="Neural Y", perplexity=9.5, tokens=5, seed=7, novelty=near)]
     )
     favourite = library.star("Neural Y", candidate=candidate)
     assert (favourite.model, favourite.prefix, favourite.temperature) == (
@@ -136,8 +140,8 @@ def test_the_shortlist_is_filtered_by_words_and_tags_and_sorted(library: Library
     ids = library.add_candidates(
         batch,
         [
-            NewCandidate(text="Neural Alpha", perplexity=9.0, novelty=Novelty(kind="new")),
-            NewCandidate(
+            Candidate(text="Neural Alpha", perplexity=9.0, novelty=Novelty(kind="new")),
+            Candidate(
                 text="Neural Beta", perplexity=4.0, novelty=Novelty(kind="copy", similarity=1)
             ),
         ],
@@ -161,7 +165,7 @@ def test_every_batch_is_kept_and_can_be_walked_back_to(library: Library) -> None
     for number in range(3):
         batch = library.start_batch(BatchSettings(model="m", count=number))
         library.add_candidates(
-            batch, [NewCandidate(text=f"Title {number}.{i}", index=i) for i in range(number)]
+            batch, [Candidate(text=f"Title {number}.{i}", index=i) for i in range(number)]
         )
     newest, *older = library.batches()
     assert [one.candidates for one in (newest, *older)] == [2, 1, 0]
@@ -175,22 +179,22 @@ def test_every_batch_is_kept_and_can_be_walked_back_to(library: Library) -> None
 
 def test_titles_of_earlier_batches_and_of_the_shortlist_count_as_seen(library: Library) -> None:
     first = library.start_batch(BatchSettings())
-    library.add_candidates(first, [NewCandidate(text="Seen Before")])
+    library.add_candidates(first, [Candidate(text="Seen Before")])
     second = library.start_batch(BatchSettings())
-    library.add_candidates(second, [NewCandidate(text="Just Now")])
+    library.add_candidates(second, [Candidate(text="Just Now")])
     library.edit(library.star("Starred").id, "Changed")
     asked = ["seen before!", "Just now", "starred", "CHANGED", "Never"]
     assert library.seen(asked) == set(asked[:4])
     assert library.seen(asked, but=second) == {"seen before!", "starred", "CHANGED"}
     assert library.starred(asked) == {"starred", "CHANGED"}
     many = [f"Title {i}" for i in range(1200)]
-    library.add_candidates(first, [NewCandidate(text=one) for one in many[::2]])
+    library.add_candidates(first, [Candidate(text=one) for one in many[::2]])
     assert library.seen(many) == set(many[::2])
 
 
 def test_the_verdicts_of_candidates_can_come_later(library: Library) -> None:
     batch = library.start_batch(BatchSettings())
-    (candidate,) = library.add_candidates(batch, [NewCandidate(text="A")])
+    (candidate,) = library.add_candidates(batch, [Candidate(text="A")])
     copy = Novelty(kind="copy", similarity=1.0, id="x-1", title="a")
     library.judge([(candidate, copy)])
     assert library.candidates(batch)[0].novelty == copy

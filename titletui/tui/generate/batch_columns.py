@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from titletui.errors import TitletuiError
-from titletui.generation.protocol import Generate
+from titletui.generation.protocol import Generate, with_seed
 from titletui.settings import GenerateSettings
 from titletui.shortlist.records import BatchSettings, Favourite
 from titletui.text import fold
@@ -187,7 +187,7 @@ class BatchesScreen(TitleScreen):
             for _ in range(MOST_ROUNDS):
                 if column.titles.new >= until_new or self._writing.pop(request.id, None) is None:
                     break
-                request = replace(request, id=self.app.next_request_id(), seed=None)
+                request = replace(with_seed(request, None), id=self.app.next_request_id())
                 self._writing[request.id] = generator
                 await writing.run(request)
         except TitletuiError as error:
@@ -231,7 +231,7 @@ class BatchesScreen(TitleScreen):
         batch = Batch(next(one.settings for one in batches if one.id == number), number)
         texts: set[str] = set()
         for candidate in kept:
-            batch.rows.append(Row.kept(candidate, repeat=fold(candidate.text) in texts))
+            batch.rows.append(Row.of(candidate, repeat=fold(candidate.text) in texts))
             texts.add(fold(candidate.text))
         place = f"batch {at + 1} of {len(ids)}"
         column = BatchColumn(batch, place=place)
@@ -245,7 +245,7 @@ class BatchesScreen(TitleScreen):
     async def like(self, column: BatchColumn) -> None:
         """Says of each candidate how it is to the owner's taste, as far as that is known."""
         rows = column.titles.rows
-        likings = await self.taste.likings([row.to_keep() for row in rows])
+        likings = await self.taste.likings(rows)
         for place, liking in enumerate(likings):
             rows[place] = replace(rows[place], liking=liking)
 

@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from titletui.candidate import Candidate, Novelty
 from titletui.errors import TitletuiError
-from titletui.generation.protocol import Candidate, Failed, Finished, Generate, Loaded, Loading
-from titletui.shortlist.records import BatchSettings, Novelty
+from titletui.generation.protocol import (
+    Failed,
+    Finished,
+    Generate,
+    Generated,
+    Loaded,
+    Loading,
+)
+from titletui.shortlist.records import BatchSettings
 from titletui.text import clean, fold
 from titletui.tui.generate.candidate_row import Row
 from titletui.tui.generate.preference import Tasting
@@ -91,8 +99,8 @@ class Writing:
                         self._app.show_model(f"{answer.model} · {answer.device}")
                         if answer.note:
                             self._app.say(answer.note, "warning")
-                    case Candidate():
-                        self._arrived(answer)
+                    case Generated():
+                        self._arrived(answer.candidate)
                     case Failed():
                         raise TitletuiError(answer.error)
                     case Finished():
@@ -111,18 +119,11 @@ class Writing:
         self.batch.status = what
         self._changed(None)
 
-    def _arrived(self, answer: Candidate) -> None:
-        text = clean(answer.text)
+    def _arrived(self, candidate: Candidate) -> None:
+        text = clean(candidate.text)
         key = fold(text)
-        row = Row(
-            text=text,
-            index=self._first + answer.index,
-            perplexity=answer.perplexity,
-            tokens=answer.tokens,
-            seed=answer.seed,
-            whole=answer.whole,
-            repeat=key in self._texts,
-        )
+        candidate = replace(candidate, text=text, index=self._first + candidate.index)
+        row = Row.of(candidate, repeat=key in self._texts)
         self._texts.add(key)
         self.batch.status = ""
         self.batch.rows.append(row)
@@ -148,8 +149,7 @@ class Writing:
         texts = [row.text for row in rows]
         seen = await library.run(lambda store: store.seen(texts, but=number))
         starred = await library.run(lambda store: store.starred(texts))
-        new = [row.to_keep() for row in rows]
-        ids = await library.run(lambda store: store.add_candidates(number, new))
+        ids = await library.run(lambda store: store.add_candidates(number, rows))
         for place, candidate in zip(places, ids, strict=True):
             row = batch.rows[place]
             batch.rows[place] = replace(
@@ -174,5 +174,4 @@ class Writing:
     async def _likings(self, places: list[int]) -> list[float]:
         if self._app.settings.generate.sort != "taste":
             return []
-        rows = [self.batch.rows[place].to_keep() for place in places]
-        return await self._taste.likings(rows)
+        return await self._taste.likings([self.batch.rows[place] for place in places])

@@ -4,33 +4,23 @@ from typing import Literal
 
 import msgspec
 
+from titletui.candidate import Candidate
 from titletui.generation.mbr import by_agreement
 from titletui.settings import GenerateSettings
-from titletui.shortlist.records import Candidate, NewCandidate, Novelty
 
 Star = Literal["", "saving", "saved"]
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(Candidate, frozen=True, kw_only=True):
     """One candidate as a list shows it.
 
     Attributes:
-        index: its place in the batch.
-        id: in the library; None until it is kept there.
         star: `saving` from the key until the library has it on disk.
         repeat: it was seen before, in this batch or an earlier one.
         edited: how it reads on the shortlist, where that is another way.
         liking: what the taste model says, 0…1.
     """
 
-    text: str
-    index: int
-    perplexity: float | None = None
-    tokens: int = 0
-    seed: int | None = None
-    whole: bool = True
-    novelty: Novelty | None = None
-    id: int | None = None
     star: Star = ""
     repeat: bool = False
     edited: str = ""
@@ -42,32 +32,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return self.edited or self.text
 
     @classmethod
-    def kept(cls, candidate: Candidate, *, repeat: bool = False) -> "Row":
-        """From the library."""
-        return cls(
-            text=candidate.text,
-            index=candidate.index,
-            perplexity=candidate.perplexity,
-            tokens=candidate.tokens,
-            seed=candidate.seed,
-            whole=candidate.whole,
-            novelty=candidate.novelty,
-            id=candidate.id,
-            star="saved" if candidate.starred else "",
-            repeat=repeat,
-        )
-
-    def to_keep(self) -> NewCandidate:
-        """For the library."""
-        return NewCandidate(
-            text=self.text,
-            index=self.index,
-            perplexity=self.perplexity,
-            tokens=self.tokens,
-            seed=self.seed,
-            whole=self.whole,
-            novelty=self.novelty,
-        )
+    def of(cls, candidate: Candidate, *, repeat: bool = False) -> "Row":
+        """The row of a candidate."""
+        star: Star = "saved" if candidate.starred else ""
+        return cls(**msgspec.structs.asdict(candidate), star=star, repeat=repeat)
 
 
 SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")

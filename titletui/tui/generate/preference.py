@@ -1,8 +1,9 @@
 """The owner's taste: learned and applied in a thread of its own."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from titletui.shortlist.records import NewCandidate
+from titletui.candidate import Candidate
 from titletui.tui.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Tasting:
             return ""
         return f"Ranked by your taste, {self._taste.summary}"
 
-    async def likings(self, candidates: list[NewCandidate]) -> list[float]:
+    async def likings(self, candidates: Sequence[Candidate]) -> list[float]:
         """One for each candidate, 0…1; none at all while nothing was learned."""
         taste = self._taste
         if taste is None:

@@ -3,6 +3,7 @@
 import random
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -129,23 +130,18 @@ class GenerateScreen(KnobsScreen):
         """Writes at three temperatures, side by side."""
         self.write([(f"t {t:.2f}", self.request(temperature=t)) for t in SWEEP])
 
-    def request(self, **changes: object) -> Generate:
-        """What the knobs ask for; `id` is set by the generator."""
+    def request(self, model: str = "", **changes: float | None) -> Generate:
+        """What the knobs ask for, with `changes` of the sampling."""
         knobs = self.chosen
-        asked: dict[str, object] = {
-            "model": knobs.model,
-            "prefix": self.prefix.value,
-            "abstract": self.abstract,
-            "year": self.year,
-            "count": knobs.count,
-            "temperature": knobs.temperature,
-            "top_p": knobs.top_p,
-            "top_k": knobs.top_k,
-            "length": knobs.length,
-            "seed": knobs.seed,
-            **changes,
-        }
-        return Generate(id=self.app.next_request_id(), **asked)  # type: ignore[arg-type]
+        return Generate(
+            id=self.app.next_request_id(),
+            model=model or knobs.model,
+            prefix=self.prefix.value,
+            abstract=self.abstract,
+            year=self.year,
+            count=knobs.count,
+            sampling=replace(knobs.sampling, **changes),
+        )
 
     async def action_stop(self) -> None:
         """Stops writing; from an input, goes back to the list."""

@@ -2,7 +2,7 @@
 
 from textual.content import Content
 
-from titletui.shortlist.records import Novelty
+from titletui.candidate import Novelty
 from titletui.text import display
 
 
