@@ -1,7 +1,6 @@
-"""arXiv's categories: their names, and the OAI-PMH set that each is harvested as.
+"""arXiv's categories: their names, their OAI-PMH sets, and searching them.
 
-The app searches these, so they are facts of our own. That they agree with arxivscraper, but for its
-sets that arXiv refuses, is seen to in `titletui.arxiv.oai_pmh` and in the tests.
+The app needs these without importing arxivscraper; a test compares the two.
 """
 
 import functools
@@ -34,8 +33,7 @@ class Category(msgspec.Struct, frozen=True):
 
 @functools.cache
 def categories() -> list[Category]:
-    """All that can be harvested: the groups, the archives and the categories, in this order
-    within each group."""
+    """All that can be harvested: in each group the group itself, its archives, their categories."""
     found: list[Category] = []
     for group, (name, archives) in GROUPS.items():
         found.append(Category(_GROUP + group, f"All of {name}", name, group))
@@ -51,13 +49,13 @@ def categories() -> list[Category]:
 
 
 def search_categories(text: str) -> list[Category]:
-    """Those that have all the words of `text` in code, name or group; likely ones first."""
+    """The categories with all words of `text` in code, name or group; the best matches first."""
     words = text.lower().split()
     ranked: list[tuple[int, int, Category]] = []
     for place, category in enumerate(categories()):
         code, name = category.code.lower(), category.name.lower()
-        everything = f"{code} {name} {category.group.lower()} {SEARCH_WORDS.get(category.code, '')}"
-        if all(word in everything for word in words):
+        searched = f"{code} {name} {category.group.lower()} {SEARCH_WORDS.get(category.code, '')}"
+        if all(word in searched for word in words):
             joined = " ".join(words)
             rank = (code != joined, not code.startswith(joined), joined not in name)
             ranked.append((rank.index(False) if False in rank else 3, place, category))
@@ -65,10 +63,10 @@ def search_categories(text: str) -> list[Category]:
 
 
 def find_category(code: str) -> Category:
-    """The category of that code; `cs:CL`, `physics:hep-th` and `CoRR` are understood too.
+    """The category of a code; `cs:CL`, `physics:hep-th` and `CoRR` are accepted too.
 
     Raises:
-        UsageError: there is none; the message names some that are near.
+        UsageError: there is none; the message suggests similar ones.
     """
     wanted = _SPELLINGS.get(code.strip(), code.strip())
     wanted = wanted.removeprefix("physics:") if wanted.startswith("physics:") else wanted

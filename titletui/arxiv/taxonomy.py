@@ -1,4 +1,4 @@
-"""The names of arXiv's groups, archives and categories, as its own list of sets has them."""
+"""Names of arXiv's groups, archives and categories, from its list of sets."""
 
 GROUPS = {
     "cs": ("Computer Science", ("cs",)),
@@ -200,7 +200,7 @@ NAMES = {
     "stat.TH": "Statistics Theory",
 }
 
-# Words that people look for a category by although its name lacks them.
+# Search words for categories whose names lack them.
 SEARCH_WORDS = {
     "cs.CL": "nlp natural language processing linguistics text translation llm",
     "cs.CV": "image video vision",
