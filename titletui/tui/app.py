@@ -1,4 +1,4 @@
-"""The app: four modes over the rooms, and what they share."""
+"""The app: four modes, the status of jobs, settings, and the way out."""
 
 import os
 import shutil
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import msgspec
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
@@ -21,7 +20,9 @@ from titletui.tui.app_base import AppBase
 from titletui.tui.modes import MODES
 from titletui.tui.preload import freeze_gc, preload_modes
 from titletui.tui.terminal import restore
+from titletui.tui.terminal.crash_report import CrashReportApp
 from titletui.tui.terminal.encoding import require_utf8
+from titletui.tui.textual_patches.mode_preload import ModePreloadApp
 from titletui.tui.textual_patches.stylesheet_cache import CachedStylesheet
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
     from titletui.jobs.status import JobStatus
     from titletui.tui.mode_screen import ModeScreen
 
-
-# Seconds without a frame while a mode is switched to: one that stands, one that does not.
-_BRIEF = 0.01
-_LONG = 0.05
-_DOUBTS = 3
-_SWITCH = 0.001
+# Seconds without a frame after a switch to a mode that is built already, and to one that is not.
+_BUILT_DELAY = 0.01
+_NEW_DELAY = 0.05
+_KEY_WARNINGS = 3
+_THREAD_SWITCH_SECONDS = 0.001
 
 
 def _commands() -> "type[Provider]":
@@ -45,8 +45,13 @@ def _commands() -> "type[Provider]":
     return Commands
 
 
-class TitletuiApp(AppBase):
-    """The app of four modes."""
+class TitletuiApp(ModePreloadApp, CrashReportApp, AppBase):
+    """The app of four modes.
+
+    Attributes:
+        terminal: restores the terminal when the app ends in an unusual way.
+        goodbye: lines to print after the app has ended.
+    """
 
     TITLE = "titletui"
     CSS_PATH = "app.tcss"
@@ -64,11 +69,11 @@ class TitletuiApp(AppBase):
         Binding("4,f5", "open_mode('shortlist')", "Shortlist", show=False, id="shortlist",
                 tooltip="Starred titles"),
         Binding("comma,f9", "settings", "settings", show=False, id="settings",
-                tooltip="All settings: the theme, the knobs, what opens first"),
+                tooltip="All settings: theme, sampling, what opens first"),
         Binding("ctrl+l", "repaint", "repaint", show=False, id="repaint",
-                tooltip="Paint the screen anew, over what another program left on it"),
+                tooltip="Repaint the screen, over what another program left on it"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="quit",
-                tooltip="Leave; jobs go on without the app"),
+                tooltip="Quit; jobs go on without the app"),
     ]  # fmt: skip
 
     def __init__(self, home: Home | None = None, settings: Settings | None = None) -> None:
@@ -77,7 +82,7 @@ class TitletuiApp(AppBase):
         # Textual opens on this mode, so that no other screen is drawn first.
         self.DEFAULT_MODE = settings.mode if settings.mode in MODES else "generate"  # type: ignore[misc]
         super().__init__(home, settings)
-        self.give_back = restore.TerminalRestorer()
+        self.terminal = restore.TerminalRestorer()
         self.goodbye: list[str] = []
         for theme in THEMES:
             self.register_theme(theme)
@@ -87,60 +92,58 @@ class TitletuiApp(AppBase):
         self._unknown_theme = "" if known else settings.theme
         self._jobs: dict[tuple[str, str], JobStatus] = {}
         self._shown_notices: set[str] = set()
-        self._delay = _LONG
+        self._update_delay = _NEW_DELAY
         self._saved_settings = msgspec.json.encode(settings)
         self.set_keymap(settings.keys)
 
     async def on_mount(self) -> None:
-        self.theme_changed_signal.subscribe(self, lambda theme: self._keep_theme(theme.name))
+        self.theme_changed_signal.subscribe(self, lambda theme: self._save_theme(theme.name))
         self.call_after_refresh(self._warn_about_settings)
         self.set_interval(1.0, self._poll_jobs)
         self.set_interval(2.0, self.save_changed_settings)
         self.set_interval(0.25, self._fit_terminal)
-        if self._driver is not None and not self.is_headless:
-            # What fails in it fails again, and is told, where it is wanted.
-            self.run_worker(preload_modes(self), group="ready", exit_on_error=False)
+        if not self.is_headless:
+            # What fails here fails again, and is shown, where it is needed.
+            self.run_worker(preload_modes(self), group="preload", exit_on_error=False)
             self.call_after_refresh(freeze_gc)
-            restore.on_signals(self._end, self.give_back)
-            restore.on_hang_up(self._end, self.give_back)
+            restore.on_signals(self._end, self.terminal)
+            restore.on_hang_up(self._end, self.terminal)
 
     # --- the modes
 
-    @property
-    def _in_terminal(self) -> bool:
-        return self._driver is not None and not self.is_headless and not self.is_web
-
     async def action_open_mode(self, mode: str) -> None:
-        """Switches to `mode`; a dialog in front of the present one goes."""
+        """Switch to `mode`."""
         await self.open_mode(mode)
 
     async def open_mode(self, mode: str, name: str = "", action: str = "") -> None:
-        """Goes to `mode`, brings `name` up there, then does `action` there."""
+        """Close any dialog, switch to `mode`, highlight `name` there, then run `action` there."""
         while len(self.screen_stack) > 1:
             await self.pop_screen()
         if mode != self.current_mode:
-            self._delay = _BRIEF if mode in self._screen_stacks else _LONG
+            self._update_delay = _BUILT_DELAY if self.is_built(mode) else _NEW_DELAY
             await self.switch_mode(mode)
             self.settings.mode = mode
         if name or action:
             cast("ModeScreen", self.screen).show_item(name, action)
 
-    def delay_update(self, delay: float = _LONG) -> None:
-        """As Textual has it, but what stands already need not be waited for as long."""
-        super().delay_update(min(delay, self._delay))
+    def delay_update(self, delay: float = _NEW_DELAY) -> None:
+        """Wait less than Textual does before painting a mode that is built already."""
+        super().delay_update(min(delay, self._update_delay))
 
     def _fit_terminal(self) -> None:
-        """Takes the terminal's size if it is another one.
+        """Take the terminal's size if it differs from the app's.
 
-        In a storm of resizes Textual may hear of an older size last (one SIGWINCH comes while that
-        before it is handled), and would stay as narrow as that until the next resize.
+        Of many resizes in a row Textual may handle an older size last (a SIGWINCH arrives while the
+        one before it is handled), and would keep it until the next resize.
         """
-        size = Size(*shutil.get_terminal_size()) if self._in_terminal else self.size
+        if self.is_headless or self.is_web:
+            return
+        size = Size(*shutil.get_terminal_size())
         if size != self.size:
             self.post_message(Resize(size, size))
 
     def action_repaint(self) -> None:
-        """Paints everything anew, over what another program left on the terminal."""
+        """Repaint everything, over what another program left on the terminal."""
         self.forget_painted()
         self.screen.refresh()
 
@@ -171,20 +174,28 @@ class TitletuiApp(AppBase):
 
     async def _poll_jobs(self) -> None:
         try:
-            news = await self.job_watch.run(lambda watch: watch.look())
+            jobs = await self.job_watch.run(lambda watch: watch.look())
         except TitletuiError:
             # The screens that show jobs say why they cannot be read.
             return
-        for job in news:
+        for job in jobs:
             before = self._jobs.get((job.kind, job.name))
             self._jobs[job.kind, job.name] = job
             if before is not None:
                 self._announce(before, job)
-        self.shown_jobs = tuple(job for job in news if job.state.alive or job.tone)
-        self.jobs_changed.publish(news)
+        self.shown_jobs = tuple(job for job in jobs if job.state.alive or job.tone)
+        self.jobs_changed.publish(jobs)
+
+    def _announce(self, before: "JobStatus", job: "JobStatus") -> None:
+        for text, severity in job.since(before):
+            self.say(text, severity)
+        if job.overfit and not before.overfit and self.settings.bell:
+            self.bell()
+
+    # --- settings, help
 
     async def save_changed_settings(self) -> None:
-        """Saves what was changed since the last look, so that a kill -9 forgets little."""
+        """Save the settings if they changed since they were last saved."""
         now = msgspec.json.encode(self.settings)
         if now != self._saved_settings:
             self._saved_settings = now
@@ -195,38 +206,17 @@ class TitletuiApp(AppBase):
                 self.say(f"The settings could not be saved ({error.strerror}).", "warning")
 
     def _warn_about_settings(self) -> None:
-        """Says what in `config.toml` cannot be followed."""
+        """Say what in `config.toml` has no effect."""
         if self._unknown_theme:
             self.say(f"There is no theme {self._unknown_theme}; , shows all themes.", "warning")
         if self.settings.keys:
             from titletui.tui.keymap import keymap_problems
 
-            for sentence in keymap_problems(self.settings.keys)[:_DOUBTS]:
+            for sentence in keymap_problems(self.settings.keys)[:_KEY_WARNINGS]:
                 self.say(sentence, "warning")
 
-    def _announce(self, before: "JobStatus", job: "JobStatus") -> None:
-        for text, severity in job.since(before):
-            self.say(text, severity)
-        if job.overfit and not before.overfit and self.settings.bell:
-            self.bell()
-
-    # --- help, palette, themes
-
-    def get_key_display(self, binding: Binding) -> str:
-        """Keys by the names that stand on them."""
-        shown = super().get_key_display(binding)
-        named = {"⏎": "enter", "esc": "escape"}.get(shown, shown)
-        return named.upper() if named[:1] == "f" and named[1:].isdigit() else named
-
-    def action_help(self) -> None:
-        """Opens the help for what has focus."""
-        from titletui.tui.dialogs.help import HelpDialog
-
-        if not isinstance(self.screen, HelpDialog):
-            self.push_screen(HelpDialog(self.screen))
-
     def action_settings(self) -> None:
-        """Opens the settings."""
+        """Open the settings."""
         from titletui.tui.dialogs.settings import SettingsDialog
 
         if not isinstance(self.screen, SettingsDialog):
@@ -237,13 +227,26 @@ class TitletuiApp(AppBase):
             self.settings = settings
             self.set_keymap(settings.keys)
 
-    def _keep_theme(self, name: str) -> None:
+    def _save_theme(self, name: str) -> None:
         self.settings.theme = name
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys by the names that are printed on them."""
+        shown = super().get_key_display(binding)
+        named = {"⏎": "enter", "esc": "escape"}.get(shown, shown)
+        return named.upper() if named[:1] == "f" and named[1:].isdigit() else named
+
+    def action_help(self) -> None:
+        """Open the help for what has focus."""
+        from titletui.tui.dialogs.help import HelpDialog
+
+        if not isinstance(self.screen, HelpDialog):
+            self.push_screen(HelpDialog(self.screen))
 
     # --- the end
 
     async def action_quit(self) -> None:
-        """Leaves within a second, whatever runs, and says afterwards what goes on."""
+        """Quit within a second and print afterwards which jobs go on."""
         for job in self._jobs.values():
             if job.state.alive:
                 verb = "trains" if job.kind == "run" else "works"
@@ -252,41 +255,25 @@ class TitletuiApp(AppBase):
 
     def _end(self, code: int) -> None:
         if not self.is_headless:
-            restore.leave_by(restore.DEADLINE, code, self.give_back)
+            restore.exit_after(restore.DEADLINE, code, self.terminal)
         try:
             save_settings(self.home.config_toml, self.settings)
         except OSError as error:
             self.goodbye.append(f"The settings could not be saved ({error.strerror}).")
-        for end in self.on_quit:
-            end()
+        self.release()
         self.exit(code, return_code=code)
 
     def on_unmount(self) -> None:
-        """However the app ends, what it owns ends with it."""
-        for end in self.on_quit:
-            end()
+        self.release()
 
-    def _fatal_error(self) -> None:
-        """In place of Textual's traceback with the values of variables: one sentence and a file."""
-        if self._exit_renderables:
-            return
+    def release(self) -> None:
+        """End the processes that the app owns, however the app ends."""
         for end in self.on_quit:
             end()
-        path = restore.write_crash(self.home.logs, self._exception)
-        where = f"The details are in {path}." if path else "The details could not be written."
-        what = type(getattr(self._exception, "error", self._exception)).__name__
-        self.bell()
-        self._exit_renderables.append(
-            Content(
-                f"titletui stopped by a fault of its own ({what}); your papers and stars are "
-                f"kept, and jobs go on. {where}"
-            ).plain
-        )
-        self._close_messages_no_wait()
 
 
 def run_app() -> int:
-    """Opens the app; returns its exit code.
+    """Open the app; return its exit code.
 
     Raises:
         TitletuiError: there is no terminal to open it on.
@@ -303,11 +290,11 @@ def run_app() -> int:
         )
     if not served:
         require_utf8()
-    # A thread that counts or compares must not keep a key waiting.
-    sys.setswitchinterval(_SWITCH)
+    # A thread that computes must not keep a key waiting.
+    sys.setswitchinterval(_THREAD_SWITCH_SECONDS)
     app = TitletuiApp()
     code = app.run(mouse=app.settings.mouse)
-    app.give_back.wait()
+    app.terminal.wait()
     for line in () if served else app.goodbye:
         print(display(line))
     return app.return_code or 0 if code is None else code

@@ -4,9 +4,9 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from textual.binding import Binding
-from textual.keys import _character_to_key
 
 
 def described_bindings(kind: type) -> Iterator[Binding]:
@@ -43,19 +43,16 @@ def keymap_problems(keys: Mapping[str, str]) -> list[str]:
 def _clashes(place: str, bindings: list[Binding], keys: Mapping[str, str]) -> Iterator[str]:
     taken: dict[str, Binding] = {}
     for binding in bindings:
-        for key in _keys(keys.get(binding.id or "", binding.key)):
-            other = taken.setdefault(key, binding)
-            moved = {binding.id, other.id} & keys.keys()
-            if moved and other.action != binding.action:
+        text = keys.get(binding.id or "", binding.key)
+        # "," alone is the comma itself.
+        moved = replace(binding, key=",".join(part.strip() or "comma" for part in text.split(",")))
+        for single in Binding.make_bindings([moved]):
+            other = taken.setdefault(single.key, binding)
+            if {binding.id, other.id} & keys.keys() and other.action != binding.action:
                 yield (
-                    f"On {place} the key {key} means both {_name(other)} and {_name(binding)}: "
-                    "give one of them another."
+                    f"On {place} the key {single.key} means both {_name(other)} and "
+                    f"{_name(binding)}: give one of them another."
                 )
-
-
-def _keys(text: str) -> list[str]:
-    keys = [part.strip() or "comma" for part in text.split(",")]
-    return [_character_to_key(key) if len(key) == 1 else key for key in keys]
 
 
 def _name(binding: Binding) -> str:

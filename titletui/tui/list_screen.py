@@ -35,7 +35,7 @@ class ListScreen(ModeScreen):
     async def on_screen_resume(self) -> None:
         await self.look()
 
-    async def look_ahead(self) -> None:
+    async def preload(self) -> None:
         await self.look(always=True)
 
     @property

@@ -97,7 +97,7 @@ class ModeScreen(IgnoreStaleResize, DeferredPaint, Screen[None]):
         """
         return not (self.app.is_running and self.query("#body"))
 
-    async def look_ahead(self) -> None:
+    async def preload(self) -> None:
         """Called when nobody types, before the mode is first gone to: reads what it shows."""
 
     def show_item(self, name: str, action: str = "") -> None:

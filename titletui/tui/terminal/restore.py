@@ -9,13 +9,8 @@ import sys
 import termios
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-from titletui.errors import TitletuiError
-from titletui.paths import private_folder
 
 DEADLINE = 0.7
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -101,7 +96,7 @@ def _interrupt_writes() -> None:
                 signal.pthread_kill(thread.ident, _WAKE)
 
 
-def on_signals(ended: Callable[[int], None], give_back: TerminalRestorer) -> None:
+def on_signals(ended: Callable[[int], None], terminal: TerminalRestorer) -> None:
     """Calls `ended(code)` on SIGHUP and SIGTERM; Textual itself would die without a word.
 
     The process ends even if the loop never turns again: it waits for a terminal that has stopped
@@ -113,14 +108,14 @@ def on_signals(ended: Callable[[int], None], give_back: TerminalRestorer) -> Non
         signal.signal(_WAKE, lambda *_: None)
 
     def told(number: int, _: object) -> None:
-        _end_from_outside(loop, ended, 128 + number, give_back)
+        _end_from_outside(loop, ended, 128 + number, terminal)
 
     for number in (signal.SIGHUP, signal.SIGTERM):
         with contextlib.suppress(ValueError):
             signal.signal(number, told)
 
 
-def on_hang_up(ended: Callable[[int], None], give_back: TerminalRestorer) -> None:
+def on_hang_up(ended: Callable[[int], None], terminal: TerminalRestorer) -> None:
     """Calls `ended(code)` when the terminal has hung up.
 
     A closed pseudo-terminal reads as an endless end of file; where SIGHUP is ignored (nohup) the
@@ -128,12 +123,12 @@ def on_hang_up(ended: Callable[[int], None], give_back: TerminalRestorer) -> Non
     """
     loop = asyncio.get_running_loop()
     poll = select.poll()
-    poll.register(give_back.descriptor, 0)
+    poll.register(terminal.descriptor, 0)
 
     def wait() -> None:
         while not any(events & _GONE for _, events in poll.poll()):
             pass
-        _end_from_outside(loop, ended, 128 + signal.SIGHUP, give_back)
+        _end_from_outside(loop, ended, 128 + signal.SIGHUP, terminal)
 
     threading.Thread(target=wait, name="terminal", daemon=True).start()
 
@@ -142,40 +137,24 @@ def _end_from_outside(
     loop: asyncio.AbstractEventLoop,
     ended: Callable[[int], None],
     code: int,
-    give_back: TerminalRestorer,
+    terminal: TerminalRestorer,
 ) -> None:
-    leave_by(DEADLINE, code, give_back)
+    exit_after(DEADLINE, code, terminal)
     # A loop that is closed has ended already.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(ended, code)
 
 
-def leave_by(deadline: float, code: int, give_back: TerminalRestorer) -> None:
+def exit_after(deadline: float, code: int, terminal: TerminalRestorer) -> None:
     """Ends the process about `deadline` seconds from now, whatever still hangs then.
 
     All that must last is on disk by the time a key is answered, so nothing is lost by it.
     """
 
     def end() -> None:
-        give_back()
+        terminal()
         os._exit(code)
 
     timer = threading.Timer(deadline, end)
     timer.daemon = True
     timer.start()
-
-
-def write_crash(logs: Path, error: BaseException | None) -> Path | None:
-    """Writes what went wrong, without the values of variables; returns where, None if it cannot."""
-    path = logs / f"crash-{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}.txt"
-    # A worker's failure comes wrapped, without the place where it happened.
-    cause = getattr(error, "error", error)
-    lines = traceback.format_exception(cause) if cause else ["no exception was recorded\n"]
-    try:
-        private_folder(logs)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-            file.writelines(lines)
-    except (OSError, TitletuiError):
-        return None
-    return path
