@@ -359,8 +359,8 @@ def test_a_library_that_turns_into_a_folder_is_told_and_the_app_goes_on(home: Ho
 def test_a_terminal_is_given_back_as_it_was_and_with_what_waited_dropped() -> None:
     script = (
         "import sys, tty\n"
-        "from titletui.tui.terminal.restore import GiveBack\n"
-        "give = GiveBack()\n"
+        "from titletui.tui.terminal.restore import TerminalRestorer\n"
+        "give = TerminalRestorer()\n"
         "tty.setraw(give.descriptor)\n"
         "sys.stdout.write('\\x1b[?1049h' + 'frame ' * 20)\n"
         "sys.stdout.flush()\n"
@@ -376,7 +376,7 @@ def test_a_terminal_is_given_back_as_it_was_and_with_what_waited_dropped() -> No
 
 
 def test_where_there_is_no_terminal_there_is_nothing_to_give_back() -> None:
-    script = "from titletui.tui.terminal.restore import GiveBack; print('said'); GiveBack()()"
+    script = "from titletui.tui.terminal.restore import TerminalRestorer; print('said'); TerminalRestorer()()"
     done = subprocess.run(
         [sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=True
     )
