@@ -376,7 +376,11 @@ def test_a_terminal_is_given_back_as_it_was_and_with_what_waited_dropped() -> No
 
 
 def test_where_there_is_no_terminal_there_is_nothing_to_give_back() -> None:
-    script = "from titletui.tui.terminal.restore import TerminalRestorer; print('said'); TerminalRestorer()()"
+    script = (
+        "from titletui.tui.terminal.restore import TerminalRestorer\n"
+        "print('said')\n"
+        "TerminalRestorer()()\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], stdin=subprocess.DEVNULL, capture_output=True, check=True
     )

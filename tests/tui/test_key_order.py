@@ -21,7 +21,7 @@ async def all_taken(pilot: Pilot[int]) -> None:
     app = app_of(pilot)
     await pilot.pause(0.1)
     await until(pilot, app._message_queue.empty)
-    await until(pilot, lambda: not app._taken and not app._kept_back)
+    await until(pilot, lambda: not app._handling and not app._queued_keys)
 
 
 def prefix_of(pilot: Pilot[int]) -> str:

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from titletui.tui.app_base import AppBase
-from titletui.tui.textual_patches.first_paint import DeferredPaint
+from titletui.tui.textual_patches.deferred_paint import DeferredPaint
 from titletui.tui.textual_patches.stale_resize import IgnoreStaleResize
 from titletui.tui.widgets.header import Header
 from titletui.tui.widgets.key_bar import KeyBar

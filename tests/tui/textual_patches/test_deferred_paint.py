@@ -1,58 +1,39 @@
-"""What was made ready before it is first seen is right when it is seen, and costs nothing after."""
+"""A screen is styled once before it is first shown, and painted only while it is on top."""
 
-import subprocess
-import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+from textual.widgets import Input
 
 from tests.support.corpora import fill, paper
-from tests.support.pilot import app_of, opened, until, until_gone, until_open, until_shown
+from tests.support.pilot import opened, until_open, until_shown
 from tests.support.terminal import CORPUS, Terminal
 from titletui.paths import Home
 from titletui.tui.dialogs.settings import SettingsDialog
-from titletui.tui.preload import preload_modes
-
-SETTLED = """
-import gc
-from titletui.tui.preload import freeze_gc
-gc.disable()
-freeze_gc()
-assert gc.isenabled()
-assert gc.get_freeze_count() > 1000
-"""
 
 
-async def test_a_theme_reaches_the_modes_that_were_made_ready_before(home: Home) -> None:
-    async with opened(home, "generate").run_test(size=(120, 40)) as pilot:
-        app = app_of(pilot)
-        await preload_modes(app)
-        app.theme = "titletui-light"
-        await pilot.pause()
-        for key, mode in (("1", "corpus"), ("2", "train"), ("4", "shortlist"), ("3", "generate")):
-            await pilot.press("escape", key)
-            await until(pilot, lambda mode=mode: app.current_mode == mode)  # type: ignore[misc]
-            assert app.screen.styles.background.hex.lower() == "#faf9f5"
+async def test_the_inputs_of_a_dialog_are_styled_once_when_it_opens(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    styled: Counter[str] = Counter()
+    apply = Stylesheet.apply
 
+    def counting(self: Stylesheet, node: DOMNode, **options: Any) -> None:
+        if isinstance(node, Input):
+            styled[node.id or ""] += 1
+        apply(self, node, **options)
 
-async def test_what_was_parsed_once_is_not_parsed_again_but_for_other_colours(home: Home) -> None:
-    async with opened(home, "generate").run_test(size=(120, 40)) as pilot:
-        app = app_of(pilot)
-        await until_shown(pilot, "No titles yet")
-        known = set(map(id, app.stylesheet.rules))
-        assert known
-        await pilot.press("escape", "1", "2", "4", "comma")
+    monkeypatch.setattr(Stylesheet, "apply", counting)
+    async with opened(home, "shortlist").run_test(size=(120, 40)) as pilot:
+        await until_shown(pilot, "Nothing starred yet")
+        styled.clear()
+        await pilot.press("comma")
         await until_open(pilot, SettingsDialog)
-        again = known - set(map(id, app.stylesheet.rules))
-        assert len(again) < len(known) / 10, "but for defaults that weigh less now"
-        app.theme = "titletui-light"
-        await until(pilot, lambda: known.isdisjoint(map(id, app.stylesheet.rules)))
-
-
-async def test_a_mode_that_was_made_ready_shows_what_has_come_since(home: Home) -> None:
-    async with opened(home, "generate").run_test(size=(80, 24)) as pilot:
-        await preload_modes(app_of(pilot))
-        fill(home, "later", [paper(1, "Speech Separation")])
-        await pilot.press("escape", "1")
-        await until_shown(pilot, "later", "Speech Separation")
-        await until_gone(pilot, "No corpus yet")
+        await pilot.pause(0.2)
+        assert set(styled.values()) == {1}
 
 
 def test_a_screen_at_rest_paints_nothing_whether_or_not_a_dialog_is_over_it(home: Home) -> None:
@@ -61,7 +42,7 @@ def test_a_screen_at_rest_paints_nothing_whether_or_not_a_dialog_is_over_it(home
         terminal.until("Temperature")
         terminal.press(CORPUS)
         terminal.until("Speech 39")
-        terminal.until("speech 40")  # Counted; what comes after that are no news.
+        terminal.until("speech 40")  # The statistics arrive last.
         for key, shown in (("", "Speech"), ("?", "escape close")):
             terminal.press(key)
             terminal.until(shown)
@@ -70,7 +51,3 @@ def test_a_screen_at_rest_paints_nothing_whether_or_not_a_dialog_is_over_it(home
             for _ in range(30):
                 terminal.read(0.1)
             assert len(terminal.painted) == painted
-
-
-def test_garbage_is_looked_for_again_once_the_app_stands() -> None:
-    subprocess.run([sys.executable, "-c", SETTLED], check=True)

@@ -5,7 +5,7 @@ from typing import TypeVar
 from textual.await_complete import AwaitComplete
 from textual.screen import ModalScreen
 
-from titletui.tui.textual_patches.first_paint import DeferredPaint
+from titletui.tui.textual_patches.deferred_paint import DeferredPaint
 from titletui.tui.textual_patches.stale_resize import IgnoreStaleResize
 
 R = TypeVar("R")

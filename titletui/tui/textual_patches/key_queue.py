@@ -1,9 +1,11 @@
-"""Keys in the order in which they were typed, however many come in one breath.
+"""Handling keys one after the other, however many arrive at once.
 
-Textual hands a key to what has the focus and goes on: a key that stands for an action comes back
-through every parent before it is done, while text typed after it is in the input already, and what
-is typed after a key that opens a dialog still goes to the screen behind. Over a slow line keys come
-in bursts, so each waits here until the one before it has been done.
+Fault: Textual hands a key to the focused widget and goes on. A key bound to an action returns
+through every parent before the action runs, while text typed after it is in the input already, and
+what is typed after a key that opens a dialog goes to the screen behind it.
+See it: over a slow line keys arrive in bursts; type `n speech` on Corpus in one write.
+Measured: without this patch `speech` runs six actions of the Corpus screen.
+Test: tests/tui/test_key_order.py.
 """
 
 import asyncio
@@ -17,97 +19,97 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.timer import Timer
 
-_PATIENCE = 3.0
-_SOON = 0.005
+_TIMEOUT = 3.0
+_RETRY = 0.005
 
 
 class KeyQueueApp(App[int]):
-    """An app that hands on a key when the one before is done and what it opened can take it."""
+    """An app that handles a key when the one before is done and what that opened is ready."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._turn = 0
-        # Until the first screen stands and has given the focus away.
-        self._taken = True
-        self._expected = 0
-        self._kept_back: deque[events.Key | events.Paste] = deque()
-        self._patience: Timer | None = None
+        self._key_number = 0
+        # Until the first screen is up and has set the focus.
+        self._handling = True
+        self._expected_dialogs = 0
+        self._queued_keys: deque[events.Key | events.Paste] = deque()
+        self._key_timeout: Timer | None = None
 
     def on_ready(self) -> None:
-        """Takes what was typed while the app opened."""
-        if not self.screen.call_after_refresh(self._next, self._turn):
-            self._next(self._turn)
+        """Handle what was typed while the app opened."""
+        if not self.screen.call_after_refresh(self._next_key, self._key_number):
+            self._next_key(self._key_number)
 
     @property
     def keys_handled(self) -> int:
         """A number that grows with each key."""
-        return self._turn
+        return self._key_number
 
     @contextlib.contextmanager
     def opening(self) -> Iterator[None]:
-        """While a key's worker gets a dialog ready: what is typed meanwhile is for that.
+        """Hold keys back for the dialog that a key's worker is about to open.
 
         To be entered before the worker first waits, and left when the dialog is open.
         """
-        self._expected += 1
+        self._expected_dialogs += 1
         try:
             yield
         finally:
-            self._expected -= 1
+            self._expected_dialogs -= 1
 
     async def on_event(self, event: events.Event) -> None:
-        """Lets a key wait while another one is on its way."""
+        """Queue a key while another one is being handled."""
         if event.is_forwarded or not isinstance(event, events.Key | events.Paste):
             await super().on_event(event)
-        elif self._taken:
-            self._kept_back.append(event)
-            if self._patience is None:
-                self._patience = self.set_timer(_PATIENCE, self._lose_patience)
+        elif self._handling:
+            self._queued_keys.append(event)
+            if self._key_timeout is None:
+                self._key_timeout = self.set_timer(_TIMEOUT, self._stop_waiting)
         else:
-            await self._hand_on(event)
+            await self._handle_key(event)
 
-    async def _hand_on(self, event: events.Key | events.Paste) -> None:
-        self._turn += 1
+    async def _handle_key(self, event: events.Key | events.Paste) -> None:
+        self._key_number += 1
         if not self.screen_stack:
             return
         screen, target = self.screen, self.focused or self.screen
-        self._taken = True
+        self._handling = True
         await super().on_event(event)
         if isinstance(event, events.Key) and target.check_consume_key(event.key, event.character):
-            self._next(self._turn)  # Text keeps its order by itself.
+            self._next_key(self._key_number)  # Text keeps its order by itself.
         else:
-            # Once more round the app: what moves the focus goes through its queue.
-            self._follow([*target.ancestors_with_self, self], screen, self._turn)
+            # The app comes last again: what moves the focus goes through its queue.
+            self._follow_key([*target.ancestors_with_self, self], screen, self._key_number)
 
-    def _follow(self, way: list[MessagePump], before: Screen[object], turn: int) -> None:
-        """Goes the way of a key, right behind it."""
-        for at, node in enumerate(way):
-            if node.call_later(self._follow, way[at + 1 :], before, turn):
+    def _follow_key(self, path: list[MessagePump], before: Screen[object], number: int) -> None:
+        """Pass through the message queues that the key passes through, right behind it."""
+        for at, node in enumerate(path):
+            if node.call_later(self._follow_key, path[at + 1 :], before, number):
                 return
-        asyncio.get_running_loop().call_soon(self._look_for_news, before, turn)
+        asyncio.get_running_loop().call_soon(self._await_opened_screen, before, number)
 
-    def _look_for_news(self, before: Screen[object], turn: int) -> None:
-        """The key is done; what a worker of its has opened can take the next one once it stands."""
-        if self._expected and turn == self._turn:
-            asyncio.get_running_loop().call_later(_SOON, self._look_for_news, before, turn)
+    def _await_opened_screen(self, before: Screen[object], number: int) -> None:
+        """Handle the next key once a screen that this one opened has been laid out."""
+        if self._expected_dialogs and number == self._key_number:
+            asyncio.get_running_loop().call_later(_RETRY, self._await_opened_screen, before, number)
             return
         opened = self.screen if self.screen_stack and self.screen is not before else None
-        if opened is None or not opened.call_after_refresh(self._next, turn):
-            self._next(turn)
+        if opened is None or not opened.call_after_refresh(self._next_key, number):
+            self._next_key(number)
 
-    def _next(self, turn: int) -> None:
-        if turn != self._turn:
+    def _next_key(self, number: int) -> None:
+        if number != self._key_number:
             return
-        self._taken = bool(self._kept_back)
-        if self._kept_back:
-            self.call_later(self._hand_on, self._kept_back.popleft())
-        elif self._patience is not None:
-            self._patience.stop()
-            self._patience = None
+        self._handling = bool(self._queued_keys)
+        if self._queued_keys:
+            self.call_later(self._handle_key, self._queued_keys.popleft())
+        elif self._key_timeout is not None:
+            self._key_timeout.stop()
+            self._key_timeout = None
 
-    def _lose_patience(self) -> None:
-        """No key waits for long, whatever the one before it has come upon."""
-        self._patience = None
-        if self._kept_back:
-            self._patience = self.set_timer(_PATIENCE, self._lose_patience)
-            self._next(self._turn)
+    def _stop_waiting(self) -> None:
+        """Handle the next key although the one before is not done."""
+        self._key_timeout = None
+        if self._queued_keys:
+            self._key_timeout = self.set_timer(_TIMEOUT, self._stop_waiting)
+            self._next_key(self._key_number)
