@@ -1,19 +1,16 @@
-"""The `titletui` command: without a word the app, with one a command for scripts."""
+"""The `titletui` command: the app without arguments, else one of the commands."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 
 from titletui import __version__
+from titletui.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say
 from titletui.errors import TitletuiError, UsageError
-
-EXIT_FAILED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns 0 done, 1 failed, 2 usage, 130 interrupted."""
+    """Run a command line; return 0 done, 1 failed, 2 usage error, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         print(f"titletui {__version__}")
@@ -22,9 +19,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except UsageError as error:
-        return _complain(error, EXIT_USAGE)
+        say(f"titletui: {error}")
+        return EXIT_USAGE
     except TitletuiError as error:
-        return _complain(error, EXIT_FAILED)
+        say(f"titletui: {error}")
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -56,10 +55,3 @@ def _open_app(_: argparse.Namespace) -> int:
     from titletui.tui.app import run_app
 
     return run_app()
-
-
-def _complain(error: TitletuiError, code: int) -> int:
-    from titletui.text import display
-
-    print(f"titletui: {display(str(error))}", file=sys.stderr)
-    return code

@@ -1,4 +1,4 @@
-"""Corpora from the command line: scrape, import, list, export."""
+"""The commands about corpora: scrape, import, corpora, export."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from titletui.cli.output import print_json, print_line, say
+from titletui.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, print_json, print_line, say
 from titletui.errors import UsageError
 from titletui.paths import Home, checked_name, find_home, named_path
 
@@ -16,35 +16,38 @@ if TYPE_CHECKING:
     from titletui.jobs.events import Progress
     from titletui.jobs.job import Job
 
+_STOP_TIMEOUT = 15.0
+_RESUME = "the same command resumes it"
 _YEAR_BAR = 30
 _WORDS_SHOWN = 12
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds this room's commands to the parser."""
+    """Add the commands about corpora."""
     scrape = commands.add_parser(
         "scrape",
-        help="pull papers of a category from arXiv",
-        description="Pulls the papers of a category (cs.CL, eess.AS, grp_physics, …) from arXiv "
-        "into a corpus, three seconds between requests. Run it again to update the corpus, or to "
-        "go on where it was cut off.",
+        help="harvest the papers of a category from arXiv",
+        description="Harvests the papers of a category (cs.CL, eess.AS, grp_physics, …) from arXiv "
+        "into a corpus, with three seconds between requests. Run it again to update the corpus, or "
+        "to resume where it was interrupted.",
         epilog="--from and --until are days of the last modification, as arXiv keeps them: a "
-        "paper of 2019 that was revised in 2024 is found under 2024. For the date of submission "
+        "paper of 2019 that was revised in 2024 is under 2024. For the date of submission "
         "use --filter submitted=2024, submitted=2024-03 or submitted=2023-06..2024-02. arXiv's "
         "metadata is CC0; arXiv does not endorse this program.",
     )
     scrape.add_argument("category", metavar="CATEGORY")
     scrape.add_argument("--from", dest="start", default="", metavar="DAY", help="YYYY-MM-DD")
     scrape.add_argument("--until", default="", metavar="DAY", help="YYYY-MM-DD, inclusive")
-    scrape.add_argument("--name", help="of the corpus; otherwise the category")
+    scrape.add_argument("--name", help="name of the corpus (default: the category)")
     scrape.add_argument(
         "--filter",
         action="append",
         default=[],
         dest="filters",
         metavar="KEY=VALUE",
-        help="keep only papers that hold VALUE in title, abstract, author or category, or of a "
-        "date of submission (submitted=2024-01..2024-06); values of one key mean any, keys all",
+        help="keep only papers with VALUE in title, abstract, author or category, or with a date "
+        "of submission (submitted=2024-01..2024-06); several values of one key are alternatives, "
+        "different keys must all match",
     )
     _for_jobs(scrape)
     scrape.set_defaults(run=_scrape)
@@ -57,19 +60,19 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         "what is piped in.",
     )
     imported.add_argument("file", metavar="FILE", type=Path)
-    imported.add_argument("--name", help="of the corpus; otherwise the file's")
-    imported.add_argument("--category", default="", help="what it is about")
+    imported.add_argument("--name", help="name of the corpus (default: the file's)")
+    imported.add_argument("--category", default="", help="the category of the papers")
     _for_jobs(imported)
     imported.set_defaults(run=_import)
 
-    corpora = commands.add_parser("corpora", help="list corpora, or show what one is like")
+    corpora = commands.add_parser("corpora", help="list the corpora, or describe one")
     corpora.add_argument("name", nargs="?", metavar="NAME")
     change = corpora.add_mutually_exclusive_group()
     change.add_argument("--delete", action="store_true", help="delete it (asks, unless --yes)")
     change.add_argument("--rename", metavar="NEW", help="give it another name")
     corpora.add_argument("--yes", action="store_true", help="delete without asking")
     corpora.add_argument(
-        "--cut", type=int, metavar="N", help="tell what a cut at N words or tokens loses"
+        "--cut", type=int, metavar="N", help="report what truncating at N words or tokens loses"
     )
     corpora.add_argument("--json", action="store_true", help="one JSON object a line")
     corpora.set_defaults(run=_corpora)
@@ -79,12 +82,12 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     export.add_argument(
         "file", metavar="FILE", help=".jsonl (everything) or .txt (titles), also with .gz; - prints"
     )
-    export.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    export.add_argument("--overwrite", action="store_true", help="replace an existing file")
     export.set_defaults(run=_export)
 
 
 def _for_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--detach", action="store_true", help="do not wait for it")
+    parser.add_argument("--detach", action="store_true", help="return at once")
     parser.add_argument("--json", action="store_true", help="end with a JSON object")
 
 
@@ -102,11 +105,11 @@ def _scrape(arguments: argparse.Namespace) -> int:
         filters=parse_filters(arguments.filters),
     )
     home = find_home()
-    return _attend(home, start_harvest(home, query), arguments)
+    return _follow(home, start_harvest(home, query), arguments)
 
 
 def _import(arguments: argparse.Namespace) -> int:
-    from titletui.cli.job_progress import Display
+    from titletui.cli.job_progress import ProgressLine
     from titletui.importing.job import Source, corpus_name_for, start_import
     from titletui.importing.stdin import behind, is_pipe, start_piped_import, take_in
 
@@ -115,43 +118,66 @@ def _import(arguments: argparse.Namespace) -> int:
     name = arguments.name or corpus_name_for(path)
     if is_pipe(path):
         checked_name(name, "corpus name")
-        with Display(name) as shown:
-            kept = take_in(home, path, lambda taken: shown.take(_taken(taken)))
+        with ProgressLine(name) as line:
+            kept = take_in(home, path, lambda size: line.update(_received(size)))
         source = Source(corpus=name, path=str(kept), category=arguments.category)
-        return _attend(home, start_piped_import(home, source, kept), arguments)
+        return _follow(home, start_piped_import(home, source, kept), arguments)
     source = Source(corpus=name, path=str(path.absolute()), category=arguments.category)
-    return _attend(home, start_import(home, source), arguments)
+    return _follow(home, start_import(home, source), arguments)
 
 
-def _taken(size: int) -> "Progress":
+def _received(size: int) -> "Progress":
     from titletui.jobs.events import Progress
 
     return Progress(done=size >> 20, unit="MB")
 
 
-def _attend(home: Home, folder: "Job", arguments: argparse.Namespace) -> int:
-    """Watches a job to its end and says what came of it."""
-    from titletui.cli.job_progress import follow
+def _follow(home: Home, job: "Job", arguments: argparse.Namespace) -> int:
+    """Follow a job to its end and print what it added; return the exit code."""
+    from titletui.cli.job_progress import JobProgress, follow
     from titletui.corpus.store import CorpusStore
 
     if arguments.detach:
         if arguments.json:
-            print_json({"name": folder.name, "state": str(folder.state)})
+            print_json({"name": job.name, "state": str(job.state)})
         else:
-            say(f"{folder.name} goes on by itself; the same command shows it again.")
+            say(f"{job.name} continues in the background; the same command shows it again.")
         return 0
-    code, counts = follow(folder)
+    progress = JobProgress(job)
+    end = follow(
+        job,
+        progress,
+        stopping="Stopping; what came so far is kept.",
+        left=f"{job.name} has been asked to stop; the same command shows it again.",
+        stop_timeout=_STOP_TIMEOUT,
+    )
+    code = EXIT_INTERRUPTED if end == "left" else _exit_code(job, interrupted=end == "interrupted")
     with CorpusStore(home.corpus_db, read_only=True) as store:
-        there = {summary.name: summary.papers for summary in store.corpora()}
-    papers = there.get(folder.name, 0)
+        papers = {summary.name: summary.papers for summary in store.corpora()}
     if arguments.json:
-        print_json({"name": folder.name, "state": str(folder.state), "papers": papers, **counts})
-    elif folder.name not in there:
-        print_line(f"{folder.name}: no corpus was made")
+        counts = {"papers": papers.get(job.name, 0), **progress.counts}
+        print_json({"name": job.name, "state": str(job.state), **counts})
+    elif job.name not in papers:
+        print_line(f"{job.name}: no corpus was made")
     else:
-        told = ", ".join(f"{number:,} {what}" for what, number in counts.items())
-        print_line(f"{folder.name}: {papers:,} papers ({told})")
+        counted = ", ".join(f"{number:,} {what}" for what, number in progress.counts.items())
+        print_line(f"{job.name}: {papers[job.name]:,} papers ({counted})")
     return code
+
+
+def _exit_code(job: "Job", *, interrupted: bool) -> int:
+    from titletui.jobs.job import State
+
+    state, ended = job.state, job.exit
+    if state is State.DONE:
+        return 0
+    if state is State.STOPPED:
+        say(f"{job.name} is stopped; {_RESUME}.")
+        return EXIT_INTERRUPTED if interrupted else EXIT_FAILED
+    reason = ended.reason if ended and ended.reason else "its process is gone"
+    advice = ended.advice if ended and ended.advice else f"{_RESUME[0].upper()}{_RESUME[1:]}."
+    say(f"{job.name}: {reason.rstrip('.')}. {advice}")
+    return EXIT_FAILED
 
 
 def _corpora(arguments: argparse.Namespace) -> int:
@@ -188,19 +214,19 @@ def _delete(store: Any, arguments: argparse.Namespace) -> int:
     refuse_if_job_running(find_home(), arguments.name)
     if not arguments.yes:
         if not sys.stdin.isatty():
-            raise UsageError(f"Say --yes to delete {arguments.name!r} without being asked.")
+            raise UsageError(f"Add --yes to delete {arguments.name!r} without being asked.")
         say(f"Delete the corpus {arguments.name} with {summary.papers:,} papers? [y/N]")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return 1
-    from titletui.cli.job_progress import Display
+    from titletui.cli.job_progress import ProgressLine
     from titletui.jobs.events import Progress
 
     store.hide(arguments.name)
     delete_jobs(find_home(), arguments.name)
-    with Display(arguments.name) as shown:
+    with ProgressLine(arguments.name) as line:
         share = 1 / max(1, summary.papers)
         store.purge(
-            lambda gone: shown.take(
+            lambda gone: line.update(
                 Progress(done=gone, unit="papers deleted", fraction=min(1.0, gone * share))
             )
         )
@@ -215,7 +241,7 @@ def _list(summaries: "Sequence[CorpusSummary]", *, as_json: bool) -> None:
             print_json(to_builtins(summary))
         return
     if not summaries:
-        say("There is no corpus yet; titletui scrape eess.AS makes one.")
+        say("There is no corpus yet; `titletui scrape eess.AS` makes one.")
     width = max((len(summary.name) for summary in summaries), default=0)
     for summary in summaries:
         span = f"{summary.earliest} … {summary.latest}" if summary.earliest else ""

@@ -1,84 +1,131 @@
-"""Following a job that fills a corpus, from the command line."""
+"""Follow a job from the command line: a progress line, or its events as JSON."""
 
 import sys
 import time
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from titletui.cli.output import say
+from titletui.cli.output import print_json, say
 from titletui.jobs import launch
 from titletui.jobs.events import AnyEvent, Note, Progress, Started
-from titletui.jobs.job import Job, State
+from titletui.jobs.job import Job
+from titletui.jobs.status import JobFollower
 from titletui.text import display, format_duration
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-_LOOK_EVERY = 0.1
-_STOP_WITHIN = 15.0
+_POLL = 0.1
 _PLAIN_EVERY = 10.0
-_EXIT_INTERRUPTED = 130
 
 
-def follow(folder: Job) -> tuple[int, dict[str, int]]:
-    """Shows a job on standard error until it ends; Ctrl-C stops it, a second one leaves it.
+class View(AbstractContextManager[Any], Protocol):
+    """Shows a job while it is followed."""
 
-    Returns the exit code, and how many papers were new, updated and skipped.
+    def update(self) -> None:
+        """Read what is new of the job and show it."""
+
+    def say(self, text: str) -> None:
+        """Show a message."""
+
+
+def follow(
+    job: Job,
+    view: View,
+    *,
+    stopping: str = "",
+    left: str,
+    stop_timeout: float = float("inf"),
+) -> Literal["ended", "interrupted", "left"]:
+    """Show a job until it ends.
+
+    The first Ctrl-C asks the job to stop, a second one returns without waiting for it.
+
+    Args:
+        stopping: the message after the first Ctrl-C; empty if Ctrl-C must not stop the job.
+        left: the message when returning before the end.
+        stop_timeout: seconds to wait for the job to stop.
     """
-    tail = folder.tail()
-    counts = {"new": 0, "updated": 0, "skipped": 0}
-    stopping_since: float | None = None
-    code: int | None = None
-    with Display(folder.name) as shown:
+    asked: float | None = None
+    with view:
         while True:
             try:
-                state = folder.state
-                for event in _since_last_start(tail.read()):
-                    if isinstance(event, Progress):
-                        counts.update(event.counts)
-                    shown.take(event)
-                if not state.alive:
-                    break
-                if stopping_since and time.monotonic() - stopping_since > _STOP_WITHIN:
-                    shown.say(f"{folder.name} has been asked to stop and takes long; left alone.")
-                    return _EXIT_INTERRUPTED, counts
-                time.sleep(_LOOK_EVERY)
+                alive = job.state.alive
+                view.update()
+                if not alive:
+                    return "ended" if asked is None else "interrupted"
+                if asked is not None and time.monotonic() - asked > stop_timeout:
+                    view.say(f"{job.name} takes long to stop. {left}")
+                    return "left"
+                time.sleep(_POLL)
             except KeyboardInterrupt:
-                if stopping_since is not None:
-                    return _EXIT_INTERRUPTED, counts
-                stopping_since = time.monotonic()
-                launch.stop(folder)
-                shown.say("Stopping; what came so far is kept.")
-    code = _code(folder, interrupted=stopping_since is not None)
-    return code, counts
+                if asked is not None or not stopping:
+                    view.say(left)
+                    return "left"
+                asked = time.monotonic()
+                launch.stop(job)
+                view.say(stopping)
 
 
-def _since_last_start(events: list[AnyEvent]) -> list[AnyEvent]:
-    starts = [place for place, event in enumerate(events) if isinstance(event, Started)]
-    return events[starts[-1] :] if starts else events
+class JobProgress:
+    """The progress of a harvest or import, on standard error.
+
+    Attributes:
+        counts: the papers that were new, updated and skipped, and other counters of the job.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.counts = {"new": 0, "updated": 0, "skipped": 0}
+        self._follower = JobFollower(job)
+        self._line = ProgressLine(job.name)
+
+    def __enter__(self) -> Self:
+        self._line.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._line.__exit__(*error)
+
+    def update(self) -> None:
+        for event in _since_last_start(self._follower.poll()):
+            if isinstance(event, Note):
+                self.say(event.text)
+            elif isinstance(event, Progress):
+                self.counts.update(event.counts)
+                self._line.update(event)
+
+    def say(self, text: str) -> None:
+        self._line.say(text)
 
 
-def _code(folder: Job, *, interrupted: bool) -> int:
-    state, ended = folder.state, folder.exit
-    if state is State.DONE:
-        return 0
-    if state is State.STOPPED:
-        say(f"{folder.name} is stopped; the same command goes on where it was.")
-        return _EXIT_INTERRUPTED if interrupted else 1
-    reason = ended.reason if ended and ended.reason else "its process is gone"
-    advice = ended.advice if ended and ended.advice else "The same command goes on where it was."
-    say(f"{folder.name}: {reason.rstrip('.')}. {advice}")
-    return 1
+class JobEvents:
+    """The events of a job, one JSON object a line on standard output."""
+
+    def __init__(self, job: Job) -> None:
+        self._tail = job.tail()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def update(self) -> None:
+        for event in self._tail.read():
+            print_json(event)
+
+    say = staticmethod(say)
 
 
-class Display:
-    """A line of progress: redrawn on a terminal, now and then a plain line elsewhere."""
+class ProgressLine:
+    """A line of progress: redrawn on a terminal, else printed every ten seconds."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._bar: Any = None
         self._task: TaskID | None = None
-        self._said = time.monotonic()
+        self._printed = time.monotonic()
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
@@ -106,37 +153,41 @@ class Display:
             self._bar.stop()
 
     def say(self, text: str) -> None:
+        """Print a message above the line."""
         if self._bar is not None:
             self._bar.console.print(display(text), markup=False, highlight=False)
         else:
             say(text)
 
-    def take(self, event: AnyEvent) -> None:
-        if isinstance(event, Note):
-            self.say(event.text)
-        elif isinstance(event, Progress):
-            text = _sentence(event)
-            if self._bar is not None:
-                known = event.fraction is not None
-                self._bar.update(
-                    self._task,
-                    total=1.0 if known else None,
-                    completed=event.fraction if known else 0.0,
-                    text=display(text),
-                )
-            elif time.monotonic() - self._said > _PLAIN_EVERY:
-                self._said = time.monotonic()
-                say(f"{self._name}: {text}")
+    def update(self, progress: Progress) -> None:
+        """Show a new state."""
+        text = _describe(progress)
+        if self._bar is not None:
+            known = progress.fraction is not None
+            self._bar.update(
+                self._task,
+                total=1.0 if known else None,
+                completed=progress.fraction if known else 0.0,
+                text=display(text),
+            )
+        elif time.monotonic() - self._printed > _PLAIN_EVERY:
+            self._printed = time.monotonic()
+            say(f"{self._name}: {text}")
 
 
-def _sentence(event: Progress) -> str:
-    parts = [event.far]
-    if event.fraction is not None:
-        parts.insert(0, f"{100 * event.fraction:.0f} %")
-    if event.day:
-        parts.append(event.day)
-    if event.eta is not None:
-        parts.append(f"{format_duration(event.eta)} left")
-    if event.waiting:
-        parts.append(event.waiting)
+def _since_last_start(events: list[AnyEvent]) -> list[AnyEvent]:
+    starts = [place for place, event in enumerate(events) if isinstance(event, Started)]
+    return events[starts[-1] :] if starts else events
+
+
+def _describe(progress: Progress) -> str:
+    parts = [progress.amount]
+    if progress.fraction is not None:
+        parts.insert(0, f"{100 * progress.fraction:.0f} %")
+    if progress.day:
+        parts.append(progress.day)
+    if progress.eta is not None:
+        parts.append(f"{format_duration(progress.eta)} left")
+    if progress.waiting:
+        parts.append(progress.waiting)
     return " · ".join(parts)

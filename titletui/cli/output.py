@@ -1,24 +1,28 @@
-"""What the command line prints: objects on stdout, everything for a person on stderr."""
+"""Output of the command line: results on stdout, messages on stderr; exit codes."""
 
 import sys
 from typing import Any
 
-import msgspec
-
 from titletui.text import display
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on one line of stdout, at once."""
+    """Print one JSON object on one line of stdout."""
+    import msgspec
+
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
     sys.stdout.flush()
 
 
 def print_line(text: str) -> None:
-    """One line of a result on stdout, harmless for a terminal."""
+    """Print one line of a result on stdout, safe for a terminal."""
     print(display(text), flush=True)
 
 
 def say(text: str) -> None:
-    """A message to the person, on stderr."""
+    """Print a message on stderr."""
     print(display(text), file=sys.stderr, flush=True)

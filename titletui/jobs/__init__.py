@@ -1,1 +1,1 @@
-"""Anything long: a folder on disk and a detached process."""
+"""Long-running work: a folder on disk and a detached process that outlives the app."""

@@ -1,5 +1,6 @@
-"""The event log: appended by one worker, read by anyone at the same time."""
+"""The event log of a job: one writer appends, any number of readers follow."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -13,25 +14,23 @@ _CHUNK = 1 << 20
 
 
 class EventLog:
-    """The writing end of `events.jsonl`.
+    """Append events to `events.jsonl`.
 
-    Each event is one `write` on a descriptor opened with O_APPEND, so that lines never mix. A last
-    line that an earlier worker left torn is closed first.
+    Each event is one `write` on a descriptor opened with O_APPEND, so that lines never interleave.
+    If a killed worker left an incomplete last line, it is terminated first.
     """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         self._encoder = msgspec.json.Encoder()
-        self._torn = False
         size = os.fstat(self._descriptor).st_size
-        if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
-            self._torn = True
+        self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
     def append(self, event: AnyEvent) -> None:
-        """Writes `event` with the present time.
+        """Stamp `event` with the current time and append it.
 
         Raises:
-            OSError: it could not be written whole (a full disk); the next one starts a new line.
+            OSError: the disk is full; the next event starts on a new line.
         """
         event.t = round(time.time(), 3)
         line = self._encoder.encode(event) + b"\n"
@@ -40,7 +39,7 @@ class EventLog:
         written = os.write(self._descriptor, line)
         self._torn = written < len(line)
         if self._torn:
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -53,10 +52,10 @@ class EventLog:
 
 
 class EventTail:
-    """The reading end: each `read()` gives what came since the last one.
+    """Read `events.jsonl` incrementally.
 
     Attributes:
-        bad: lines so far that were no event.
+        bad: lines so far that cannot be decoded.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,14 +67,14 @@ class EventTail:
 
     @property
     def unread(self) -> int:
-        """Bytes that a `read` would look at now."""
+        """Bytes after the current position."""
         try:
             return max(0, self.path.stat().st_size - self._offset)
         except OSError:
             return 0
 
     def skip_to_last(self, size: int) -> None:
-        """Leaves out everything before the last `size` bytes, to a whole line."""
+        """Skip to the first whole line within the last `size` bytes."""
         if self.unread > size:
             self._offset += self.unread - size
             with self.path.open("rb") as file:
@@ -83,12 +82,12 @@ class EventTail:
                 self._offset += len(file.readline())
 
     def read(self, most: int | None = None) -> list[AnyEvent]:
-        """The whole lines that were added; a half-written one is left for the next call.
+        """Return the events appended since the last call; an incomplete line is left for the next.
 
-        A file that has become shorter is read again from its start.
+        A file that was truncated is read again from its start.
 
         Args:
-            most: bytes to look at, by the megabyte; None for all.
+            most: stop after about this many bytes, in steps of a megabyte.
         """
         until = None if most is None else self._offset + most
         events: list[AnyEvent] = []
@@ -99,14 +98,14 @@ class EventTail:
                 file.seek(self._offset)
                 while chunk := file.read(_CHUNK):
                     self._offset += len(chunk)
-                    self._rest = self._take(self._rest + chunk, events)
+                    self._rest = self._decode(self._rest + chunk, events)
                     if until is not None and self._offset >= until:
                         break
         except FileNotFoundError:
             return events
         return events
 
-    def _take(self, data: bytes, events: list[AnyEvent]) -> bytes:
+    def _decode(self, data: bytes, events: list[AnyEvent]) -> bytes:
         *lines, rest = data.split(b"\n")
         for line in lines:
             if not line:

@@ -1,4 +1,4 @@
-"""What a job says while it works: one JSON object a line in `events.jsonl`.
+"""The events of a job: one JSON object per line in `events.jsonl`.
 
 A number that is not finite is written as `null`.
 """
@@ -7,28 +7,25 @@ import msgspec
 
 from titletui.text import format_bytes
 
-JOB_KINDS = ("harvest", "import", "run")
-
 
 class Event(msgspec.Struct, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True):
-    """Something that happened.
+    """Base of all events.
 
     Attributes:
-        t: seconds since the epoch, set when it is written.
+        t: seconds since the epoch, set when it is appended.
     """
 
     t: float = 0.0
 
 
 class Started(Event):
-    """A worker began.
+    """A worker started.
 
     Attributes:
-        step: the step that it goes on from; whatever an earlier worker said of later steps was
-            undone.
-        steps: how many there will be in all, for a run.
-        threshold: the average loss under which a run is overfit; 0 where none is.
-        device: what it computes on, as a person would say it.
+        step: the step that a run resumes from; later steps of an earlier worker are void.
+        steps: total steps of a run.
+        threshold: the average loss below which a run is overfit; 0 turns the rule off.
+        device: the device, for display.
     """
 
     pid: int
@@ -39,7 +36,7 @@ class Started(Event):
 
 
 class Note(Event):
-    """Something that a person should read.
+    """A message for the user.
 
     Attributes:
         level: `info`, `warning` or `error`.
@@ -50,15 +47,14 @@ class Note(Event):
 
 
 class Progress(Event):
-    """How far a job is.
+    """Progress of a job.
 
     Attributes:
-        done: what is done, in `unit`.
-        total: what there is to do, where that is known.
-        fraction: 0…1, where it is known.
-        eta: seconds until the end, where they can be guessed.
+        done, total: in `unit`; `total` is None if unknown.
+        fraction: 0…1; None if unknown.
+        eta: estimated seconds until the end.
         day: the day that a harvest has reached.
-        waiting: what is being waited for, as a sentence; empty when nothing is.
+        waiting: what the job is waiting for; empty if nothing.
         counts: other counters (new, updated, skipped, …).
     """
 
@@ -72,7 +68,7 @@ class Progress(Event):
     counts: dict[str, int] = {}
 
     @property
-    def far(self) -> str:
+    def amount(self) -> str:
         """`1,200 of 3,064 papers`, `2 MB of 3 MB`"""
         if self.unit == "bytes":
             return format_bytes(self.done) + (
@@ -86,13 +82,13 @@ class Step(Event):
 
     Attributes:
         loss: mean cross-entropy of the step, nats per title token.
-        average: bias-corrected exponential average of the losses so far.
-        rate: the learning rate.
-        norm: the gradient's norm before clipping.
+        average: moving average of the losses so far.
+        rate: learning rate.
+        norm: gradient norm before clipping.
         tokens: title tokens in the step.
-        speed: title tokens a second, averaged.
-        eta: seconds until the last step.
-        memory: bytes in use, on the GPU where there is one, else resident.
+        speed: title tokens per second, averaged.
+        eta: estimated seconds until the last step.
+        memory: bytes in use on the GPU, or resident without one.
     """
 
     step: int
@@ -107,11 +103,11 @@ class Step(Event):
 
 
 class Heldout(Event):
-    """The loss on the papers that are kept from training.
+    """The loss on the held-out papers.
 
     Attributes:
         loss: nats per title token.
-        bits: bits per character, the end counted as one character.
+        bits: bits per character, counting the end as one.
     """
 
     step: int
@@ -120,10 +116,10 @@ class Heldout(Event):
 
 
 class Preview(Event):
-    """Titles that the model writes by now.
+    """Titles sampled during training.
 
     Attributes:
-        copies: the share of them that stand in the training set, 0…1.
+        copies: share of them that are copies or near-copies of training titles, 0…1.
     """
 
     step: int
@@ -132,7 +128,7 @@ class Preview(Event):
 
 
 class Saved(Event):
-    """A checkpoint was written whole."""
+    """A checkpoint is complete."""
 
     step: int
 
@@ -147,10 +143,10 @@ class Overfit(Event):
 
 
 class HeldoutRising(Event, tag="rising"):
-    """The held-out loss has risen for several evaluations.
+    """The held-out loss rose for several evaluations.
 
     Attributes:
-        best: the step at which it was lowest.
+        best: the step with the lowest held-out loss.
     """
 
     step: int
@@ -158,17 +154,17 @@ class HeldoutRising(Event, tag="rising"):
 
 
 class Diverged(Event):
-    """The loss was not finite."""
+    """The loss is not finite."""
 
     step: int
 
 
 class Evaluated(Event):
-    """Figures about the finished model.
+    """Metrics of the finished model.
 
     Attributes:
-        figures: name → value: `rouge1`, `rouge2`, `rougeL`, the same with `baseline_`, `unique`, ….
-        words: frequent words, most frequent first, of the `corpus` and of the `samples`.
+        figures: `rouge1`, `rouge2`, `rougeL`, the same with `baseline_`, `unique`, ….
+        words: most frequent words of the `corpus` and of the `samples`, with counts.
     """
 
     step: int
@@ -177,7 +173,7 @@ class Evaluated(Event):
 
 
 class Ended(Event):
-    """The worker is done, for the reason in `outcome` (see `titletui.jobs.job.JobResult`)."""
+    """The worker ended; see `titletui.jobs.job.JobResult`."""
 
     outcome: str
     reason: str = ""

@@ -1,4 +1,4 @@
-"""A job on disk: what it is to do, what it said, how it ended. Its state is derived from these."""
+"""A job's folder: its specification, event log and result, from which its state is derived."""
 
 import contextlib
 import enum
@@ -22,7 +22,8 @@ from titletui.jobs.event_log import EventTail
 from titletui.paths import checked_name, private_folder
 
 SPEC_SCHEMA = 1
-_STARTING = 20.0
+_NEW = 20.0
+"""Seconds after its creation in which a job that was never started counts as queued."""
 
 T = TypeVar("T")
 Kind = Literal["harvest", "import", "run"]
@@ -30,9 +31,13 @@ Outcome = Literal["done", "stopped", "failed"]
 
 
 class State(enum.StrEnum):
-    """Where a job stands."""
+    """The state of a job; its value is the word that users see.
+
+    The glyphs are in DejaVu Sans Mono as well as Fira Code.
+    """
 
     QUEUED = "queued"
+    STARTING = "starting"
     RUNNING = "running"
     STOPPING = "stopping"
     STOPPED = "stopped"
@@ -44,21 +49,42 @@ class State(enum.StrEnum):
 
     @property
     def alive(self) -> bool:
-        """Whether a worker is, or will soon be, at it."""
-        return self in (State.QUEUED, State.RUNNING, State.STOPPING, State.REMOTE)
+        """Whether a worker is running, or about to."""
+        return self in (
+            State.QUEUED, State.STARTING, State.RUNNING, State.STOPPING, State.REMOTE,
+        )  # fmt: skip
 
     @property
     def resumable(self) -> bool:
         return self in (State.STOPPED, State.INTERRUPTED, State.FAILED)
 
+    @property
+    def glyph(self) -> str:
+        """One character that represents the state in lists."""
+        return _GLYPHS[self]
+
+
+_GLYPHS = {
+    State.QUEUED: "○",
+    State.STARTING: "◎",
+    State.RUNNING: "●",
+    State.STOPPING: "◐",
+    State.STOPPED: "■",
+    State.DONE: "✓",
+    State.FAILED: "×",
+    State.INTERRUPTED: "▲",
+    State.REMOTE: "↔",
+    State.UNREADABLE: "?",
+}
+
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job is to do; never changed once written.
+    """The specification of a job; never changed once written.
 
     Attributes:
-        work: the kind's own description: `corpus.harvest.Query`, `corpus.files.Source` or
-            `training.plan.RunSpec`.
-        versions: of Python and of the libraries that shape the result.
+        work: depends on the kind: `arxiv.job.Query`, `importing.job.Source` or
+            `training.run_spec.RunSpec`.
+        versions: of Python and of the libraries that affect the result.
     """
 
     kind: Kind
@@ -74,10 +100,10 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a job ended.
 
     Attributes:
-        reason: one sentence for a person, empty when there is nothing to say.
+        reason: one sentence for the user; may be empty.
         advice: what to do about it.
-        oom: the kernel's out-of-memory counter had risen.
-        began: when the worker was started that ended so; an earlier worker's end counts no more.
+        oom: the kernel's out-of-memory counter rose during the job.
+        began: `Job.began` of the worker that ended; a result of an earlier start is ignored.
     """
 
     outcome: Outcome
@@ -91,19 +117,21 @@ class JobResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of the worker.
+    """Requests to the worker, and the newest start.
 
     Attributes:
-        stop: to end at the next good moment.
-        began: when it was last started, seconds since the epoch.
+        stop: end at the next safe point.
+        began: time of the start, seconds since the epoch; identifies it.
+        launcher: the supervisor, or the process that is about to start one.
     """
 
     stop: bool = False
     began: float = 0.0
+    launcher: process_lock.Identity | None = None
 
 
 class Job:
-    """A job's folder, `<home>/jobs/<kind>/<name>`."""
+    """A job, which is its folder `<home>/jobs/<kind>/<name>`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -132,10 +160,10 @@ class Job:
 
     @cached_property
     def spec(self) -> Spec:
-        """What the job is to do.
+        """The specification.
 
         Raises:
-            TitletuiError: `spec.json` is missing, damaged or of a newer titletui.
+            TitletuiError: `spec.json` is missing, damaged or written by a newer titletui.
         """
         try:
             spec = msgspec.json.decode((self.path / "spec.json").read_bytes(), type=Spec)
@@ -146,15 +174,15 @@ class Job:
             ) from error
         if spec.schema > SPEC_SCHEMA:
             raise TitletuiError(
-                f"The {self.kind} {self.name} is of a newer titletui; update titletui to use it."
+                f"The {self.kind} {self.name} was written by a newer titletui; update titletui."
             )
         return spec
 
     def work(self, kind: type[T]) -> T:
-        """The kind's own description of what to do.
+        """Decode `spec.work` as the struct of this kind of job.
 
         Raises:
-            TitletuiError: it does not fit.
+            TitletuiError: it is of another shape.
         """
         try:
             return msgspec.json.decode(self.spec.work, type=kind)
@@ -165,52 +193,59 @@ class Job:
 
     @property
     def state(self) -> State:
-        """Derived from lock, exit and host each time it is asked for."""
+        """Derived from the lock, the result and the starting process at each access."""
         try:
             spec = self.spec
         except TitletuiError:
             return State.UNREADABLE
-        held = process_lock.is_held(self.lock)
-        if held:
+        if process_lock.is_held(self.lock):
             return State.STOPPING if self.stop_requested else State.RUNNING
         ended = self.exit
         if ended is not None:
             return State(ended.outcome)
-        waiting = self._in_queue()
-        if waiting is not None:
-            return waiting
-        who = process_lock.holder(self.lock)
-        if (who.host if who else spec.host) != socket.gethostname():
+        control = self._read_control()
+        holder = process_lock.holder(self.lock)
+        locked = holder is not None and holder.began == control.began > 0
+        launcher = control.launcher
+        ticket = self.ticket
+        if ticket is not None:
+            queued = self._slurm_state(ticket, locked=locked)
+            if queued is not None:
+                return queued
+            launcher = None
+        last = launcher or holder
+        if (last.host if last else spec.host) != socket.gethostname():
             return State.REMOTE
-        unlocked = who is None or self._began_at > self._locked_at
-        if unlocked and time.time() - self._began_at < _STARTING:
-            return State.QUEUED
-        return State.RUNNING if process_lock.is_held(self.lock) else State.INTERRUPTED
+        if launcher is not None and launcher.alive:
+            return State.RUNNING if locked else State.STARTING
+        if control.began == 0 and holder is None:
+            age = time.time() - spec.created.timestamp()
+            return State.QUEUED if 0 <= age < _NEW else State.INTERRUPTED
+        # A worker that has just taken the lock, or ended, since it was looked at above.
+        if process_lock.is_held(self.lock):
+            return State.RUNNING
+        ended = self.exit
+        return State(ended.outcome) if ended else State.INTERRUPTED
 
-    def _in_queue(self) -> State | None:
-        """What Slurm says of a job that it was given; None where it knows no more than we do."""
-        held = self.ticket
-        if held is None:
-            return None
-        place = slurm_queue.ask(self.path, held).place
+    def _slurm_state(self, ticket: slurm_queue.SlurmTicket, *, locked: bool) -> State | None:
+        """The state according to Slurm; None if its process runs, or Slurm does not answer."""
+        place = slurm_queue.ask(self.path, ticket).place
         if place is slurm_queue.Place.GONE:
-            # It may have come to its end since the folder was looked at.
+            # It may have ended since the folder was read.
             ended = self.exit
             return State(ended.outcome) if ended else State.INTERRUPTED
-        who = process_lock.holder(self.lock)
-        taken_up = who is not None and self._locked_at > held.began
-        if place is slurm_queue.Place.WAITING or not taken_up:
+        if place is slurm_queue.Place.WAITING or not locked:
             return State.STOPPING if self.stop_requested else State.QUEUED
         return None
 
     @property
     def ticket(self) -> slurm_queue.SlurmTicket | None:
-        """Its ticket in Slurm's queue, where it was submitted."""
+        """Its number in Slurm's queue, if it was submitted."""
         return slurm_queue.ticket(self.path, self.began)
 
     @property
     def exit(self) -> JobResult | None:
-        """How it ended; None while it has not, or where nobody was left to say."""
+        """How it ended; None if it has not, or if its processes were killed."""
         try:
             ended = msgspec.json.decode(self._exit.read_bytes(), type=JobResult)
             return ended if ended.began in (0.0, self.began) else None
@@ -220,20 +255,24 @@ class Job:
             return JobResult(outcome="failed", reason=f"exit.json cannot be read ({error})")
 
     def record_exit(self, ended: JobResult, began: float) -> None:
-        """Writes how the worker that was started at `began` ended, unless that is known already."""
+        """Record how the worker started at `began` ended, unless there is a result already."""
         if self.exit is None and began == self.began:
             stamped = msgspec.structs.replace(ended, time=time.time(), began=began)
             write_atomically(self._exit, msgspec.json.encode(stamped))
 
     def prepare(self) -> None:
-        """Makes the folder ready for another worker."""
-        write_atomically(self._control, msgspec.json.encode(Control(began=time.time())))
+        """Make the folder ready for another worker, which this process is about to start."""
+        self._write_control(Control(began=time.time(), launcher=process_lock.identity(os.getpid())))
         with contextlib.suppress(FileNotFoundError):
             self._exit.unlink()
 
+    def set_launcher(self, launcher: process_lock.Identity | None) -> None:
+        """Record which process starts the worker: the job is *starting* while that one lives."""
+        self._write_control(msgspec.structs.replace(self._read_control(), launcher=launcher))
+
     @property
     def began(self) -> float:
-        """When it was last started, seconds since the epoch; 0 where that is not known."""
+        """Time of the newest start, seconds since the epoch; 0 before the first."""
         return self._read_control().began
 
     @property
@@ -241,15 +280,14 @@ class Job:
         return self._read_control().stop
 
     def request_stop(self) -> None:
-        """Asks the worker to end at the next good moment; asking twice is asking once."""
-        asked = msgspec.structs.replace(self._read_control(), stop=True)
-        write_atomically(self._control, msgspec.json.encode(asked))
+        """Ask the worker to end at the next safe point; idempotent."""
+        self._write_control(msgspec.structs.replace(self._read_control(), stop=True))
 
     def tail(self) -> EventTail:
         return EventTail(self.events)
 
     def last_log_lines(self, count: int = 20) -> list[str]:
-        """The end of what the worker printed."""
+        """The last non-empty lines of log.txt."""
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - 64_000))
@@ -259,24 +297,24 @@ class Job:
         return [line for line in lines if line.strip()][-count:]
 
     def delete(self) -> None:
-        """Removes the folder and all in it.
+        """Delete the folder.
 
         Raises:
-            TitletuiError: a worker is at it.
+            TitletuiError: a worker is running.
         """
         if self.state.alive:
             raise TitletuiError(f"{self.name} is running; stop it before you delete it.")
         _refuse_links(self.path)
-        aside = self.path.with_name(f".deleted-{os.getpid()}-{self.path.name}"[:200])
-        self.path.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        doomed = self.path.with_name(f".deleted-{os.getpid()}-{self.path.name}"[:200])
+        self.path.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
     def rename(self, name: str) -> "Job":
-        """Gives the job another name; returns the folder under it.
+        """Rename the job; return it under its new name.
 
         Raises:
-            UsageError: `name` cannot name a folder.
-            TitletuiError: a worker is at it, or the name is taken.
+            UsageError: `name` is not valid.
+            TitletuiError: a worker is running, or the name is taken.
         """
         target = self.path.with_name(checked_name(name, f"{self.kind} name"))
         if self.state.alive:
@@ -293,26 +331,18 @@ class Job:
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
             return Control()
 
-    @property
-    def _began_at(self) -> float:
-        return self._read_control().began or self.spec.created.timestamp()
-
-    @property
-    def _locked_at(self) -> float:
-        try:
-            return self.lock.stat().st_mtime
-        except OSError:
-            return 0.0
+    def _write_control(self, control: Control) -> None:
+        write_atomically(self._control, msgspec.json.encode(control))
 
 
 def create_job(
     root: Path, kind: Kind, name: str, work: msgspec.Struct, versions: dict[str, str] | None = None
 ) -> Job:
-    """Makes the folder of a new job under `root` (`Home.jobs`).
+    """Create the folder of a new job under `root` (`Home.jobs`).
 
     Raises:
-        UsageError: `name` cannot name a folder.
-        TitletuiError: there is a job of that kind and name.
+        UsageError: `name` is not valid.
+        TitletuiError: a job of that kind and name exists.
     """
     name = checked_name(name, f"{kind} name")
     path = private_folder(root / kind) / name
@@ -336,10 +366,10 @@ def create_job(
 
 
 def find_job(root: Path, kind: Kind, name: str) -> Job:
-    """The job of that kind and name.
+    """Return the job of that kind and name.
 
     Raises:
-        UsageError: there is none; the message names those that there are.
+        UsageError: there is none; the message lists those that exist.
     """
     path = root / kind / checked_name(name, f"{kind} name")
     if path.is_dir() and not path.is_symlink():
@@ -350,7 +380,7 @@ def find_job(root: Path, kind: Kind, name: str) -> Job:
 
 
 def list_jobs(root: Path, *kinds: Kind) -> list[Job]:
-    """All jobs of these kinds (of all, if none is named), the newest first.
+    """Return all jobs of these kinds (of every kind by default), newest first.
 
     Raises:
         TitletuiError: a folder of jobs cannot be read.

@@ -1,7 +1,7 @@
-"""Starting, stopping and resuming jobs.
+"""Start and stop the detached processes of jobs.
 
-A job is started in a session of its own, with standard input from /dev/null and its output in a
-file: it outlives the terminal, the SSH connection and a kill -9 of whoever started it.
+A job runs in a session of its own, with standard input from /dev/null and its output in a file: it
+outlives the terminal, the SSH connection and the process that started it.
 """
 
 import os
@@ -34,17 +34,17 @@ _PASSED_ON_TO_RUNS = (
 
 
 def worker_command(folder: Job) -> list[str]:
-    """The command of the process that does the work; the folder stands in it for `ps`."""
+    """Return the command line of the worker."""
     return [sys.executable, "-P", "-m", WORKERS[folder.kind], str(folder.path)]
 
 
 def supervised(folder: Job, command: Sequence[str]) -> list[str]:
-    """The command of the process that starts `command` and records how it ended."""
+    """Return the command line of a supervisor that runs `command` and records how it ends."""
     return [sys.executable, "-P", "-m", "titletui.jobs.supervisor", str(folder.path), *command]
 
 
 def worker_environment(kind: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that a worker needs, and no others: secrets of other programs stay out."""
+    """Return the allow-listed environment variables of a worker; no other secrets."""
     prefixes = _PASSED_ON_WITH + (_PASSED_ON_TO_RUNS if kind == "run" else ())
     kept = {
         name: value
@@ -59,22 +59,22 @@ def start(
     command: Sequence[str] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> None:
-    """Starts the job, detached; returns as soon as its supervisor runs.
+    """Start the job, detached; return as soon as its supervisor runs.
 
     Args:
-        command: in place of `worker_command` (a launcher of several processes).
+        command: replaces `worker_command` (to launch several processes).
         environment: variables to add.
 
     Raises:
-        TitletuiError: a worker is at it already, or the process cannot be started.
+        TitletuiError: it is running already, or the process cannot be started.
     """
-    if process_lock.is_held(folder.lock):
+    if folder.state in (State.STARTING, State.RUNNING, State.STOPPING):
         raise TitletuiError(f"{folder.name} is running already.")
     folder.prepare()
     try:
         with folder.log.open("ab") as log:
             os.fchmod(log.fileno(), 0o600)
-            subprocess.Popen(
+            supervisor = subprocess.Popen(
                 supervised(folder, command or worker_command(folder)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -84,38 +84,35 @@ def start(
                 env=worker_environment(folder.kind, environment),
             )
     except OSError as error:
+        folder.set_launcher(None)
         raise TitletuiError(f"{folder.name} cannot be started ({error.strerror}).") from error
+    folder.set_launcher(process_lock.identity(supervisor.pid))
 
 
 def stop(folder: Job) -> None:
-    """Asks the job to end at the next good moment; returns at once.
+    """Ask the job to end at the next safe point; return at once.
 
-    The request is left in the folder, so that it reaches a worker on another machine too; one on
-    this machine is signalled, after a check that the process is the one that holds the lock. One
-    that waits in Slurm's queue is taken out of it.
+    The request is written to the folder, which also reaches a worker on another machine. A worker
+    on this machine gets SIGTERM as well. A job in Slurm's queue is cancelled.
     """
-    if folder.state in (State.RUNNING, State.STOPPING, State.QUEUED, State.REMOTE):
+    if folder.state.alive:
         folder.request_stop()
         held, began = folder.ticket, folder.began
-        if (
-            held
-            and not process_lock.is_held(folder.lock)
-            and slurm_queue.take_out(folder.path, held)
-        ):
+        if held and not process_lock.is_held(folder.lock) and slurm_queue.cancel(folder.path, held):
             folder.record_exit(
-                JobResult(outcome="stopped", reason="taken out of Slurm's queue"), began
+                JobResult(outcome="stopped", reason="removed from Slurm's queue"), began
             )
             return
         process_lock.signal_holder(folder.lock, signal.SIGTERM)
 
 
 def kill(folder: Job) -> bool:
-    """Ends the worker at once, without a last word; returns whether there was one."""
+    """Send SIGKILL to the worker; return whether there was one."""
     return process_lock.signal_holder(folder.lock, signal.SIGKILL)
 
 
 def wait_until(folder: Job, *states: State, timeout: float) -> State:
-    """Waits until the job is in one of `states`; returns the state that it is in then."""
+    """Wait until the job is in one of `states`; return the state it is in at the end."""
     until = time.monotonic() + timeout
     while (state := folder.state) not in states and time.monotonic() < until:
         time.sleep(0.05)

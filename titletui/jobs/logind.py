@@ -1,4 +1,4 @@
-"""Whether this machine ends a user's processes at logout, which no detached job survives."""
+"""Find out whether systemd-logind ends detached jobs at logout."""
 
 import configparser
 import os
@@ -12,9 +12,9 @@ def kills_user_processes(config: Sequence[Path] = CONFIG, linger: Path | None = 
     """Whether logind is set to `KillUserProcesses=yes` and this user does not linger.
 
     Args:
-        config: folders with `logind.conf` and `logind.conf.d/*.conf`, the strongest last
-            (logind.conf(5)).
-        linger: the file that marks a lingering user.
+        config: folders with `logind.conf` and `logind.conf.d/*.conf`, later ones
+            override earlier ones (logind.conf(5)).
+        linger: the file that exists if the user lingers.
     """
     files = [folder / "logind.conf" for folder in config]
     drops = {path.name: path for folder in config for path in folder.glob("logind.conf.d/*.conf")}

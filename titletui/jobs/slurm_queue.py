@@ -1,7 +1,7 @@
-"""A job's place in Slurm's queue: what the scheduler says of a job that no worker has taken up.
+"""The state of a submitted job in Slurm's queue.
 
-A job that was submitted holds a ticket, `queue.json`. What Slurm answered last lies beside it, so
-that all who look at the folder ask it once in a few seconds between them (squeue(1) begs for that).
+The job's number in Slurm is kept in `queue.json`; the last answer of squeue in `queue-answer.json`,
+so that all readers of the folder together call squeue once in a few seconds, as squeue(1) asks.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _AT_WORK = ("RUNNING", "COMPLETING", "CONFIGURING", "STAGE_OUT", "SIGNALING", "S
 
 
 class Place(enum.StrEnum):
-    """Where a submitted job stands with Slurm."""
+    """The state of a submitted job in Slurm."""
 
     WAITING = "waiting"
     AT_WORK = "at work"
@@ -33,11 +33,11 @@ class Place(enum.StrEnum):
 
 
 class SlurmTicket(msgspec.Struct, frozen=True):
-    """What a job was submitted as.
+    """The number of a submitted job.
 
     Attributes:
-        id: Slurm's number.
-        began: when the job was last made ready; a ticket of an earlier time counts no more.
+        id: Slurm's job id.
+        began: `Job.began` of the start that was submitted; a ticket of an earlier start is void.
     """
 
     id: str
@@ -45,7 +45,7 @@ class SlurmTicket(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What Slurm said at `time`; `why` is its reason for the wait (squeue's `%r`)."""
+    """An answer of squeue at `time`; `why` is the reason for waiting (`%r`)."""
 
     id: str
     place: Place
@@ -54,18 +54,18 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def take_ticket(folder: Path, number: str, began: float) -> None:
-    """Notes that the job of `folder` is in the queue as `number`."""
+    """Record that the job in `folder` was submitted as `number`."""
     write_atomically(folder / _TICKET, msgspec.json.encode(SlurmTicket(number, began)))
 
 
 def ticket(folder: Path, began: float) -> SlurmTicket | None:
-    """The ticket for what was begun at `began`, if there is one."""
+    """Return the ticket of the start at `began`, if there is one."""
     found = _read(folder / _TICKET, SlurmTicket)
     return found if found is not None and found.began == began else None
 
 
 def ask(folder: Path, held: SlurmTicket, *, anew: bool = False) -> Answer:
-    """Where the job stands; an answer of the last seconds is good enough, unless asked `anew`."""
+    """Return the job's state in Slurm; an answer of the last seconds is reused unless `anew`."""
     known = _read(folder / _ANSWER, Answer)
     if known is not None and known.id == held.id and not anew:
         fresh = _FRESH_FAILURE if known.place is Place.UNKNOWN else _FRESH
@@ -77,8 +77,8 @@ def ask(folder: Path, held: SlurmTicket, *, anew: bool = False) -> Answer:
     return answer
 
 
-def take_out(folder: Path, held: SlurmTicket) -> bool:
-    """Takes a waiting job out of the queue; returns whether it is out, without having begun."""
+def cancel(folder: Path, held: SlurmTicket) -> bool:
+    """Cancel a waiting job; return whether it left the queue without having started."""
     if ask(folder, held, anew=True).place is not Place.WAITING:
         return False
     _run("scancel", "--state=PENDING", held.id)
@@ -99,7 +99,7 @@ def _squeue(number: str) -> Answer:
 
 
 def _run(program: str, *words: str) -> subprocess.CompletedProcess[str] | None:
-    """What Slurm's `program` answers; None where it does not."""
+    """Run one of Slurm's programs; return None if it is missing or fails."""
     if shutil.which(program) is None:
         return None
     try:

@@ -1,6 +1,6 @@
-"""The detached process that starts a worker and records how it ended when the worker cannot.
+"""The detached process that runs a worker and records how it ended if the worker cannot.
 
-`python -m titletui.jobs.supervisor FOLDER COMMAND…` runs the command, which is a worker on FOLDER.
+`python -m titletui.jobs.supervisor FOLDER COMMAND…` runs the worker of FOLDER.
 """
 
 import os
@@ -17,7 +17,7 @@ _VMSTAT = Path("/proc/vmstat")
 
 
 def main(argv: list[str]) -> int:
-    """Waits for the worker; passes on the signals that ask it to stop."""
+    """Run the worker, forward SIGTERM and SIGINT to it, and record its end."""
     os.umask(0o077)
     folder = Job(Path(argv[0]))
     began = folder.began
@@ -34,7 +34,7 @@ def main(argv: list[str]) -> int:
 
 
 def _is_last_worker(folder: Job, pid: int) -> bool:
-    """Whether no later worker has taken the lock, so that this one's end is the job's end."""
+    """Whether no later worker has taken the lock."""
     holder = process_lock.holder(folder.lock)
     return not process_lock.is_held(folder.lock) and (holder is None or holder.pid == pid)
 

@@ -1,12 +1,12 @@
-"""The process that does a job's work: holds the lock, says what happens, ends as it is asked to."""
+"""The worker process of a job: it holds the lock, writes events, and stops on request."""
 
 import errno
+import logging
 import os
 import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,14 +18,16 @@ from titletui.jobs.process_lock import Lock
 
 EXIT_FAILED = 1
 EXIT_BUSY = 75
-_GLANCE = 0.25
+_POLL = 0.25
+
+_log = logging.getLogger(__name__)
 
 
 class JobContext:
-    """What the body of a worker is given.
+    """What the body of a worker uses to report and to be stopped.
 
     Attributes:
-        lost: events that could not be written (a full disk).
+        lost: events that could not be written because the disk is full.
     """
 
     def __init__(self, folder: Job, log: EventLog) -> None:
@@ -33,16 +35,16 @@ class JobContext:
         self.lost = 0
         self._log = log
         self._stop = threading.Event()
-        self._glanced = 0.0
+        self._polled = 0.0
 
     def emit(self, event: AnyEvent) -> None:
-        """Appends `event` to the log; one that the disk has no room for is counted as lost."""
+        """Append `event` to the log; count it as lost if the disk is full."""
         try:
             self._log.append(event)
         except OSError as error:
             self.lost += 1
             if self.lost == 1:
-                print(f"event log: {error.strerror}", file=sys.stderr, flush=True)
+                _log.error("events.jsonl: %s", error.strerror)
         else:
             if self.lost:
                 lost, self.lost = self.lost, 0
@@ -55,19 +57,19 @@ class JobContext:
 
     @property
     def stopping(self) -> bool:
-        """Whether somebody asked the job to stop; cheap enough to ask at each step."""
+        """Whether the job was asked to stop; reads control.json at most four times a second."""
         now = time.monotonic()
-        if not self._stop.is_set() and now - self._glanced > _GLANCE:
-            self._glanced = now
+        if not self._stop.is_set() and now - self._polled > _POLL:
+            self._polled = now
             if self.folder.stop_requested:
                 self._stop.set()
         return self._stop.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleeps; returns True at once when the job is to stop."""
+        """Sleep; return True as soon as the job is asked to stop."""
         until = time.monotonic() + seconds
         while not self.stopping and (left := until - time.monotonic()) > 0:
-            self._stop.wait(min(left, _GLANCE))
+            self._stop.wait(min(left, _POLL))
         return self.stopping
 
     def stop(self) -> None:
@@ -75,20 +77,21 @@ class JobContext:
 
 
 def run_worker(body: Callable[[JobContext], JobResult], argv: list[str] | None = None) -> int:
-    """Runs `body` on the job folder that the command line names; returns the exit code.
+    """Run `body` on the job folder that the command line names; return the exit code.
 
-    `body` returns how it ended. A `TitletuiError` ends the job as failed with its sentence;
-    anything else as failed with the error's name, the traceback in `log.txt`.
+    A `TitletuiError` from `body` fails the job with that message; any other exception fails it with
+    its name, and the traceback is logged to `log.txt`.
     """
     arguments = sys.argv[1:] if argv is None else argv
     os.umask(0o077)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     folder = Job(Path(arguments[0]))
-    try:
-        lock = Lock(folder.lock)
-    except BlockingIOError:
-        print(f"{folder.name}: another worker is at it", file=sys.stderr)
-        return EXIT_BUSY
     began = folder.began
+    try:
+        lock = Lock(folder.lock, began)
+    except BlockingIOError:
+        _log.error("%s: another worker is running", folder.name)
+        return EXIT_BUSY
     job = JobContext(folder, EventLog(folder.events))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: job.stop())
@@ -98,13 +101,13 @@ def run_worker(body: Callable[[JobContext], JobResult], argv: list[str] | None =
     except TitletuiError as error:
         ended = JobResult(outcome="failed", code=EXIT_FAILED, reason=str(error))
     except Exception as error:
-        traceback.print_exc()
+        _log.exception("%s failed", folder.name)
         ended = _unexpected(error)
     job.emit(Ended(outcome=ended.outcome, reason=ended.reason))
     try:
         folder.record_exit(ended, began)
     except OSError as error:
-        print(f"exit.json: {error.strerror}", file=sys.stderr)
+        _log.error("exit.json: %s", error.strerror)
     lock.release()
     return ended.code
 

@@ -174,7 +174,7 @@ class TitletuiApp(ModePreloadApp, CrashReportApp, AppBase):
 
     async def _poll_jobs(self) -> None:
         try:
-            jobs = await self.job_watch.run(lambda watch: watch.look())
+            jobs = await self.job_watch.run(lambda watch: watch.poll())
         except TitletuiError:
             # The screens that show jobs say why they cannot be read.
             return
@@ -187,7 +187,7 @@ class TitletuiApp(ModePreloadApp, CrashReportApp, AppBase):
         self.jobs_changed.publish(jobs)
 
     def _announce(self, before: "JobStatus", job: "JobStatus") -> None:
-        for text, severity in job.since(before):
+        for text, severity in job.messages_since(before):
             self.say(text, severity)
         if job.overfit and not before.overfit and self.settings.bell:
             self.bell()

@@ -198,7 +198,7 @@ def test_leaving_the_app_says_what_goes_on_without_it(home: Home) -> None:
         terminal.until("● a-1 step 10")
         terminal.press(QUIT)
         assert terminal.ended() == 0
-        assert "a-1 trains on; `titletui` shows it again." in terminal.text
+        assert "a-1 keeps running; `titletui` shows it again." in terminal.text
 
 
 @pytest.mark.fault("F60")
@@ -230,9 +230,9 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(
         raise KeyboardInterrupt
 
     with held(job), monkeypatch.context() as patch:
-        patch.setattr("titletui.cli.run_report.time.sleep", pressed)
+        patch.setattr("titletui.cli.job_progress.time.sleep", pressed)
         assert main(["watch", "a-1"]) == 130
-    assert "a-1 trains on; `titletui watch a-1` shows it again." in capsys.readouterr().err
+    assert "a-1 keeps running; `titletui watch a-1` shows it again." in capsys.readouterr().err
     assert not job.stop_requested
 
 

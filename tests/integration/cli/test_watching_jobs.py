@@ -1,4 +1,4 @@
-"""A job that fills a corpus is followed from the command line."""
+"""Jobs are followed from the command line."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.processes import counting, end_jobs, until
 from titletui.cli import job_progress
-from titletui.jobs.events import Note, Progress
+from titletui.cli.job_progress import JobProgress, follow
+from titletui.jobs.events import Progress
 from titletui.jobs.job import State
 from titletui.paths import Home
 
@@ -35,8 +36,8 @@ def test_a_second_ctrl_c_leaves_the_job_alone(
     until(lambda: job.tail().read())
     with monkeypatch.context() as patch:
         interrupted_at(patch, 1, 2)
-        assert job_progress.follow(job)[0] == 130
-    assert "Stopping; what came so far is kept." in capsys.readouterr().err
+        assert follow(job, JobProgress(job), stopping="Stopping.", left="Left.") == "left"
+    assert capsys.readouterr().err.split() == ["Stopping.", "Left."]
     until(lambda: job.state is State.STOPPED)
 
 
@@ -47,9 +48,9 @@ def test_a_job_that_takes_long_to_stop_is_left_alone(
     until(lambda: job.tail().read())
     with monkeypatch.context() as patch:
         interrupted_at(patch, 1)
-        patch.setattr(job_progress, "_STOP_WITHIN", 0.0)
-        assert job_progress.follow(job)[0] == 130
-    assert "cs.CL has been asked to stop and takes long; left alone." in capsys.readouterr().err
+        end = follow(job, JobProgress(job), stopping="Stopping.", left="Left.", stop_timeout=0.0)
+    assert end == "left"
+    assert "cs.CL takes long to stop. Left." in capsys.readouterr().err
 
 
 def test_without_a_terminal_it_says_now_and_then_how_far_it_is(
@@ -58,12 +59,12 @@ def test_without_a_terminal_it_says_now_and_then_how_far_it_is(
     far = Progress(
         done=1200, fraction=0.5, day="2024-05-01", eta=5_500.0, waiting="arXiv is silent"
     )
-    with job_progress.Display("cs.CL") as shown:
-        shown.take(far)
+    with job_progress.ProgressLine("cs.CL") as line:
+        line.update(far)
         assert capsys.readouterr().err == "", "it has only begun"
         monkeypatch.setattr(job_progress, "_PLAIN_EVERY", -1.0)
-        shown.take(far)
-        shown.take(Note(text="A page was broken."))
+        line.update(far)
+        line.say("A page was broken.")
     assert capsys.readouterr().err.splitlines() == [
         "cs.CL: 50 % · 1,200 papers · 2024-05-01 · 1 h 32 min left · arXiv is silent",
         "A page was broken.",

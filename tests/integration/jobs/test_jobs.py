@@ -168,7 +168,9 @@ def test_a_signal_goes_only_to_the_process_that_holds_the_lock(home: Home, tmp_p
     path = tmp_path / "lock"
     assert not process_lock.signal_holder(path, signal.SIGTERM)
     held = process_lock.Lock(path)
-    assert process_lock.holder(path) == process_lock.identity(os.getpid())
+    holder = process_lock.holder(path)
+    assert holder is not None
+    assert (holder.pid, holder.alive) == (os.getpid(), True)
     held.release()
     assert not process_lock.is_held(path)
     assert not process_lock.signal_holder(path, signal.SIGKILL)
@@ -191,7 +193,7 @@ def test_the_end_of_an_earlier_worker_does_not_end_a_later_one(home: Home) -> No
     assert folder.exit is not None
     folder.prepare()
     folder.record_exit(JobResult(outcome="failed", code=1), earlier)
-    assert folder.state is State.QUEUED
+    assert folder.state is State.STARTING
 
 
 def test_folders_are_one_job_by_their_path_and_empty_lines_are_no_events(home: Home) -> None:
@@ -271,7 +273,7 @@ def test_a_queue_that_nobody_can_ask_leaves_a_job_where_it_is(
     monkeypatch.setenv("PATH", str(tmp_path))
     ticket = slurm_queue.SlurmTicket("7", 1.0)
     assert slurm_queue.ask(tmp_path, ticket, anew=True).place is slurm_queue.Place.UNKNOWN
-    assert not slurm_queue.take_out(tmp_path, ticket)
+    assert not slurm_queue.cancel(tmp_path, ticket)
 
 
 def test_an_event_that_a_full_disk_cut_does_not_spoil_the_next_one(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ async def test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it(
         async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
             await until_shown(pilot, "● scraping cs.CL", "100 papers", "silent")
             await pilot.press("space")
-            await until_shown(pilot, "⏸ cs.CL stopped at", "space goes on where it was")
+            await until_shown(pilot, "■ cs.CL stopped at", "space goes on where it was")
             server.fault = None
             await pilot.press("space")
             await until(pilot, lambda: states(home) == [State.DONE])
@@ -125,7 +125,7 @@ async def test_a_killed_harvest_shows_as_interrupted_at_its_day_and_resumes_with
             await until_shown(pilot, "● scraping cs.CL", "· 150 papers")
             for process in processes_of(job):
                 process.kill()
-            await until_shown(pilot, "⚠ cs.CL interrupted at", "its process is gone")
+            await until_shown(pilot, "▲ cs.CL interrupted at", "its process is gone")
             assert re.search(r"2024-\d\d-\d\d · \d+ papers", text_of(pilot))
             server.fault = None
             await pilot.press("space")
@@ -141,7 +141,7 @@ async def test_a_failed_harvest_says_why_and_what_to_do(
         server.fault = lambda *_: Reply(status=403, body=b"go away")
         start_harvest(home, HarvestQuery(corpus="cs.CL", category="cs.CL"))
         async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
-            await until_shown(pilot, "✕ cs.CL failed", "403")
+            await until_shown(pilot, "× cs.CL failed", "403")
 
 
 async def test_a_harvest_that_brought_nothing_says_why(

@@ -160,9 +160,9 @@ async def test_how_far_a_deletion_is_shows_until_it_is_done(
     async with opened(home, "corpus").run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, "10,050", "Speech")
         await pilot.press("x", "y")
-        await until_shown(pilot, "◍ deleting a rather…  100%", "10,000 of 10,050 papers")
+        await until_shown(pilot, "◐ deleting a rather…  100%", "10,000 of 10,050 papers")
         await pilot.press("3", "1")
-        await until_shown(pilot, "◍ deleting")
+        await until_shown(pilot, "◐ deleting")
         go_on.set()
         await until_gone(pilot, "deleting")
     assert names(home) == ["b"]

@@ -73,7 +73,7 @@ async def test_keys_for_a_run_do_no_harm_where_there_is_none(home: Home) -> None
 async def test_a_stopped_run_without_a_checkpoint_cannot_be_continued(home: Home) -> None:
     run_folder(home, "a-1", [3.0] * 10, steps=500, ended=JobResult(outcome="stopped"))
     async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
-        await until_shown(pilot, "⏸ a-1")
+        await until_shown(pilot, "■ a-1")
         await pilot.press("C")
         await until_shown(pilot, "a-1 has no model yet; n starts a new run.")
         assert pilot.app.screen is screen_of(pilot)
@@ -83,7 +83,7 @@ async def test_space_goes_on_with_a_run_that_was_stopped(home: Home) -> None:
     job = run_folder(home, "a-1", [3.0] * 10, steps=500, ended=JobResult(outcome="stopped"))
     began = job.began
     async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
-        await until_shown(pilot, "⏸ a-1")
+        await until_shown(pilot, "■ a-1")
         await pilot.press("space")
         await until(pilot, lambda: job.began != began)
 
@@ -138,7 +138,7 @@ async def test_figures_of_a_run_without_a_plan_or_a_heldout_loss_are_shown(home:
     bad = run_folder(home, "bad", [3.0] * 10, ended=DONE)
     (bad.path / "spec.json").write_text("{")
     async with opened(home, "train").run_test(size=(100, 40)) as pilot:
-        await until_shown(pilot, "⏸ young", "? bad")
+        await until_shown(pilot, "■ young", "? bad")
         for _ in range(2):
             await pilot.press("i")
             await until_open(pilot, FiguresDialog)

@@ -55,7 +55,7 @@ async def test_every_run_is_listed_with_its_state_and_its_loss(home: Home) -> No
     with held(running):
         async with opened(home, "train").run_test(size=(80, 24), notifications=True) as pilot:
             await until_shown(
-                pilot, "● eess-as-1", "✓ done-1", "✕ nan-1", "diverged", "⏸ stopped-1"
+                pilot, "● eess-as-1", "✓ done-1", "× nan-1", "diverged", "■ stopped-1"
             )
             await until_shown(pilot, "212/500", "ETA 6 min", "812 tok/s", "0.1┤")
 

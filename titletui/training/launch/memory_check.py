@@ -121,7 +121,7 @@ def the_gpu(home: Home) -> Iterator[None]:
 def _refuse_second(home: Home) -> None:
     """Two runs on one GPU slow each other down, or end each other."""
     for job in list_jobs(home.jobs, "run"):
-        if job.state not in (State.QUEUED, State.RUNNING, State.STOPPING):
+        if not job.state.alive or job.state is State.REMOTE:
             continue
         if job.ticket is not None:
             continue

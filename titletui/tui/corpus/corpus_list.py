@@ -4,7 +4,6 @@ import msgspec
 from textual.content import Content
 
 from titletui.jobs.job import State
-from titletui.jobs.status import GLYPHS
 from titletui.text import display
 from titletui.tui.corpus.job_status import CorpusJob
 from titletui.tui.widgets.job_style import state_style
@@ -27,7 +26,7 @@ class CorpusList(RowList[CorpusLine]):
     def lines(self, row: CorpusLine, width: int) -> list[Content]:
         glyph, style = "  ", ""
         if row.job is not None and row.job.state is not State.DONE:
-            glyph, style = f" {GLYPHS[row.job.state]}", state_style(row.job.state)
+            glyph, style = f" {row.job.state.glyph}", state_style(row.job.state)
         room = max(4, width - _COUNT - 2)
         name = Content(display(row.name)).truncate(room, ellipsis=True).pad_right(0)
         name = name.pad_right(max(0, room - name.cell_length))

@@ -3,7 +3,6 @@
 from textual.content import Content
 
 from titletui.jobs.job import State
-from titletui.jobs.status import GLYPHS
 from titletui.text import display
 from titletui.tui.corpus.job_status import CorpusJob
 from titletui.tui.textual_patches.static import StableStatic
@@ -47,7 +46,7 @@ class JobPane(StableStatic):
     def show_deletion(self, deletion: Deletion) -> None:
         """How many papers of a deleted corpus are gone."""
         share = f"  {deletion.gone / deletion.papers:.0%}" if deletion.papers else ""
-        head = f"{GLYPHS[State.STOPPING]} deleting {display(deletion.corpus)}"
+        head = f"{State.STOPPING.glyph} deleting {display(deletion.corpus)}"
         self._show(head, share, state_style(State.STOPPING), [deletion.far])
 
     def show_nothing(self) -> None:

@@ -3,15 +3,13 @@
 import contextlib
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from titletui.errors import TitletuiError
 from titletui.jobs import events
-from titletui.jobs.event_log import EventTail
 from titletui.jobs.job import Job, State, list_jobs
-from titletui.jobs.status import GLYPHS
+from titletui.jobs.status import JobFollower
 from titletui.text import display, format_duration
 
 _DOING = {"harvest": "scraping", "import": "importing"}
@@ -52,14 +50,14 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def headline(self) -> tuple[str, str]:
-        """`● scraping eess.AS` and `  64%`, `⏸ eess.AS` and ` stopped at 64%`"""
+        """`● scraping eess.AS` and `  64%`, `■ eess.AS` and ` stopped at 64%`"""
         share = self.progress.fraction if self.progress else None
         if self.state is State.RUNNING:
             doing = _DOING.get(self.folder.kind, self.folder.kind)
             far = f"  {share:.0%}" if share is not None else ""
-            return f"{GLYPHS[self.state]} {doing} {display(self.corpus)}", far
+            return f"{self.state.glyph} {doing} {display(self.corpus)}", far
         far = f" at {share:.0%}" if share is not None and self.open else ""
-        return f"{GLYPHS[self.state]} {display(self.corpus)}", f" {self.state.value}{far}"
+        return f"{self.state.glyph} {display(self.corpus)}", f" {self.state.value}{far}"
 
     @property
     def details(self) -> list[str]:
@@ -70,7 +68,7 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
             counted = [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
             if seen.eta is not None and self.state.alive:
                 counted.insert(0, f"about {format_duration(seen.eta)} left")
-            far = [part for part in (seen.day, seen.far) if part]
+            far = [part for part in (seen.day, seen.amount) if part]
             lines += [" · ".join(map(display, parts)) for parts in (far, counted) if parts]
             if seen.waiting and self.state.alive:
                 lines.append(display(seen.waiting))
@@ -86,74 +84,62 @@ class _Work(msgspec.Struct):
     category: str = ""
 
 
-class _Read:
-    """What was read of a job so far."""
+def _corpus_job(follower: JobFollower) -> CorpusJob:
+    """Read what is new of a job, and describe it.
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.tail: EventTail = job.tail()
-        self.progress: events.Progress | None = None
-        self.note = ""
+    Raises:
+        TitletuiError: its specification is of another shape.
+    """
+    job = follower.job
+    state = job.state
+    if state is State.UNREADABLE:
+        unreadable = "its spec.json cannot be read; x deletes it"
+        return CorpusJob(folder=job, corpus=job.name, state=state, said=unreadable)
+    follower.poll()
+    work = job.work(_Work)
+    return CorpusJob(
+        folder=job,
+        corpus=work.corpus or job.name,
+        category=work.category,
+        state=state,
+        progress=follower.progress,
+        note=display(follower.note),
+        said=_ending(job, state),
+        bad=follower.bad,
+    )
 
-    def look(self) -> CorpusJob | None:
-        state = self.job.state
-        if state is State.UNREADABLE:
-            return CorpusJob(
-                folder=self.job,
-                corpus=self.job.name,
-                state=state,
-                said="its spec.json cannot be read; x deletes it",
-            )
-        for event in self.tail.read():
-            match event:
-                case events.Progress():
-                    self.progress = event
-                case events.Started():
-                    self.note = ""
-                case events.Note(level="warning" | "error"):
-                    self.note = display(event.text)
-        work = self.job.work(_Work)
-        return CorpusJob(
-            folder=self.job,
-            corpus=work.corpus or self.job.name,
-            category=work.category,
-            state=state,
-            progress=self.progress,
-            note=self.note,
-            said=self._said(state),
-            bad=self.tail.bad,
-        )
 
-    def _said(self, state: State) -> str:
-        if state is State.INTERRUPTED:
-            return f"its process is gone; {_GO_ON}"
-        ended = self.job.exit
-        if ended is not None and state is State.DONE:
-            return display(ended.reason) if time.time() - ended.time < _LATELY else ""
-        if ended is None or not state.resumable:
-            return ""
-        if state is State.STOPPED:
-            return _GO_ON
-        parts = (ended.reason, ended.advice or _GO_ON)
-        return display(". ".join(part.rstrip(".") for part in parts if part))
+def _ending(job: Job, state: State) -> str:
+    """How a job ended, if that is worth a line."""
+    if state is State.INTERRUPTED:
+        return f"its process is gone; {_GO_ON}"
+    ended = job.exit
+    if ended is not None and state is State.DONE:
+        return display(ended.reason) if time.time() - ended.time < _LATELY else ""
+    if ended is None or not state.resumable:
+        return ""
+    if state is State.STOPPED:
+        return _GO_ON
+    parts = (ended.reason, ended.advice or _GO_ON)
+    return display(". ".join(part.rstrip(".") for part in parts if part))
 
 
 class CorpusJobs:
-    """Reads the folders of all harvests and imports; keeps its place in each."""
+    """Follow all harvests and imports."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._read: dict[Path, _Read] = {}
+        self._followed: dict[Path, JobFollower] = {}
 
     def look(self) -> list[CorpusJob]:
-        """One job for each corpus: the one at work, else the newest."""
+        """Return one job for each corpus: the one that runs, else the newest."""
         chosen: dict[str, CorpusJob] = {}
-        present: dict[Path, Any] = {}
-        for folder in list_jobs(self._root, "harvest", "import"):
-            read = present[folder.path] = self._read.get(folder.path) or _Read(folder)
+        present: dict[Path, JobFollower] = {}
+        for job in list_jobs(self._root, "harvest", "import"):
+            follower = present[job.path] = self._followed.get(job.path) or JobFollower(job)
             with contextlib.suppress(TitletuiError):
-                job = read.look()
-                if job is not None and (job.corpus not in chosen or job.state.alive):
-                    chosen[job.corpus] = job
-        self._read = present
+                shown = _corpus_job(follower)
+                if shown.corpus not in chosen or shown.state.alive:
+                    chosen[shown.corpus] = shown
+        self._followed = present
         return list(chosen.values())

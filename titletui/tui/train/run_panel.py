@@ -158,7 +158,7 @@ def _waiting(view: RunView, shown: Shown | None) -> str:
     if view.progress is None:
         return "it waits for its first step"
     waiting = f"{view.progress.waiting}: " if view.progress.waiting else ""
-    return f"{waiting}{view.progress.far}"
+    return f"{waiting}{view.progress.amount}"
 
 
 def _banner(shown: Shown, *, accepted: bool) -> Content | None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from titletui.jobs.job import Job, State, list_jobs
-from titletui.jobs.status import GLYPHS
 from titletui.text import display
 from titletui.training.launch.runs import RunView
 
@@ -33,7 +32,7 @@ class RunLine(msgspec.Struct, frozen=True):
 
     @property
     def glyph(self) -> str:
-        return GLYPHS[self.state]
+        return self.state.glyph
 
 
 class Shown(msgspec.Struct, frozen=True):
