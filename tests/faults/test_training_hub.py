@@ -88,7 +88,7 @@ def test_a_run_that_is_asked_to_stop_while_its_base_is_downloaded_stops(
         job = JobContext(folder, log)
         job.stop()
         with pytest.raises(setup.StoppedError):
-            setup.load(job, folder.work(RunSpec), None)
+            setup.load_base(job, folder.work(RunSpec), None)
     assert hub.sent == 0
     assert nothing_half()
 

@@ -62,7 +62,7 @@ def test_a_run_without_a_whole_checkpoint_says_so_and_does_not_begin_again(home:
     assert run_to_end(job) == 1
     assert job.state is State.FAILED
     assert job.exit is not None
-    assert "no whole one is left" in job.exit.reason
+    assert "none is left" in job.exit.reason
     assert "start the run again" in job.exit.reason
     assert not job.model.exists()
 

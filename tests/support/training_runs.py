@@ -8,8 +8,9 @@ from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.job import Job
 from titletui.paths import Home
-from titletui.training.launch.runs import RunView, prepare_run
+from titletui.training.launch.runs import prepare_run
 from titletui.training.presets import override, preset
+from titletui.training.run_history import RunView
 
 QUICK = {
     "steps": "20",

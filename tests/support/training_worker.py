@@ -100,10 +100,10 @@ def _kill_after_stage(stage: str) -> None:
         path.with_name(".MANIFEST-part").write_bytes(data)
         _kill()
 
-    def write(folder: Path, step: int, known: Any, stages: Any) -> Any:
+    def write(folder: Path, saved: Any, stages: Any) -> Any:
         seen[0] += 1
         if seen[0] < 2:
-            return whole(folder, step, known, stages)
+            return whole(folder, saved, stages)
         if stage == "state":
             _put(manifest, "entry", lambda *_, **__: _kill())
         if stage == "manifest":
@@ -111,7 +111,7 @@ def _kill_after_stage(stage: str) -> None:
         if stage == "rename":
             _put(manifest, "write_atomically", cut_short)
         found = {name: deadly(act) if name == stage else act for name, act in stages.items()}
-        return whole(folder, step, known, found)
+        return whole(folder, saved, found)
 
     _put(checkpoint, "write", write)
 
@@ -124,7 +124,7 @@ def _at_step(argument: str, act: Callable[[Any], Any]) -> None:
 
     def losses(self: Trainer, examples: Any, rows: Any) -> Any:
         found = None
-        if examples is self.data.train and self.step + 1 == at:
+        if examples is self.state.data.train and self.state.step + 1 == at:
             found = act(self)
         titles, prompts = whole(self, examples, rows)
         return (titles, prompts) if found is None else (titles * found, prompts * found)
@@ -145,7 +145,7 @@ def _out_of_gpu_memory(argument: str) -> None:
     import torch
 
     def fail(run: Any) -> None:
-        if not run.slice_tokens:
+        if not run.micro_batch_tokens:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     _at_step(argument, fail)
@@ -185,7 +185,7 @@ def _full_disk(stage: str) -> None:
     """No room when the second checkpoint's stage is written, or at some events of the log."""
     from titletui import atomic_write
     from titletui.jobs import event_log
-    from titletui.training import checkpoint, evaluation, manifest
+    from titletui.training import checkpoint, export, manifest
 
     calls = [0]
     # The token sequences are sealed before the first checkpoint is.
@@ -201,7 +201,7 @@ def _full_disk(stage: str) -> None:
         return act
 
     if stage == "model":
-        _put(evaluation, "save_model", once(evaluation.save_model))
+        _put(export, "save_model", once(export.save_model))
     elif stage == "optimizer":
         _put(checkpoint, "save_optimizer", once(checkpoint.save_optimizer))
     elif stage == "manifest":
@@ -220,7 +220,7 @@ def _full_disk(stage: str) -> None:
 
 def _read_only(_: str) -> None:
     """From the second checkpoint on nothing can be written beside the log."""
-    from titletui.training import checkpoint, evaluation
+    from titletui.training import checkpoint, export
 
     whole, calls = checkpoint.write, [0]
 
@@ -234,7 +234,7 @@ def _read_only(_: str) -> None:
         raise OSError(30, "Read-only file system")
 
     _put(checkpoint, "write", write)
-    _put(evaluation, "write_finished", refuse)
+    _put(export, "write_finished", refuse)
 
 
 def _clock(argument: str) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from titletui.jobs.events import Evaluated, Overfit
     from titletui.jobs.job import Job
     from titletui.training.estimate import Forecast
-    from titletui.training.launch.runs import RunView
+    from titletui.training.run_history import RunView
 
 
 def facts(view: "RunView") -> dict[str, Any]:
@@ -171,7 +171,7 @@ def watch(job: "Job", *, json: bool, stops: bool) -> int:
         stops: Ctrl-C asks the run to stop; else it only ends the watching.
     """
     from titletui.cli.job_progress import JobEvents, follow
-    from titletui.training.launch.runs import RunView
+    from titletui.training.run_history import RunView
 
     view = RunView(job)
     end = follow(

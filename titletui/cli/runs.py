@@ -118,14 +118,16 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _continue(arguments: argparse.Namespace) -> int:
     from titletui.paths import find_home
-    from titletui.training.launch.runs import continued, parent_plan
+    from titletui.training.launch.runs import continuation_recipe, parent_spec
 
     parent = arguments.parent
-    plan = parent_plan(find_home(), parent)
+    plan = parent_spec(find_home(), parent)
     same = "" if arguments.shortlist else plan.corpus
     corpus = _source(arguments, arguments.corpus or same)
     papers = _starred(corpus)
-    recipe = continued(plan.recipe, parent, _changes(arguments), starred=papers is not None)
+    recipe = continuation_recipe(
+        plan.recipe, parent, _changes(arguments), starred=papers is not None
+    )
     return _begin(corpus, recipe, papers, arguments, parent=parent)
 
 
@@ -273,7 +275,8 @@ def _rename(arguments: argparse.Namespace) -> int:
 def _runs(arguments: argparse.Namespace) -> int:
     from titletui.cli.run_report import facts, line, report
     from titletui.paths import find_home
-    from titletui.training.launch.runs import RunView, views
+    from titletui.training.launch.runs import run_views
+    from titletui.training.run_history import RunView
 
     if arguments.name:
         view = RunView(_find(arguments.name))
@@ -284,7 +287,7 @@ def _runs(arguments: argparse.Namespace) -> int:
             for text in report(view):
                 print_line(text)
         return 0
-    found = views(find_home())
+    found = run_views(find_home())
     if not found and not arguments.json:
         say("There are no runs yet; `titletui train CORPUS` starts one.")
     for view in found:

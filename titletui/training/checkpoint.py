@@ -1,8 +1,8 @@
-"""Checkpoints: written whole or not used.
+"""Checkpoints that are complete or not used.
 
-`checkpoints/step-000050/` holds the model in the Hugging Face layout, the optimizer and random
-state as safetensors, what the run remembers, and, written last, `MANIFEST.json` with the size and
-sha256 of each file. A folder without it, or whose files differ from it, is put aside.
+`checkpoints/step-000050/` holds the model in the Hugging Face layout, the optimizer and RNG states
+as safetensors, the trainer's saved state and, written last, `MANIFEST.json` with the size and
+sha256 of each file. A folder without it, or whose files differ from it, is quarantined.
 """
 
 import contextlib
@@ -20,95 +20,93 @@ from titletui.training.manifest import MANIFEST, damage, seal
 from titletui.training.overfit import OverfitMonitor
 
 
-class TrainerState(msgspec.Struct, kw_only=True):
-    """What a run knows besides weights.
+class SavedState(msgspec.Struct, kw_only=True):
+    """Contents of `state.json`.
 
     Attributes:
-        threads: that it computed with; other numbers give other last bits.
-        speed: title tokens a second, averaged.
+        threads: CPU threads of the run; another number gives other last bits.
+        speed: title tokens a second, smoothed.
     """
 
     step: int
-    watch: OverfitMonitor
+    monitor: OverfitMonitor = msgspec.field(name="watch")
     threads: int
     speed: float = 0.0
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """A whole one on disk."""
+    """A complete checkpoint on disk."""
 
     step: int
     path: Path
 
 
 def write(
-    folder: Path, step: int, remembered: TrainerState, stages: Mapping[str, Callable[[Path], None]]
+    folder: Path, state: SavedState, stages: Mapping[str, Callable[[Path], None]]
 ) -> Checkpoint:
-    """Writes the checkpoint of `step` under `folder`.
+    """Write the checkpoint of `state.step` under `folder`.
 
     Args:
-        stages: what writes each part (model, optimizer, random, …), in order.
+        stages: functions that each write a part (model, optimizer, random) into the checkpoint's
+            folder, called in order.
 
     Raises:
-        OSError: there was no room, or it could not be written; nothing is left of it.
+        OSError: it could not be written; nothing of it is left.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"step-{step:06d}"
+    path = folder / f"step-{state.step:06d}"
     if path.exists():
         shutil.rmtree(path)
     path.mkdir(mode=0o700)
     try:
         for stage in stages.values():
             stage(path)
-        (path / "state.json").write_bytes(msgspec.json.encode(remembered))
+        (path / "state.json").write_bytes(msgspec.json.encode(state))
         seal(path)
     except OSError:
         shutil.rmtree(path, ignore_errors=True)
         raise
-    return Checkpoint(step, path)
+    return Checkpoint(state.step, path)
 
 
 def newest_whole(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The whole checkpoint of the highest step; later ones that are not whole are put aside.
+    """The complete checkpoint of the highest step; later, damaged ones are quarantined.
 
     Args:
-        warn: told of each that was put aside, and what is used in its place.
+        warn: called with a sentence that names the quarantined ones and the one used.
 
     Raises:
-        TitletuiError: there are checkpoints, and not one of them is whole.
+        TitletuiError: there are checkpoints, and all of them are damaged.
     """
-    aside: list[str] = []
-    for path in sorted(folder.glob("step-*"), key=lambda path: (_step(path), path), reverse=True):
-        if _step(path) < 0:
-            continue
+    quarantined: list[str] = []
+    for path in reversed(_by_step(folder)):
         wrong = damage(path)
         if not wrong:
-            if aside:
-                warn(f"{'; '.join(aside)}; {path.name} is used.")
+            if quarantined:
+                warn(f"{'; '.join(quarantined)}; {path.name} is used.")
             return Checkpoint(_step(path), path)
-        aside.append(f"The checkpoint {path.name} is not whole ({wrong}) and was put aside")
+        quarantined.append(f"The checkpoint {path.name} is damaged ({wrong}) and was set aside")
         target = path.with_name(f"aside-{path.name}")
         shutil.rmtree(target, ignore_errors=True)
         path.rename(target)
         sync_directory(folder)
-    if aside and any("no MANIFEST" not in text for text in aside):
+    if any("no MANIFEST" not in text for text in quarantined):
         raise TitletuiError(
-            f"{'; '.join(aside)}; no whole one is left: start the run again under another name."
+            f"{'; '.join(quarantined)}; none is left: start the run again under another name."
         )
-    if aside:
-        warn(f"{'; '.join(aside)}; the run begins again.")
+    if quarantined:
+        warn(f"{'; '.join(quarantined)}; the run begins again.")
     return None
 
 
-def remembered(checkpoint: Checkpoint) -> TrainerState:
-    """What the run knew at that step."""
-    return msgspec.json.decode((checkpoint.path / "state.json").read_bytes(), type=TrainerState)
+def saved_state(checkpoint: Checkpoint) -> SavedState:
+    """The trainer's state at that step."""
+    return msgspec.json.decode((checkpoint.path / "state.json").read_bytes(), type=SavedState)
 
 
 def prune(folder: Path, keep: int, best: int | None) -> None:
-    """Deletes all but the `keep` highest steps and the best one; what was put aside goes too."""
-    paths = sorted((path for path in folder.glob("step-*") if _step(path) >= 0), key=_step)
-    for path in [*paths[:-keep], *folder.glob("aside-*")]:
+    """Delete all but the `keep` highest steps and the best one; also what was quarantined."""
+    for path in [*_by_step(folder)[:-keep], *folder.glob("aside-*")]:
         if _step(path) == best:
             continue
         with contextlib.suppress(FileNotFoundError):
@@ -116,8 +114,8 @@ def prune(folder: Path, keep: int, best: int | None) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def check_room(folder: Path, size: int) -> None:
-    """Makes sure that the disk has room for `size` bytes and a little more.
+def check_disk_space(folder: Path, size: int) -> None:
+    """Check that the disk has `size` bytes and a little more.
 
     Raises:
         OSError: it has not.
@@ -128,7 +126,7 @@ def check_room(folder: Path, size: int) -> None:
 
 
 def sync_all(folder: Path) -> None:
-    """Makes all files in `folder` durable."""
+    """Sync all files in `folder` to disk."""
     for path in folder.rglob("*"):
         if path.is_file():
             with path.open("rb") as file:
@@ -137,7 +135,7 @@ def sync_all(folder: Path) -> None:
 
 
 def save_optimizer(path: Path, optimizer: Any, names: list[str]) -> None:
-    """Writes the optimizer's moments, by parameter name."""
+    """Write the optimizer's moments, by parameter name."""
     from safetensors.torch import save_file
 
     state = optimizer.state_dict()["state"]
@@ -150,7 +148,7 @@ def save_optimizer(path: Path, optimizer: Any, names: list[str]) -> None:
 
 
 def load_optimizer(path: Path, optimizer: Any, names: list[str]) -> None:
-    """Puts the moments back."""
+    """Restore the optimizer's moments."""
     from safetensors.torch import load_file
 
     index = {name: number for number, name in enumerate(names)}
@@ -162,8 +160,8 @@ def load_optimizer(path: Path, optimizer: Any, names: list[str]) -> None:
     optimizer.load_state_dict({"state": state, "param_groups": whole["param_groups"]})
 
 
-def random_state(device: Any) -> dict[str, Any]:
-    """The state of torch's random generators, as tensors on `device`."""
+def rng_states(device: Any) -> dict[str, Any]:
+    """The states of torch's random generators, as tensors on `device`."""
     import torch
 
     states = {"cpu": torch.get_rng_state().to(device)}
@@ -172,15 +170,15 @@ def random_state(device: Any) -> dict[str, Any]:
     return states
 
 
-def save_random(path: Path, states: Mapping[str, Any]) -> None:
-    """Writes the random states, [processes, bytes] for each generator."""
+def save_rng(path: Path, states: Mapping[str, Any]) -> None:
+    """Write the RNG states, [processes, bytes] for each generator."""
     from safetensors.torch import save_file
 
     save_file({name: state.cpu() for name, state in states.items()}, path / "random.safetensors")
 
 
-def load_random(path: Path, rank: int) -> None:
-    """Puts the state back; a process that was not there before takes that of another one."""
+def load_rng(path: Path, rank: int) -> None:
+    """Restore the RNG states; a rank that did not exist then takes those of another."""
     import torch
     from safetensors.torch import load_file
 
@@ -189,6 +187,11 @@ def load_random(path: Path, rank: int) -> None:
     torch.set_rng_state(own["cpu"])
     if torch.cuda.is_available() and "cuda" in own:
         torch.cuda.set_rng_state(own["cuda"])
+
+
+def _by_step(folder: Path) -> list[Path]:
+    """The folders of checkpoints, in the order of their steps."""
+    return sorted((path for path in folder.glob("step-*") if _step(path) >= 0), key=_step)
 
 
 def _step(path: Path) -> int:

@@ -1,12 +1,11 @@
-"""What a run would be, before it is started: examples, tokens, steps, memory, time.
+"""Estimate a run before it is started: examples, tokens, steps, memory, time.
 
 `python -m titletui.training.estimate` reads a `Question` from standard input and writes `Forecast`s
-to standard output, one JSON object a line: first what the tokenizer says, then, after a few steps
-on this device, what memory and time they take. It changes nothing.
+to standard output, one JSON object a line: first the counts of tokens and steps, then also the
+memory and time of a few steps on this device. It changes nothing.
 """
 
 import itertools
-import math
 import os
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
 from titletui.jobs.launch import worker_environment
 from titletui.training.launch import memory_check
-from titletui.training.launch.launch_env import variables
+from titletui.training.launch.launch_env import rank_environment
 from titletui.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ _GLANCE = 0.5
 
 
 class Question(msgspec.Struct, frozen=True):
-    """A run that is thought of; `papers` are as for `prepare_run`."""
+    """The run to estimate; `papers` as for `prepare_run`."""
 
     corpus: str
     recipe: Recipe
@@ -44,18 +43,18 @@ class Question(msgspec.Struct, frozen=True):
 
 
 class Forecast(msgspec.Struct, kw_only=True):
-    """What a run would be.
+    """The estimate of a run.
 
     Attributes:
-        examples, heldout: sequences to train on, and to be measured on.
+        examples, heldout: sequences to train and to evaluate on.
         left_out: papers that give no example.
         tokens: title tokens in an epoch.
-        shown: the first examples as (prompt, what is to be written).
-        about: the numbers are those of a sample of the corpus, scaled up.
-        memory, free: bytes that it takes and that there are; 0 where that is not known.
+        shown: the first examples as (prompt, target).
+        about: the numbers are scaled up from a sample of the corpus.
+        memory, free: bytes needed and available; 0 where that is not known.
         seconds: for all steps, without evaluations.
         note: why something is not known.
-        problem: why it cannot be, and what would; empty where it can.
+        problem: why the run cannot start, and what would help; empty where it can.
     """
 
     examples: int = 0
@@ -76,7 +75,7 @@ class Forecast(msgspec.Struct, kw_only=True):
 
 
 def ask(question: Question) -> Forecast:
-    """All that there is to know of a run, from a process of its own; takes half a minute at most.
+    """Estimate a run in a process of its own; takes half a minute at most.
 
     Raises:
         TitletuiError: that process failed.
@@ -91,18 +90,18 @@ def ask(question: Question) -> Forecast:
 
 
 def environment() -> dict[str, str]:
-    """The variables of the process that answers: those of a worker, so that it is as fast."""
-    return worker_environment("run", variables(1))
+    """Environment of the estimating process: a worker's, so that its steps take as long."""
+    return worker_environment("run", rank_environment(1))
 
 
 def command() -> list[str]:
-    """The process that answers."""
+    """Command of the estimating process."""
     return [sys.executable, "-P", "-m", "titletui.training.estimate"]
 
 
 def main() -> int:
-    """Answers the question on standard input."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    """Answer the question on standard input."""
+    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
     question = msgspec.json.decode(sys.stdin.buffer.read(), type=Question)
     forecast = Forecast()
     try:
@@ -120,8 +119,8 @@ def main() -> int:
     return 0
 
 
-def _end_with(parent: int) -> None:
-    """Ends this process when the one that asked is gone, however it went."""
+def _exit_with_parent(parent: int) -> None:
+    """End this process when its parent has ended, however that happened."""
     while os.getppid() == parent:
         time.sleep(_GLANCE)
     os._exit(0)
@@ -168,13 +167,14 @@ def _answer(question: Question) -> Iterator[Forecast]:
 
 
 def _count(recipe: Recipe, data: "TrainingSet", tokenizer: Any, scale: float) -> Forecast:
-    from titletui.training.data.dataset import epoch_batches
+    from titletui.training import setup
+    from titletui.training.data.batching import epoch_batches
 
-    per_epoch = len(epoch_batches(data.train, recipe, 0)) * scale / recipe.accumulation
-    steps = recipe.steps or max(1, math.ceil(recipe.epochs * per_epoch))
+    per_epoch = len(epoch_batches(data.train, recipe, 0)) * scale
+    steps = setup.count_steps(recipe, per_epoch)
     shown = []
     for row in range(min(SHOWN, len(data.train))):
-        sequence, prompt = data.train.sequence(row), int(data.train.prompts[row])
+        sequence, prompt = data.train.sequence(row), int(data.train.prompt_lengths[row])
         shown.append((tokenizer.decode(sequence[:prompt]), tokenizer.decode(sequence[prompt:])))
     return Forecast(
         examples=round(len(data.train) * scale),
@@ -182,7 +182,7 @@ def _count(recipe: Recipe, data: "TrainingSet", tokenizer: Any, scale: float) ->
         left_out=round(data.left_out * scale),
         tokens=round(int(data.train.title_tokens.sum()) * scale),
         steps=steps,
-        epochs=round(steps / max(per_epoch, 1e-9), 2),
+        epochs=round(steps * recipe.accumulation / max(per_epoch, 1e-9), 2),
         shown=shown,
         about=scale > 1,
     )
@@ -191,7 +191,7 @@ def _count(recipe: Recipe, data: "TrainingSet", tokenizer: Any, scale: float) ->
 def _measured(
     recipe: Recipe, forecast: Forecast, info: Any, tokenizer: Any, data: "TrainingSet"
 ) -> Forecast:
-    """The forecast with memory and time, from a few real steps on a model that is thrown away."""
+    """Add memory and time of a few real steps on a model that is thrown away."""
     import torch
 
     from titletui.models import device
@@ -212,7 +212,9 @@ def _measured(
         model = new_model(recipe, tokenizer)
     else:
         model = load_model(info, merge=False, quantization=recipe.quantization).model
-    seconds = _time_steps(recipe, setup.adapted(model, recipe), tokenizer, data, where, numbers)
+    seconds = _time_steps(
+        recipe, setup.add_adapters(model, recipe), tokenizer, data, where, numbers
+    )
     forecast.seconds = seconds * recipe.accumulation * forecast.steps
     forecast.memory = device.memory_in_use(where)
     if forecast.memory > free:
@@ -234,29 +236,29 @@ def _is_out_of_memory(error: BaseException) -> bool:
 def _time_steps(
     recipe: Recipe, model: Any, tokenizer: Any, data: "TrainingSet", where: Any, numbers: str
 ) -> float:
-    """Seconds that a batch takes, the first one left out."""
+    """Seconds a batch, without the first one."""
     import numpy as np
     import torch
 
     from titletui.training import setup
-    from titletui.training.data.dataset import collate, epoch_batches
+    from titletui.training.data.batching import collate, epoch_batches
     from titletui.training.loss import TitleLoss
 
     module = TitleLoss(model)
     if recipe.quantization == "none":
         module = module.to(where)
     module.train()
-    optimizer, _ = setup.optimizer_of(module, recipe)
+    optimizer, _ = setup.make_optimizer(module, recipe)
     took: list[float] = []
     began = time.monotonic()
     for rows in epoch_batches(data.train, recipe, 0)[:_STEPS]:
         start = time.monotonic()
         batch = collate(data.train, rows, tokenizer.eos_token_id)
         inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(where)
-        counted = torch.from_numpy(batch.counted).to(where)
+        title_mask = torch.from_numpy(batch.title_mask).to(where)
         targets = torch.from_numpy(batch.targets).to(where)
         with torch.autocast(where.type, torch.bfloat16, enabled=numbers == "bf16"):
-            loss = module(inputs, counted, targets) / max(1, len(targets))
+            loss = module(inputs, title_mask, targets) / max(1, len(targets))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

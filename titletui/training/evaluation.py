@@ -1,104 +1,28 @@
-"""What a run leaves: the model with its card, and figures about it."""
+"""Figures of a finished model."""
 
 import contextlib
-import copy
 import heapq
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import torch
-
-from titletui.atomic_write import sync_directory
 from titletui.corpus.paper import Paper
 from titletui.corpus.statistics import frequent_words
 from titletui.inference.copy_bias import fit
 from titletui.jobs.events import Evaluated
-from titletui.jobs.job import Job
-from titletui.models.registry import CARD, Card, find_model, load_model, read_card
-from titletui.paths import find_home
-from titletui.training.checkpoint import Checkpoint, sync_all
-from titletui.training.data.dataset import TrainingSet, chosen, place, read_papers
-from titletui.training.overfit import normalised
+from titletui.text import fold
+from titletui.training.data.dataset import TrainingSet
+from titletui.training.data.frozen_papers import hash_fraction, in_split, read_papers
 from titletui.training.recipe import Recipe, Task
 from titletui.training.run_spec import RunSpec
 from titletui.training.samples import greedy_titles, sample_titles
 
 _WORDS = 20
 _FITTED = 200
-# What a checkpoint holds beside its model.
-_STATE = ("optimizer.safetensors", "random.safetensors", "state.json", "MANIFEST.json")
-
-
-def save_model(
-    path: Path,
-    model: Any,
-    tokenizer: Any,
-    plan: RunSpec,
-    run: str,
-    step: int,
-    pointer: tuple[float, ...] = (),
-) -> None:
-    """Writes a model in the Hugging Face layout (an adapter alone for LoRA), with its card."""
-    model.save_pretrained(path)
-    tokenizer.save_pretrained(path)
-    base = Path(plan.recipe.base).expanduser()
-    standing_on = str(base.absolute()) if base.is_dir() else plan.recipe.base
-    card = Card(
-        tasks=plan.recipe.tasks,
-        corpus=plan.corpus,
-        run=run,
-        step=step,
-        recipe=plan.recipe,
-        parent=plan.parent,
-        base=standing_on if plan.recipe.method == "lora" else "",
-        pointer=pointer,
-    )
-    (path / CARD).write_bytes(msgspec.json.encode(card))
-
-
-def write_finished(
-    job: Job,
-    plan: RunSpec,
-    model: Any,
-    tokenizer: Any,
-    step: int,
-    best: Checkpoint | None,
-    pointer: tuple[float, ...] = (),
-) -> None:
-    """Puts the finished model into the run's `model/`, whole or not at all.
-
-    Args:
-        best: the checkpoint whose model is to be the finished one; None takes `model`.
-        pointer: see `fit_pointer`.
-
-    Raises:
-        OSError: there was no room.
-    """
-    part = job.path / "model.part"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(mode=0o700)
-    if best is not None and plan.recipe.method == "full":
-        home = find_home()
-        model = load_model(find_model(home, str(best.path)), home=home).model
-        step = best.step
-    if best is not None and plan.recipe.method == "lora":
-        # The adapter as it lies there; a base model in memory a second time would be too much.
-        shutil.copytree(best.path, part, ignore=shutil.ignore_patterns(*_STATE), dirs_exist_ok=True)
-        card = msgspec.structs.replace(read_card(part), pointer=pointer)
-        (part / CARD).write_bytes(msgspec.json.encode(card))
-    else:
-        save_model(part, _in_kind(model, plan.recipe), tokenizer, plan, job.name, step, pointer)
-    sync_all(part)
-    shutil.rmtree(job.model, ignore_errors=True)
-    part.rename(job.model)
-    sync_directory(job.path)
 
 
 def fit_pointer(
-    model: Any, tokenizer: Any, plan: RunSpec, papers: Path, limit: int
+    model: Any, tokenizer: Any, spec: RunSpec, papers: Path, limit: int
 ) -> tuple[float, ...]:
     """The weights of an abstract's words (`pointer.fit`), where the run has read abstracts.
 
@@ -109,15 +33,15 @@ def fit_pointer(
     Raises:
         TitletuiError: the papers are not those that the run began with.
     """
-    task = _task_with_abstract(plan.recipe)
+    task = _task_with_abstract(spec.recipe)
     if task is None:
         return ()
     learned = (
         paper
-        for paper in read_papers(papers, plan.sha256)
-        if paper.abstract and not chosen(paper, plan.recipe.heldout, "heldout")
+        for paper in read_papers(papers, spec.sha256)
+        if paper.abstract and not in_split(paper, spec.recipe.heldout, "heldout")
     )
-    few = heapq.nsmallest(_FITTED, learned, key=lambda paper: place(paper, "pointer"))
+    few = heapq.nsmallest(_FITTED, learned, key=lambda paper: hash_fraction(paper, "pointer"))
     return fit(model, tokenizer, task, few, limit)
 
 
@@ -136,15 +60,20 @@ def figures(
     titles from abstracts also ROUGE F-measures (Lin 2004) of `recipe.final_titles` greedy titles
     of held-out papers, and, with `baseline_`, those of each abstract's first sentence.
     """
-    titles = sample_titles(model, tokenizer, recipe, data.pairs, recipe.final_titles, step, limit)
+    titles = sample_titles(
+        model, tokenizer, recipe, data.heldout_papers, recipe.final_titles, step, limit
+    )
     found = {
-        "unique": len({normalised(title) for title in titles}) / len(titles),
-        "copies": data.titles.copies(titles),
+        "unique": len({fold(title) for title in titles}) / len(titles),
+        "copies": data.titles.copy_rate(titles),
     }
-    known = [paper.abstract if recipe.task == "abstract" else paper.title for paper in data.pairs]
+    known = [
+        paper.abstract if recipe.task == "abstract" else paper.title
+        for paper in data.heldout_papers
+    ]
     words = {"samples": frequent_words(titles, _WORDS), "corpus": frequent_words(known, _WORDS)}
     task = _task_with_abstract(recipe)
-    pairs = [paper for paper in data.pairs if paper.abstract][: recipe.final_titles]
+    pairs = [paper for paper in data.heldout_papers if paper.abstract][: recipe.final_titles]
     if task and pairs:
         with contextlib.suppress(ModuleNotFoundError):
             written = greedy_titles(
@@ -179,11 +108,3 @@ def rouge(written: list[str], pairs: list[Paper]) -> dict[str, float]:
 def first_sentence(text: str) -> str:
     """`text` up to the first full stop that a space follows."""
     return text.partition(". ")[0]
-
-
-def _in_kind(model: Any, recipe: Recipe) -> Any:
-    """The model with its numbers kept as the recipe says."""
-    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    if recipe.save_as not in kinds or recipe.method == "lora":
-        return model
-    return copy.deepcopy(model).to(kinds[recipe.save_as])

@@ -1,4 +1,4 @@
-"""A model from nothing: a tokenizer trained on the corpus, and random weights."""
+"""A model from scratch: a tokenizer trained on the corpus, and random weights."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,10 +9,9 @@ END = "<|endoftext|>"
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
-    """A byte-level BPE tokenizer with at most `vocabulary` tokens.
+    """Train a byte-level BPE tokenizer of at most `vocabulary` tokens; it round-trips any text.
 
-    Any text can be written with it, and given back as it was. One token stands for beginning, end
-    and padding, as in GPT-2 (Radford et al. 2019, section 2.2).
+    One token is beginning, end and padding, as in GPT-2 (Radford et al. 2019, section 2.2).
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
@@ -39,7 +38,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Any:
 
 
 def new_model(recipe: Recipe, tokenizer: Any) -> Any:
-    """A model in the recipe's shape with random weights drawn from its seed, embeddings tied."""
+    """A model in the recipe's shape with random weights from its seed and tied embeddings."""
     import torch
     from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig
 

@@ -6,15 +6,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# Scores that are taken at a time: on a GPU, and on a CPU, where four megabytes stay in its cache.
-_IN_CACHE = (1 << 26, 1 << 20)
+# Logits that are converted to float32 at a time: on a GPU, and on a CPU, whose cache 4 MB fit into.
+_BLOCK_LOGITS = (1 << 26, 1 << 20)
 
 
 class TitleLoss(nn.Module):
-    """A causal language model that gives the summed loss of a batch.
+    """A causal language model that returns the summed loss of a batch.
 
-    The output layer, half of the work of a small model, is applied only where a title's token is
-    to be predicted.
+    The output layer, half of the work of a small model, is applied only to positions whose next
+    token counts.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -24,63 +24,63 @@ class TitleLoss(nn.Module):
     def forward(
         self,
         inputs: torch.Tensor,
-        counted: torch.Tensor | None,
+        title_mask: torch.Tensor | None,
         targets: torch.Tensor,
-        read: torch.Tensor | None = None,
+        prompt_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The sum over all title tokens; with `read` also that over these prompt tokens, [2].
+        """The summed loss of all title tokens; with `prompt_mask` also of the prompts, [2].
 
         Args:
-            inputs: tokens, [rows, length], padded at the right; positions after a row's end are
-                seen by none before it, so that no mask is needed.
-            counted: where the next token is a title's, [rows, length]; None means everywhere.
-            targets: those next tokens, [count].
-            read: where the next token is a prompt's, [rows, length].
+            inputs: token ids, [rows, length], padded at the right; causal attention needs no mask
+                for that.
+            title_mask: positions whose next token belongs to a title, [rows, length]; None means
+                all of them.
+            targets: those next tokens, [title tokens].
+            prompt_mask: positions whose next token belongs to a prompt, [rows, length].
         """
-        whole = causal_model(self.model)
-        hidden = whole.base_model(input_ids=inputs, use_cache=False)[0]
-        wanted = hidden.flatten(0, 1) if counted is None else hidden[counted]
-        output = whole.get_output_embeddings()
-        titles = summed_loss(output, wanted, targets)
-        if read is None:
-            return titles
-        following = inputs.roll(-1, dims=1)[read]
-        return torch.stack([titles, summed_loss(output, hidden[read], following)])
+        model = causal_model(self.model)
+        hidden = model.base_model(input_ids=inputs, use_cache=False)[0]
+        output = model.get_output_embeddings()
+        titles = hidden.flatten(0, 1) if title_mask is None else hidden[title_mask]
+        loss = summed_loss(output, titles, targets)
+        if prompt_mask is None:
+            return loss
+        next_tokens = inputs.roll(-1, dims=1)[prompt_mask]
+        return torch.stack([loss, summed_loss(output, hidden[prompt_mask], next_tokens)])
 
 
 def causal_model(model: Any) -> Any:
-    """The transformers model inside, where peft has put adapters into it."""
+    """The transformers model inside a peft model, or the model itself."""
     return model.get_base_model() if hasattr(model, "peft_config") else model
 
 
 def summed_loss(output: Any, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The summed cross-entropy of what the layer `output` makes of `hidden`.
+    """The summed cross-entropy of the output layer's logits.
 
     Args:
-        hidden: [count, width].
-        targets: [count].
+        output: the layer that makes logits of hidden states.
+        hidden: [tokens, width].
+        targets: [tokens].
     """
     plain = type(output) is nn.Linear and getattr(output, "bias", None) is None
     if not plain:
         return functional.cross_entropy(output(hidden).float(), targets, reduction="sum")
-    device = hidden.device.type
-    kind = hidden.dtype
+    device, dtype = hidden.device.type, hidden.dtype
     if torch.is_autocast_enabled(device):
-        kind = torch.get_autocast_dtype(device)
+        dtype = torch.get_autocast_dtype(device)
     with torch.autocast(device, enabled=False):
-        learns = torch.is_grad_enabled()
-        loss: torch.Tensor = _Loss.apply(  # type: ignore[no-untyped-call]
-            hidden, output.weight, targets, kind, learns
+        loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            hidden, output.weight, targets, dtype, torch.is_grad_enabled()
         )
     return loss
 
 
-class _Loss(torch.autograd.Function):
-    """Linear layer and cross-entropy in one, a few rows at a time.
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Linear layer and cross-entropy in one.
 
-    The scores are as large as all else together. They are kept in the kind of number that they are
-    computed in, and become their own gradient (softmax minus one at the target) while a few rows
-    of them, in float32, are in the processor's cache: a quarter of the time of doing so for all.
+    The logits are as large as all other activations together. They stay in the compute dtype and
+    are overwritten in place by their gradient, `softmax - one_hot`, in float32 blocks that fit the
+    processor's cache: a quarter of the time of doing so for all at once.
     """
 
     @staticmethod
@@ -89,37 +89,38 @@ class _Loss(torch.autograd.Function):
         hidden: torch.Tensor,
         weight: torch.Tensor,
         targets: torch.Tensor,
-        kind: torch.dtype,
-        learns: bool,
+        dtype: torch.dtype,
+        needs_gradient: bool,
     ) -> torch.Tensor:
-        inputs, matrix = hidden.to(kind), weight.to(kind)
-        scores = inputs @ matrix.t()
-        rows = max(1, _IN_CACHE[hidden.device.type == "cpu"] // scores.shape[1])
-        summed = torch.zeros((), device=hidden.device)
-        for first in range(0, len(scores), rows):
-            part, wanted = scores[first : first + rows], targets[first : first + rows, None]
-            exact = part.float()
+        inputs, matrix = hidden.to(dtype), weight.to(dtype)
+        logits = inputs @ matrix.t()
+        rows = max(1, _BLOCK_LOGITS[hidden.device.type == "cpu"] // logits.shape[1])
+        loss = torch.zeros((), device=hidden.device)
+        for first in range(0, len(logits), rows):
+            block, target = logits[first : first + rows], targets[first : first + rows, None]
+            exact = block.float()
             highest = exact.amax(dim=1, keepdim=True)
-            chances = exact.softmax(dim=1)
-            # The logarithm of the sum of exponentials, from the share of the highest score in it.
-            logarithm = highest - chances.amax(dim=1, keepdim=True).log()
-            summed += (logarithm - exact.gather(1, wanted)).sum()
-            if learns:
-                chances.scatter_add_(1, wanted, torch.full_like(wanted, -1, dtype=chances.dtype))
-                part.copy_(chances)
-        if learns:
-            ctx.save_for_backward(scores, inputs, matrix)
-            ctx.kinds = hidden.dtype, weight.dtype
-        return summed
+            probs = exact.softmax(dim=1)
+            # log-sum-exp, from the probability of the highest logit.
+            log_sum = highest - probs.amax(dim=1, keepdim=True).log()
+            loss += (log_sum - exact.gather(1, target)).sum()
+            if needs_gradient:
+                probs.scatter_add_(1, target, torch.full_like(target, -1, dtype=probs.dtype))
+                block.copy_(probs)
+        if needs_gradient:
+            ctx.save_for_backward(logits, inputs, matrix)
+            ctx.dtypes = hidden.dtype, weight.dtype
+        return loss
 
     @staticmethod
-    def backward(ctx: Any, *given: torch.Tensor) -> Any:
-        gradient, inputs, matrix = ctx.saved_tensors
-        (scale,) = given
-        of_hidden, of_weight = ctx.kinds
-        below = above = None
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        of_logits, inputs, matrix = ctx.saved_tensors
+        (scale,) = gradients
+        hidden_dtype, weight_dtype = ctx.dtypes
+        of_hidden = of_weight = None
         if ctx.needs_input_grad[0]:
-            below = ((gradient @ matrix).float() * scale).to(of_hidden)
+            of_hidden = ((of_logits @ matrix).float() * scale).to(hidden_dtype)
         if ctx.needs_input_grad[1]:
-            above = (gradient.t() @ (inputs.float() * scale).to(inputs.dtype)).to(of_weight)
-        return below, above, None, None, None
+            scaled = (inputs.float() * scale).to(inputs.dtype)
+            of_weight = (of_logits.t() @ scaled).to(weight_dtype)
+        return of_hidden, of_weight, None, None, None

@@ -1,4 +1,4 @@
-"""Folders that are whole or not used: `MANIFEST.json`, written last, has sizes and hashes."""
+"""`MANIFEST.json`, written last into a folder, vouches for its files by size and sha256."""
 
 import hashlib
 import os
@@ -12,17 +12,17 @@ MANIFEST = "MANIFEST.json"
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One file."""
+    """Size and hash of one file."""
 
     size: int
     sha256: str
 
 
 def seal(folder: Path) -> None:
-    """Makes all files in `folder` durable and, last, writes what they are.
+    """Sync all files in `folder` to disk and write their manifest.
 
     Raises:
-        OSError: there was no room, or it could not be written.
+        OSError: the disk is full or read-only.
     """
     entries = {
         str(file.relative_to(folder)): entry(file, sync=True)
@@ -35,7 +35,7 @@ def seal(folder: Path) -> None:
 
 
 def damage(folder: Path) -> str:
-    """What is wrong with a folder that was sealed; empty when it is whole."""
+    """What is wrong with a sealed folder, as a clause; empty when it is intact."""
     try:
         data = (folder / MANIFEST).read_bytes()
         manifest = msgspec.json.decode(data, type=dict[str, Entry])
@@ -58,7 +58,7 @@ def damage(folder: Path) -> str:
 
 
 def entry(path: Path, *, sync: bool = False) -> Entry:
-    """What a file is; `sync` also makes it durable."""
+    """Hash a file; `sync` also writes it through to disk."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         if sync:

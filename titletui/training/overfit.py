@@ -1,19 +1,18 @@
-"""When a model has begun to repeat its training titles: the rule and the signs beside it.
+"""Tell when a model has begun to repeat its training titles.
 
-The rule: the average of the training loss (bias-corrected exponential average with factor 0.99,
-as in Adam, Kingma and Ba 2015, section 3) is below the run's threshold, after at least `FEWEST`
-steps. The threshold is the recipe's `overfit_below` (0.1) above the loss that is left to a model
-which knows every title by heart and nothing else: it still cannot know which one comes, so that N
-titles without prompts leave ln N nats a title (Shannon 1948), 0.46 a token for 3,000 titles of 17
-tokens. Where each title has a prompt of its own, nothing is left and the threshold is 0.1.
+The rule: the exponential moving average of the training loss (bias-corrected, factor 0.99, as in
+Adam, Kingma and Ba 2015, section 3) is below the run's threshold after at least `MIN_STEPS` steps.
+The threshold is the recipe's `overfit_below` (0.1) above the memorization floor: a model that has
+memorized N titles still cannot know which one comes, so that titles without prompts leave ln N nats
+each (Shannon 1948), 0.46 a token for 3,000 titles of 17 tokens. Where each title has a prompt of
+its own, the floor is 0.
 
-Beside it: the held-out loss has risen for `RISES` evaluations, and the copy rate, the share of the
-preview titles that stand in the training set.
+Two more signs: the held-out loss has risen for `RISES` evaluations, and the copy rate, the share of
+preview titles that are in the training set.
 """
 
 import hashlib
 import math
-import re
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -23,21 +22,21 @@ import msgspec
 
 from titletui.jobs.events import Heldout, Started
 from titletui.jobs.job import Job
+from titletui.text import fold
 
 FACTOR = 0.99
-FEWEST = 10
+MIN_STEPS = 10
 RISES = 3
-_LETTERS = re.compile(r"[\W_]+")
 
 
-class Average(msgspec.Struct):
-    """The bias-corrected exponential average of the losses so far."""
+class EMA(msgspec.Struct):
+    """A bias-corrected exponential moving average."""
 
     weighted: float = 0.0
     count: int = 0
 
     def add(self, loss: float) -> float:
-        """Takes one finite loss in; returns the average."""
+        """Add a finite loss; return the average."""
         self.weighted = FACTOR * self.weighted + (1 - FACTOR) * loss
         self.count += 1
         return self.value
@@ -50,15 +49,16 @@ class Average(msgspec.Struct):
 
 
 class OverfitMonitor(msgspec.Struct):
-    """What the rules remember from step to step; a part of each checkpoint.
+    """State of the overfitting rules; a part of each checkpoint.
 
     Attributes:
         overfit: the step at which the average fell below the threshold, once it has.
         best, best_loss: the step of the lowest held-out loss, and that loss.
         rises: evaluations since then, each above the one before it.
+        copies: the copy rate of the newest preview.
     """
 
-    average: Average = msgspec.field(default_factory=Average)
+    average: EMA = msgspec.field(default_factory=EMA)
     overfit: int | None = None
     best: int | None = None
     best_loss: float | None = None
@@ -66,21 +66,21 @@ class OverfitMonitor(msgspec.Struct):
     rises: int = 0
     copies: float = 0.0
 
-    def trained(self, step: int, loss: float, threshold: float) -> bool:
-        """Takes the loss of a step in; returns whether the run became overfit with it.
+    def add_training_loss(self, step: int, loss: float, threshold: float) -> bool:
+        """Add the loss of a step; return whether the run became overfit with it.
 
-        A loss that is not finite is not taken in and never trips the rule.
+        A loss that is not finite is ignored and never trips the rule.
         """
         if not math.isfinite(loss):
             return False
         average = self.average.add(loss)
-        if self.overfit is None and self.average.count >= FEWEST and average < threshold:
+        if self.overfit is None and self.average.count >= MIN_STEPS and average < threshold:
             self.overfit = step
             return True
         return False
 
-    def evaluated(self, step: int, loss: float) -> bool:
-        """Takes a held-out loss in; returns whether it has risen `RISES` times, with this one."""
+    def add_heldout_loss(self, step: int, loss: float) -> bool:
+        """Add a held-out loss; return whether it has now risen `RISES` times in a row."""
         if not math.isfinite(loss):
             return False
         if self.best_loss is None or loss < self.best_loss:
@@ -94,58 +94,50 @@ class OverfitMonitor(msgspec.Struct):
 
 
 class TrainingTitles:
-    """The titles that a model is trained on, to tell copies by.
+    """The titles of a training set, as hashes, to recognise copies.
 
     Attributes:
-        hashes: of the normalised titles, ascending.
+        hashes: of the folded titles, ascending.
     """
 
-    def __init__(self, titles: Iterable[str]) -> None:
-        self.hashes: Sequence[int] = array("Q", sorted(map(title_hash, titles)))
+    def __init__(self, hashes: Sequence[int]) -> None:
+        self.hashes = hashes
 
     @classmethod
-    def of(cls, hashes: Sequence[int]) -> "TrainingTitles":
-        """The titles of which these are the hashes, ascending."""
-        found = cls(())
-        found.hashes = hashes
-        return found
+    def of(cls, titles: Iterable[str]) -> "TrainingTitles":
+        return cls(array("Q", sorted(map(_title_hash, titles))))
 
     def __contains__(self, title: str) -> bool:
-        sought = title_hash(title)
-        place = bisect_left(self.hashes, sought)
-        return place < len(self.hashes) and self.hashes[place] == sought
+        wanted = _title_hash(title)
+        index = bisect_left(self.hashes, wanted)
+        return index < len(self.hashes) and self.hashes[index] == wanted
 
-    def copies(self, titles: list[str]) -> float:
-        """The share of `titles` that are copies, 0…1; 0 of none."""
+    def copy_rate(self, titles: list[str]) -> float:
+        """The share of `titles` that are copies, 0…1; 0 for no titles."""
         return sum(title in self for title in titles) / len(titles) if titles else 0.0
 
 
-def title_hash(title: str) -> int:
-    """The same for titles that differ in case, space and punctuation alone."""
-    digest = hashlib.blake2b(normalised(title).encode(errors="replace"), digest_size=8)
+def _title_hash(title: str) -> int:
+    """A hash that ignores case, space and punctuation."""
+    digest = hashlib.blake2b(fold(title).encode(errors="replace"), digest_size=8)
     return int.from_bytes(digest.digest(), "big")
 
 
-def normalised(title: str) -> str:
-    """`title` with its letters and digits only, in lower case: what makes two titles the same."""
-    return _LETTERS.sub(" ", title).strip().casefold()
+def memorization_floor(pairs: Iterable[tuple[int, int]], tokens: int) -> float:
+    """The loss of a model that has memorized its training set, nats per title token.
 
-
-def by_heart(pairs: Iterable[tuple[int, int]], tokens: int) -> float:
-    """The loss of a model that knows its training set by heart, nats per title token.
-
-    The entropy of the title, given its prompt, in the training set.
+    This is the entropy of the title, given its prompt, in the training set.
 
     Args:
         pairs: prompt and title of each example, as hashes.
         tokens: title tokens of all examples.
     """
-    together = Counter(pairs)
+    counts = Counter(pairs)
     prompts: Counter[int] = Counter()
-    for (prompt, _), count in together.items():
+    for (prompt, _), count in counts.items():
         prompts[prompt] += count
-    left = sum(count * math.log(prompts[prompt] / count) for (prompt, _), count in together.items())
-    return left / max(1, tokens)
+    nats = sum(count * math.log(prompts[prompt] / count) for (prompt, _), count in counts.items())
+    return nats / max(1, tokens)
 
 
 def best_step(job: Job) -> int | None:

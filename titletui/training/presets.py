@@ -1,4 +1,4 @@
-"""The presets: recipes with a name, and how a person changes one."""
+"""Named recipes, and changes to one as a person types them."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ STARRED = "starred-titles"
 
 
 def presets() -> dict[str, Recipe]:
-    """All presets by name, the default first; each has the numbers of its source."""
+    """All presets by name, the default first, each with the numbers of its source."""
     recipes = (
         Recipe(preset=DEFAULT),
         Recipe(

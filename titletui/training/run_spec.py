@@ -1,11 +1,10 @@
-"""What a run's `spec.json` says: the recipe and the papers it is trained on."""
+"""The `work` part of a run's `spec.json`: its recipe and its papers."""
 
 import msgspec
 
 from titletui.training.recipe import Recipe
 
-FEWEST_PAPERS = 10
-"""A run needs so many."""
+MIN_PAPERS = 10
 
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,11 +12,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         corpus: the name of the corpus that the papers were copied from.
-        papers: how many there are in the frozen copy.
+        papers: their number in the frozen copy.
         sha256: of the frozen copy, uncompressed.
-        processes: workers side by side, on one machine.
+        processes: ranks on one machine.
         slurm: submitted to Slurm.
-        parent: the run that it goes on from, if any.
+        parent: the run that it continues, if any.
     """
 
     recipe: Recipe

@@ -1,9 +1,12 @@
 """The worker of a run: `python -m titletui.training.trainer FOLDER`.
 
-Reads top to bottom: what the run is, the loop, a step, what happens beside the steps, how it ends.
-It resumes from the newest whole checkpoint in its folder; on the CPU the weights at the end are
-the same, bit for bit, as those of an undisturbed run. Started by torchrun, several processes share
-each batch; only the first one writes.
+Fine-tuning, top to bottom: load the model, the data and the optimizer; `fit` them step by step; a
+step adds up gradients over micro-batches and lets AdamW use them; after each step the run is
+reported, evaluated, sampled and saved as its recipe says.
+
+A run resumes from the newest complete checkpoint in its folder. On a CPU the final weights are the
+same, bit for bit, as those of an undisturbed run. Under torchrun each rank takes its share of each
+batch, and rank 0 writes.
 """
 
 import contextlib
@@ -12,30 +15,25 @@ import os
 import signal
 import sys
 import time
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import InitProcessGroupKwargs
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from titletui.jobs.events import Heldout, HeldoutRising, Note, Started
+from titletui.jobs.events import AnyEvent, Note, Started
 from titletui.jobs.job import Job, JobResult
 from titletui.jobs.worker import JobContext, run_worker
 from titletui.models import device
 from titletui.training import checkpoint, hooks, micro_batch, setup
-from titletui.training.companion import Companion
-from titletui.training.data.dataset import Examples, Integers, collate, cut, epoch_batches
+from titletui.training.data.batching import collate, cut_batches, cut_micro_batches, epoch_batches
+from titletui.training.data.dataset import Examples, Integers
 from titletui.training.loss import TitleLoss
-from titletui.training.lr_schedule import rate_at
-from titletui.training.overfit import OverfitMonitor
+from titletui.training.lr_schedule import lr_at
 from titletui.training.run_spec import RunSpec
+from titletui.training.state import TrainerState
 
-_RETURN_MEMORY = 100
-_PATIENCE = timedelta(hours=4)
+_TRIM_EVERY = 100
 
 
 class DivergedError(Exception):
@@ -43,237 +41,255 @@ class DivergedError(Exception):
 
 
 def train(job: JobContext) -> JobResult:
-    """Trains as the plan in the job's folder says; returns how it ended."""
-    run: Trainer | None = None
+    """Train as the job's spec says; return how it ended."""
+    trainer: Trainer | None = None
     try:
-        run = Trainer(job, job.folder.work(RunSpec))
-        return run.go()
+        trainer = Trainer(job)
+        return trainer.fit()
     except setup.StoppedError:
         return JobResult(outcome="stopped", reason="stopped before the first step")
     except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-        step = run.step + 1 if run else 0
-        ended = micro_batch.out_of_memory(job.folder, error, step) or micro_batch.lost_process(
-            error, step
-        )
-        if ended is None:
+        step = trainer.state.step + 1 if trainer else 0
+        result = micro_batch.out_of_memory_result(
+            job.folder, error, step
+        ) or micro_batch.lost_process_result(error, step)
+        if result is None:
             raise
-        return ended
+        return result
 
 
 class Trainer:
-    """One run: its model, optimizer and data, and how far it is."""
+    """Fine-tune the model of one run."""
 
-    def __init__(self, job: JobContext, plan: RunSpec) -> None:
-        self.job, self.plan, self.recipe = job, plan, plan.recipe
-        on_cpu = not torch.cuda.is_available()
-        numbers = device.precision(self.recipe.precision, torch.device("cpu" if on_cpu else "cuda"))
-        self.accelerator = Accelerator(
-            cpu=on_cpu,
-            mixed_precision="bf16" if numbers == "bf16" else "no",
-            # The first process downloads, samples and writes while the others wait.
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=_PATIENCE)],
-        )
-        self.device = self.accelerator.device
-        with self.accelerator.main_process_first():
+    def __init__(self, job: JobContext) -> None:
+        spec = job.folder.work(RunSpec)
+        recipe = spec.recipe
+        accelerator = setup.make_accelerator(recipe)
+        # The other ranks wait, and then read what rank 0 has downloaded and encoded.
+        with accelerator.main_process_first():
             found = checkpoint.newest_whole(
                 job.folder.checkpoints, lambda text: job.emit(Note(text=text, level="warning"))
             )
-            known = checkpoint.remembered(found) if found else None
-            torch.set_num_threads(known.threads if known else device.threads())
-            torch.manual_seed(self.recipe.seed + self.accelerator.process_index)
-            loaded = setup.load(job, plan, found)
-            self.tokenizer = loaded.tokenizer
-            self.limit = setup.longest(loaded.model, self.recipe)
-            self.data = setup.read(job, plan, self.tokenizer, self.limit)
-        module = TitleLoss(setup.adapted(loaded.model, self.recipe))
-        if self.recipe.quantization == "none":
-            module = module.to(self.device)
-        optimizer, self.names = setup.optimizer_of(module, self.recipe)
-        self.module, self.optimizer = self.accelerator.prepare(module, optimizer)
-        self.threshold = round(self.recipe.overfit_below + self.data.by_heart, 4)
-        if not self.recipe.overfit_below:
-            self.threshold = 0.0
-        self.slice_tokens = micro_batch.slice_tokens(job.folder, self.recipe)
-        self.per_epoch = len(epoch_batches(self.data.train, self.recipe, 0))
-        self.steps = self.recipe.steps or max(
-            1, math.ceil(self.recipe.epochs * self.per_epoch / self.recipe.accumulation)
-        )
-        self.step, self.watch, self.speed, self.pace = 0, OverfitMonitor(), 0.0, 0.0
-        self.stop_asked = False
+            saved = checkpoint.saved_state(found) if found else None
+            torch.set_num_threads(saved.threads if saved else device.threads())
+            torch.manual_seed(recipe.seed + accelerator.process_index)
+            loaded = setup.load_base(job, spec, found)
+            max_length = setup.max_length(loaded.model, recipe)
+            data = setup.load_data(job, spec, loaded.tokenizer, max_length)
+        module = TitleLoss(setup.add_adapters(loaded.model, recipe))
+        if recipe.quantization == "none":
+            module = module.to(accelerator.device)
+        optimizer, names = setup.make_optimizer(module, recipe)
+        module, optimizer = accelerator.prepare(module, optimizer)
+        self._batches_per_epoch = len(epoch_batches(data.train, recipe, 0))
         self._epoch: tuple[int, list[Integers]] = (-1, [])
-        if found and known:
-            checkpoint.load_optimizer(found.path, self.optimizer.optimizer, self.names)
-            checkpoint.load_random(found.path, self.accelerator.process_index)
-            self.step, self.watch, self.speed = known.step, known.watch, known.speed
-        where = device.described(self.device, numbers, self.accelerator.num_processes)
+        self._stop_requested = False
+        self.micro_batch_tokens = micro_batch.micro_batch_tokens(job.folder, recipe)
+        self.state = state = TrainerState(
+            job=job,
+            spec=spec,
+            accelerator=accelerator,
+            module=module,
+            optimizer=optimizer,
+            parameter_names=names,
+            tokenizer=loaded.tokenizer,
+            data=data,
+            max_length=max_length,
+            steps=setup.count_steps(recipe, self._batches_per_epoch),
+            threshold=setup.overfit_threshold(recipe, data),
+        )
+        if found and saved:
+            checkpoint.load_optimizer(found.path, state.optimizer, names)
+            checkpoint.load_rng(found.path, accelerator.process_index)
+            state.step, state.monitor = saved.step, saved.monitor
+            state.tokens_per_second = saved.speed
         job.emit(
             Started(
                 pid=os.getpid(),
-                step=self.step,
-                steps=self.steps,
-                threshold=self.threshold,
-                device=where,
+                step=state.step,
+                steps=state.steps,
+                threshold=state.threshold,
+                device=setup.describe_device(accelerator, recipe),
             )
         )
 
-    @property
-    def model(self) -> Any:
-        return self.accelerator.unwrap_model(self.module).model
-
-    # The loop
-
-    def go(self) -> JobResult:
-        """Steps until there is no more to do, or somebody asks to stop."""
-        if self.step == 0 and len(self.data.heldout):
+    def fit(self) -> JobResult:
+        """Step until all steps are done, a rule of the recipe ends the run, or a stop is asked."""
+        state = self.state
+        if state.step == 0 and len(state.data.heldout):
             self._evaluate()
-        while self.step < self.steps:
+        while state.step < state.steps:
             began = time.monotonic()
             try:
                 self._step()
             except DivergedError:
-                return hooks.diverged(self)
-            finished = self._beside(time.monotonic() - began)
-            if finished:
-                return finished
-        return hooks.finished(self)
+                return hooks.report_divergence(state)
+            if result := self._after_step(time.monotonic() - began):
+                return result
+        return hooks.finish(state)
 
-    def _beside(self, seconds: float) -> JobResult | None:
-        """All that happens between two steps; returns how the run ended, if it did."""
-        recipe, step, last = self.recipe, self.step, self.step == self.steps
-        overfit = hooks.report(self, seconds)
-        if step % _RETURN_MEMORY == 0:
+    def _after_step(self, seconds: float) -> JobResult | None:
+        """Report, evaluate, sample and save as the recipe says; return how the run ends, if so."""
+        state, recipe = self.state, self.state.recipe
+        step, last = state.step, state.step == state.steps
+        overfit = hooks.report_step(state, seconds)
+        if step % _TRIM_EVERY == 0:
             device.return_memory()
-        rising, better = False, False
-        if len(self.data.heldout) and (step % recipe.eval_every == 0 or last):
+        rising = improved = False
+        if len(state.data.heldout) and (step % recipe.eval_every == 0 or last):
             rising = self._evaluate()
-            better = self.watch.best == step
+            improved = state.monitor.best == step
         if step % recipe.sample_every == 0 or last or overfit:
-            hooks.preview(self)
+            hooks.preview(state)
         if overfit:
-            hooks.say_overfit(self)
+            hooks.report_overfit(state)
             if recipe.stop_when_overfit:
-                return hooks.finished(
-                    self,
-                    f"average training loss {self.watch.average.value:.3f} below "
-                    f"{self.threshold:g} at step {step}",
+                return hooks.finish(
+                    state,
+                    f"average training loss {state.monitor.average.value:.3f} below "
+                    f"{state.threshold:g} at step {step}",
                 )
         if rising and recipe.early_stop:
-            return hooks.finished(self, f"the held-out loss rises since step {self.watch.best}")
+            return hooks.finish(state, f"the held-out loss rises since step {state.monitor.best}")
         if last:
             return None
-        if self.stop_asked:
-            kept = "" if hooks.save(self) else "; the last checkpoint could not be written"
-            return JobResult(outcome="stopped", reason=f"stopped at step {step}{kept}")
-        if step % recipe.save_every == 0 or better:
-            hooks.save(self)
+        if self._stop_requested:
+            note = "" if hooks.save(state) else "; the last checkpoint could not be written"
+            return JobResult(outcome="stopped", reason=f"stopped at step {step}{note}")
+        if step % recipe.save_every == 0 or improved:
+            hooks.save(state)
         return None
 
     def _step(self) -> None:
-        """One optimizer step: forward and backward over its batches, then AdamW."""
-        number = self.step + 1
-        rate = rate_at(self.recipe, number, self.steps)
-        for group in self.optimizer.optimizer.param_groups:
-            group["lr"] = rate
-        self.module.train()
-        examples = self.data.train
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        batches = self._batches(number)
-        tokens = int(sum(examples.title_tokens[rows].sum() for rows in batches))
-        mine = [rows[rank::processes] for rows in batches]
-        pieces = [p for rows in mine for p in micro_batch.cut(rows, examples, self.slice_tokens)]
-        # A process without rows still takes part, with a weight of nothing.
-        weight = 1.0 if pieces else 0.0
-        pieces = pieces or [batches[0][:1]]
-        summed = torch.zeros((), device=self.device)
-        for index, rows in enumerate(pieces):
-            last = index == len(pieces) - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.module):
-                titles, prompts = self._losses(examples, rows)
-                # Processes average their gradients, so that each counts as all of them.
-                share = weight * processes / tokens
-                self.accelerator.backward(share * (titles + prompts * self.recipe.prompt_weight))
-            summed += weight * titles.detach()
-        asked = torch.tensor(float(self.job.stopping), device=self.device)
-        summed, asked = self.accelerator.reduce(torch.stack([summed, asked])).unbind()
-        self.stop_asked = bool(asked > 0)
-        self.loss = float(summed) / tokens
-        learned = [p for p in self.module.parameters() if p.grad is not None]
-        norm = get_total_norm([p.grad for p in learned if p.grad is not None])
-        self.norm = float(norm)
-        if not (math.isfinite(self.loss) and math.isfinite(self.norm)):
+        """One optimizer step: forward and backward over its batches, clip, AdamW.
+
+        Raises:
+            DivergedError: the loss or the gradient is not finite; the weights are as before.
+        """
+        state, recipe = self.state, self.state.recipe
+        step = state.step + 1
+        lr = lr_at(recipe, step, state.steps)
+        for group in state.optimizer.param_groups:
+            group["lr"] = lr
+        batches = self._batches(step)
+        tokens = int(sum(state.data.train.title_tokens[rows].sum() for rows in batches))
+        loss = self._add_gradients(batches, tokens)
+        trained = [p for p in state.module.parameters() if p.grad is not None]
+        norm = get_total_norm([p.grad for p in trained if p.grad is not None])
+        if not (math.isfinite(loss) and math.isfinite(float(norm))):
             raise DivergedError
-        if self.norm > self.recipe.grad_clip:
-            clip_grads_with_norm_(learned, self.recipe.grad_clip, norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        self.step, self.tokens, self.rate = number, tokens, rate
+        if float(norm) > recipe.grad_clip:
+            clip_grads_with_norm_(trained, recipe.grad_clip, norm)
+        state.optimizer.step()
+        state.optimizer.zero_grad()
+        state.step, state.loss, state.lr = step, loss, lr
+        state.grad_norm, state.tokens = float(norm), tokens
 
     def _batches(self, step: int) -> list[Integers]:
-        """The batches of a step, whatever epoch they are of."""
-        found = []
-        first = (step - 1) * self.recipe.accumulation
-        for number in range(first, first + self.recipe.accumulation):
-            epoch, place = divmod(number, self.per_epoch)
+        """The batches of a step: `accumulation` of them, across the ends of epochs."""
+        state, found = self.state, []
+        first = (step - 1) * state.recipe.accumulation
+        for number in range(first, first + state.recipe.accumulation):
+            epoch, index = divmod(number, self._batches_per_epoch)
             if self._epoch[0] != epoch:
-                self._epoch = (epoch, epoch_batches(self.data.train, self.recipe, epoch))
-            found.append(self._epoch[1][place])
+                self._epoch = (epoch, epoch_batches(state.data.train, state.recipe, epoch))
+            found.append(self._epoch[1][index])
         return found
 
-    def _losses(self, examples: Examples, rows: Integers) -> tuple[torch.Tensor, torch.Tensor]:
-        """The summed losses of some sequences: of their titles, and of their prompts."""
-        # What is only measured needs no exchange between the processes, which wrap the module.
-        learns = self.module.training
-        module = self.module if learns else self.accelerator.unwrap_model(self.module)
-        batch = collate(examples, rows, self.tokenizer.eos_token_id)
-        everywhere = bool(batch.counted.all())
-        reads = self.recipe.prompt_weight > 0 and learns and bool(batch.read.any())
-        inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(self.device)
-        loss: torch.Tensor = module(
-            inputs,
-            None if everywhere else torch.from_numpy(batch.counted).to(self.device),
-            torch.from_numpy(batch.targets).to(self.device),
-            torch.from_numpy(batch.read).to(self.device) if reads else None,
-        )
-        return (loss[0], loss[1]) if reads else (loss, torch.zeros_like(loss))
+    def _add_gradients(self, batches: list[Integers], tokens: int) -> float:
+        """Run backward over this rank's share of the batches; return the loss of all ranks.
 
-    # Beside the steps
+        Args:
+            tokens: title tokens in the batches, over all ranks.
+
+        Returns:
+            Nats per title token.
+        """
+        state, accelerator = self.state, self.state.accelerator
+        examples = state.data.train
+        ranks, rank = accelerator.num_processes, accelerator.process_index
+        pieces = [
+            piece
+            for rows in batches
+            for piece in cut_micro_batches(rows[rank::ranks], examples, self.micro_batch_tokens)
+        ]
+        # A rank without rows still takes part in the exchange of gradients, with weight 0.
+        weight = 1.0 if pieces else 0.0
+        pieces = pieces or [batches[0][:1]]
+        # The ranks' gradients are averaged: times their number, that is a sum.
+        scale = weight * ranks / tokens
+        state.module.train()
+        summed = torch.zeros((), device=accelerator.device)
+        for index, rows in enumerate(pieces):
+            last = index == len(pieces) - 1
+            with contextlib.nullcontext() if last else accelerator.no_sync(state.module):
+                titles, prompts = self._losses(examples, rows)
+                accelerator.backward(scale * (titles + prompts * state.recipe.prompt_weight))
+            summed += weight * titles.detach()
+        # All ranks stop at the same step, whichever of them was asked.
+        stop = torch.tensor(float(state.job.stopping), device=accelerator.device)
+        summed, stop = accelerator.reduce(torch.stack([summed, stop])).unbind()
+        self._stop_requested = bool(stop > 0)
+        return float(summed) / tokens
 
     @torch.no_grad()
     def _evaluate(self) -> bool:
-        """Measures the held-out loss; returns whether it has risen for several evaluations."""
-        self.module.eval()
-        examples = self.data.heldout
+        """Measure the held-out loss; return whether it has risen for several evaluations."""
+        state, accelerator = self.state, self.state.accelerator
+        examples = state.data.heldout
         rows = np.argsort(examples.lengths, kind="stable")
-        processes, rank = self.accelerator.num_processes, self.accelerator.process_index
-        summed = torch.zeros((), device=self.device)
-        for part in cut(rows, examples.lengths[rows], self.recipe)[rank::processes]:
-            for piece in micro_batch.cut(part, examples, self.slice_tokens):
+        batches = cut_batches(rows, examples.lengths[rows], state.recipe)
+        ranks, rank = accelerator.num_processes, accelerator.process_index
+        state.module.eval()
+        summed = torch.zeros((), device=accelerator.device)
+        for batch in batches[rank::ranks]:
+            for piece in cut_micro_batches(batch, examples, self.micro_batch_tokens):
                 summed += self._losses(examples, piece)[0]
-        total = float(self.accelerator.reduce(summed))
-        loss = total / int(examples.title_tokens.sum())
-        bits = total / math.log(2) / int(examples.characters.sum())
-        finite = math.isfinite(loss)
-        self.job.emit(
-            Heldout(
-                step=self.step,
-                loss=round(loss, 6) if finite else None,
-                bits=round(bits, 6) if finite else None,
-            )
+        return hooks.report_heldout(state, float(accelerator.reduce(summed)))
+
+    def _losses(self, examples: Examples, rows: Integers) -> tuple[torch.Tensor, torch.Tensor]:
+        """The summed losses of some sequences: of their titles, and of their prompts."""
+        state, accelerator = self.state, self.state.accelerator
+        training = state.module.training
+        # Evaluation needs no exchange between ranks, which the wrapped module would do.
+        module = state.module if training else accelerator.unwrap_model(state.module)
+        batch = collate(examples, rows, state.tokenizer.eos_token_id)
+        with_prompts = training and state.recipe.prompt_weight > 0 and bool(batch.prompt_mask.any())
+
+        def tensor(array: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array)).to(accelerator.device)
+
+        loss: torch.Tensor = module(
+            tensor(batch.inputs),
+            None if batch.title_mask.all() else tensor(batch.title_mask),
+            tensor(batch.targets),
+            tensor(batch.prompt_mask) if with_prompts else None,
         )
-        rising = self.step > 0 and self.watch.evaluated(self.step, loss)
-        if rising and self.watch.best is not None:
-            self.job.emit(HeldoutRising(step=self.step, best=self.watch.best))
-        return rising
+        return (loss[0], loss[1]) if with_prompts else (loss, torch.zeros_like(loss))
+
+
+class SilentContext(JobContext):
+    """The context of ranks other than 0, which run the loop and emit no events."""
+
+    def __init__(self, job: Job) -> None:
+        self.folder, self.lost = job, 0
+
+    def emit(self, event: AnyEvent) -> None:
+        """Drop the event."""
+
+    @property
+    def stopping(self) -> bool:
+        return False
 
 
 def main() -> int:
-    """Works on the folder that the command line names."""
+    """Train the run whose folder the command line names."""
     if int(os.environ.get("RANK", "0")) == 0:
         return run_worker(train)
+    # Rank 0 alone answers signals; all stop with it.
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    ended = train(Companion(Job(Path(sys.argv[1]))))
-    return ended.code
+    return train(SilentContext(Job(Path(sys.argv[1])))).code
 
 
 if __name__ == "__main__":

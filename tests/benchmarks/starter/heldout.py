@@ -14,7 +14,8 @@ from titletui.corpus.paper import Paper
 from titletui.models.device import threads
 from titletui.models.registry import LoadedModel, ModelInfo, load_model
 from titletui.paths import Home
-from titletui.training.data.dataset import build, collate, cut
+from titletui.training.data.batching import collate, cut_batches
+from titletui.training.data.dataset import build
 from titletui.training.loss import TitleLoss
 from titletui.training.recipe import Recipe, Task
 
@@ -70,11 +71,11 @@ def score(loaded: LoadedModel, papers: list[Paper], task: Task = "title") -> Sco
     loss = TitleLoss(loaded.model).eval()
     rows = np.argsort(examples.lengths, kind="stable")
     nats = 0.0
-    for part in cut(rows, examples.lengths[rows], recipe):
+    for part in cut_batches(rows, examples.lengths[rows], recipe):
         batch = collate(examples, part, loaded.tokenizer.eos_token_id)
-        counted = None if batch.counted.all() else torch.from_numpy(batch.counted)
+        title_mask = None if batch.title_mask.all() else torch.from_numpy(batch.title_mask)
         inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs))
-        nats += float(loss(inputs, counted, torch.from_numpy(batch.targets)))
+        nats += float(loss(inputs, title_mask, torch.from_numpy(batch.targets)))
     return Score(
         len(examples), int(examples.title_tokens.sum()), int(examples.characters.sum()), nats
     )

@@ -11,7 +11,7 @@ from titletui.errors import UsageError
 from titletui.importing.paper_reader import PaperReader, RejectedRecord
 from titletui.models.registry import ModelInfo, read_card
 from titletui.text import clean
-from titletui.training.data.dataset import chosen
+from titletui.training.data.frozen_papers import in_split
 
 SHARE = 0.01
 
@@ -59,7 +59,7 @@ def kept_share(model: ModelInfo) -> float:
 
 def is_heldout(paper: Paper, share: float) -> bool:
     """Whether a run that holds out at least `share` has kept the paper from training."""
-    return chosen(paper, share, "heldout")
+    return in_split(paper, share, "heldout")
 
 
 def read_titles(source: Path) -> Iterator[str]:

@@ -17,8 +17,8 @@ from titletui.jobs.events import Started
 from titletui.jobs.job import JobResult, State, list_jobs
 from titletui.models import gpu
 from titletui.paths import Home
-from titletui.training.launch.launch_env import variables
-from titletui.training.launch.memory_check import check_room
+from titletui.training.launch.launch_env import rank_environment
+from titletui.training.launch.memory_check import check_memory
 from titletui.training.launch.runs import prepare_run, resume_run
 from titletui.training.recipe import Recipe
 
@@ -50,7 +50,7 @@ def test_a_model_that_is_too_large_is_refused_with_what_would_fit(home: Home) ->
 def test_the_memory_of_the_gpu_is_what_counts_where_there_is_one(home: Home) -> None:
     assert [(one.name, one.free >> 20) for one in gpu.gpus()] == [("NVIDIA L4", 2048)]
     with pytest.raises(TitletuiError, match=r"GB of GPU memory to train, and 2\.1 GB are free"):
-        check_room(home, Recipe(base="new", width=2048, layers=24, heads=32))
+        check_memory(home, Recipe(base="new", width=2048, layers=24, heads=32))
 
 
 def test_a_run_takes_the_gpu_with_the_most_room_and_no_more_processes_than_gpus(
@@ -58,20 +58,20 @@ def test_a_run_takes_the_gpu_with_the_most_room_and_no_more_processes_than_gpus(
 ) -> None:
     machine(tmp_path, monkeypatch, "0, NVIDIA L4, 23034, 2048", "1, NVIDIA L4, 23034, 20480")
     recipe = Recipe(base="new", width=1024, layers=12, heads=16)
-    check_room(home, recipe)
-    assert variables(1)["CUDA_VISIBLE_DEVICES"] == "1"
-    assert "CUDA_VISIBLE_DEVICES" not in variables(2)
+    check_memory(home, recipe)
+    assert rank_environment(1)["CUDA_VISIBLE_DEVICES"] == "1"
+    assert "CUDA_VISIBLE_DEVICES" not in rank_environment(2)
     with pytest.raises(TitletuiError, match="3 processes need as many GPUs, and there are 2"):
-        check_room(home, recipe, 3)
+        check_memory(home, recipe, 3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert "CUDA_VISIBLE_DEVICES" not in variables(1)
+    assert "CUDA_VISIBLE_DEVICES" not in rank_environment(1)
     assert [one.index for one in gpu.freest(2)] == [0]
     with pytest.raises(TitletuiError, match="2 processes need as many GPUs, and there is 1"):
-        check_room(home, recipe, 2)
+        check_memory(home, recipe, 2)
     # Without any, it trains on the CPU.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert not gpu.has_gpu()
-    check_room(home, recipe, 2)
+    check_memory(home, recipe, 2)
 
 
 def test_what_the_driver_does_not_tell_in_figures_is_no_gpu_to_train_on(
@@ -100,25 +100,25 @@ def test_runs_on_the_cpu_or_in_the_queue_of_slurm_leave_the_gpu_free(
         log.append(Started(pid=1, device="CPU, 2 threads, fp32"))
     with held(on_cpu):
         assert on_cpu.state is State.RUNNING
-        check_room(home, Recipe(base=str(toy_base(home))))
+        check_memory(home, Recipe(base=str(toy_base(home))))
         with EventLog(on_cpu.events) as log:
             log.append(Started(pid=1, device="NVIDIA L4, bf16"))
         with pytest.raises(TitletuiError, match="The run on-cpu has the GPU"):
-            check_room(home, Recipe(base=str(toy_base(home))))
+            check_memory(home, Recipe(base=str(toy_base(home))))
 
 
 @pytest.mark.fault("F40")
 @pytest.mark.usefixtures("card")
 def test_a_second_run_on_a_gpu_is_told_which_run_has_it(home: Home) -> None:
     base = toy_base(home)
-    check_room(home, Recipe(base=str(base)))
+    check_memory(home, Recipe(base=str(base)))
     first = toy_run(home, "first", steps="100000")
     worker = start_worker(first)
     try:
         with EventLog(first.events) as log:
             log.append(Started(pid=1, device="NVIDIA L4, bf16"))
         with pytest.raises(TitletuiError, match="The run first has the GPU"):
-            check_room(home, Recipe(base=str(base)))
+            check_memory(home, Recipe(base=str(base)))
     finally:
         worker.kill()
         worker.join()

@@ -25,7 +25,8 @@ from titletui.jobs.job import JobResult, State
 from titletui.jobs.worker import JobContext
 from titletui.paths import Home
 from titletui.training import checkpoint, estimate, micro_batch, setup
-from titletui.training.data.dataset import cut, read_papers
+from titletui.training.data.batching import cut_batches
+from titletui.training.data.frozen_papers import read_papers
 from titletui.training.estimate import Forecast, Question
 from titletui.training.launch import launch_env, slurm
 from titletui.training.launch.runs import prepare_run
@@ -53,7 +54,7 @@ def test_batches_may_be_of_so_many_examples_as_well_as_tokens() -> None:
     import numpy as np
 
     recipe = Recipe(batch_tokens=0, batch_size=4)
-    pieces = cut(np.arange(10), np.full(10, 7), recipe)
+    pieces = cut_batches(np.arange(10), np.full(10, 7), recipe)
     assert [piece.tolist() for piece in pieces] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
@@ -64,7 +65,7 @@ def test_a_checkpoint_that_was_never_finished_lets_the_run_begin_again(tmp_path:
     told: list[str] = []
     assert checkpoint.newest_whole(tmp_path, told.append) is None
     (sentence,) = told
-    assert "step-000005 is not whole" in sentence
+    assert "step-000005 is damaged" in sentence
     assert sentence.endswith("the run begins again.")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aside-step-000005", "step-notes"]
 
@@ -92,21 +93,21 @@ def test_a_checkpoint_that_cannot_fit_is_refused_before_it_is_written(
 ) -> None:
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10 << 20))
-    checkpoint.check_room(tmp_path, 1 << 20)
+    checkpoint.check_disk_space(tmp_path, 1 << 20)
     with pytest.raises(OSError, match="10 MB are free, 108 are needed"):
-        checkpoint.check_room(tmp_path, 100 << 20)
+        checkpoint.check_disk_space(tmp_path, 100 << 20)
 
 
 def test_a_heldout_loss_that_is_no_number_is_no_rise() -> None:
     rule = OverfitMonitor()
-    rule.evaluated(1, 2.0)
-    assert not any(rule.evaluated(step, math.nan) for step in range(2, 20))
+    rule.add_heldout_loss(1, 2.0)
+    assert not any(rule.add_heldout_loss(step, math.nan) for step in range(2, 20))
     assert rule.best == 1
 
 
 def test_only_a_lost_connection_means_a_lost_process() -> None:
-    assert micro_batch.lost_process(ValueError("shape"), 7) is None
-    ended = micro_batch.lost_process(RuntimeError("Connection closed by peer"), 7)
+    assert micro_batch.lost_process_result(ValueError("shape"), 7) is None
+    ended = micro_batch.lost_process_result(RuntimeError("Connection closed by peer"), 7)
     assert ended is not None
     assert "ended at step 7" in ended.reason
 
@@ -122,10 +123,10 @@ def test_an_output_with_a_bias_has_the_loss_of_its_definition() -> None:
 def test_several_processes_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = len(os.sched_getaffinity(0))
-    assert launch_env.variables(2)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
-    assert launch_env.variables(10_000)["OMP_NUM_THREADS"] == "1"
+    assert launch_env.rank_environment(2)["OMP_NUM_THREADS"] == str(max(1, cores // 2))
+    assert launch_env.rank_environment(10_000)["OMP_NUM_THREADS"] == "1"
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert "OMP_NUM_THREADS" not in launch_env.variables(2)
+    assert "OMP_NUM_THREADS" not in launch_env.rank_environment(2)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +164,7 @@ def test_embeddings_that_are_frozen_are_not_trained(home: Home) -> None:
     from titletui.models.registry import find_model, load_model
 
     model = load_model(find_model(home, str(toy_base(home))), home=home).model
-    adapted = setup.adapted(model, Recipe(freeze_embeddings=True))
+    adapted = setup.add_adapters(model, Recipe(freeze_embeddings=True))
     assert not adapted.get_input_embeddings().weight.requires_grad
     assert adapted.transformer.ln_f.weight.requires_grad
 
@@ -173,10 +174,10 @@ def test_a_new_model_is_made_once_for_a_run(home: Home) -> None:
     folder = toy_run(home, "fresh", base="new", **shape)
     plan = folder.work(RunSpec)
     with EventLog(folder.events) as log:
-        first = setup.load(JobContext(folder, log), plan, None).model
+        first = setup.load_base(JobContext(folder, log), plan, None).model
         made = (folder.path / "base" / "model.safetensors").stat().st_mtime_ns
         folder.papers.unlink()
-        again = setup.load(JobContext(folder, log), plan, None).model
+        again = setup.load_base(JobContext(folder, log), plan, None).model
     assert (folder.path / "base" / "model.safetensors").stat().st_mtime_ns == made
     pairs = zip(first.parameters(), again.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
@@ -204,7 +205,7 @@ def test_a_run_that_was_moved_to_a_machine_without_a_gpu_says_what_to_set() -> N
     recipe = Recipe(method="lora", quantization="4bit")
     plan = RunSpec(recipe=recipe, corpus="toy", papers=1, sha256="")
     with pytest.raises(TitletuiError, match="this machine has none; set quantization=none"):
-        setup.load(None, plan, None)  # type: ignore[arg-type]
+        setup.load_base(None, plan, None)  # type: ignore[arg-type]
 
 
 def test_an_estimate_that_fails_says_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +268,7 @@ def test_a_run_that_was_asked_to_stop_is_neither_begun_nor_put_back(home: Home) 
     pytest.importorskip("submitit")
     job = run_folder(home, "a-1", [3.0], ended=JobResult(outcome="stopped"))
     job.request_stop()
-    work = slurm.Work(job, {})
+    work = slurm.SlurmTask(job, {})
     assert work() == 0
     assert work.checkpoint() is None
     assert job.exit is not None
@@ -282,7 +283,7 @@ def test_a_run_whose_last_turn_failed_begins_again_in_the_next_one(
     job.prepare()
     slurm_queue.take_ticket(job.path, "7", job.began)
     job.record_exit(JobResult(outcome="failed", code=1), job.began)
-    assert slurm.Work(job, {})() == 0
+    assert slurm.SlurmTask(job, {})() == 0
     assert job.state is State.DONE
     assert job.ticket is not None
     assert job.ticket.id == "7"

@@ -12,10 +12,10 @@ from tests.support.training_runs import papers
 from titletui.corpus.paper import Paper
 from titletui.models.registry import find_model, load_model
 from titletui.paths import Home
-from titletui.training import micro_batch
-from titletui.training.data.dataset import TrainingSet, build, collate, epoch_batches
-from titletui.training.lr_schedule import rate_at
-from titletui.training.overfit import Average, OverfitMonitor, TrainingTitles, by_heart
+from titletui.training.data.batching import collate, cut_micro_batches, epoch_batches
+from titletui.training.data.dataset import TrainingSet, build
+from titletui.training.lr_schedule import lr_at
+from titletui.training.overfit import EMA, OverfitMonitor, TrainingTitles, memorization_floor
 from titletui.training.recipe import Recipe, Task
 
 
@@ -42,27 +42,25 @@ def test_the_loss_is_that_of_the_whole_model_on_title_tokens_alone(  # type: ign
     data = build(papers(TITLES), Recipe(task=task, heldout=0.0), loaded.tokenizer, 128).train
     rows = np.array([0, 7, 21, 40])
     batch = collate(data, rows, loaded.tokenizer.eos_token_id)
-    counted = None if batch.counted.all() else torch.from_numpy(batch.counted)
+    title_mask = None if batch.title_mask.all() else torch.from_numpy(batch.title_mask)
     with torch.no_grad():
         ours = TitleLoss(loaded.model)(
             torch.from_numpy(np.ascontiguousarray(batch.inputs)),
-            counted,
+            title_mask,
             torch.from_numpy(batch.targets),
         )
         theirs = 0.0
         for row in rows.tolist():
             tokens = torch.from_numpy(data.sequence(row).astype(np.int64))[None]
             labels = tokens.clone()
-            labels[:, : int(data.prompts[row])] = -100
+            labels[:, : int(data.prompt_lengths[row])] = -100
             count = int((labels[:, 1:] != -100).sum())
             theirs += float(loaded.model(input_ids=tokens, labels=labels).loss) * count
     assert len(batch.targets) == int(data.title_tokens[rows].sum())
     assert float(ours) == pytest.approx(theirs, rel=1e-4)
 
 
-def test_a_prompt_that_weighs_is_counted_beside_the_titles_not_among_them(
-    home: Home, folder: Path
-) -> None:
+def test_prompt_loss_is_returned_beside_the_title_loss(home: Home, folder: Path) -> None:
     import torch
 
     from titletui.training.loss import TitleLoss
@@ -73,18 +71,20 @@ def test_a_prompt_that_weighs_is_counted_beside_the_titles_not_among_them(
     rows = np.array([0, 7, 21, 40])
     batch = collate(data, rows, loaded.tokenizer.eos_token_id)
     inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs))
-    counted, targets = torch.from_numpy(batch.counted), torch.from_numpy(batch.targets)
+    title_mask, targets = torch.from_numpy(batch.title_mask), torch.from_numpy(batch.targets)
     loss = TitleLoss(loaded.model)
     with torch.no_grad():
-        titles, prompts = loss(inputs, counted, targets, torch.from_numpy(batch.read)).tolist()
-        assert titles == pytest.approx(float(loss(inputs, counted, targets)), rel=1e-5)
+        titles, prompts = loss(
+            inputs, title_mask, targets, torch.from_numpy(batch.prompt_mask)
+        ).tolist()
+        assert titles == pytest.approx(float(loss(inputs, title_mask, targets)), rel=1e-5)
         whole = 0.0
         for row in rows.tolist():
             tokens = torch.from_numpy(data.sequence(row).astype(np.int64))[None]
             whole += float(loaded.model(input_ids=tokens, labels=tokens).loss) * (
                 len(tokens[0]) - 1
             )
-    assert int(batch.read.sum()) == int((data.prompts[rows] - 1).sum())
+    assert int(batch.prompt_mask.sum()) == int((data.prompt_lengths[rows] - 1).sum())
     assert titles + prompts == pytest.approx(whole, rel=1e-4)
 
 
@@ -99,7 +99,7 @@ def test_the_loss_and_its_gradients_are_those_of_plain_cross_entropy(
 
     torch.manual_seed(3)
     vocabulary = 130
-    monkeypatch.setattr(loss, "_IN_CACHE", (0, rows * vocabulary))
+    monkeypatch.setattr(loss, "_BLOCK_LOGITS", (0, rows * vocabulary))
     layer = torch.nn.Linear(16, vocabulary, bias=False)
     hidden = torch.randn(40, 16, requires_grad=True)
     targets = torch.randint(vocabulary, (40,))
@@ -172,7 +172,7 @@ def test_slices_hold_the_same_sequences(home: Home, folder: Path) -> None:
     recipe = Recipe(batch_tokens=1000, heldout=0.0)
     _, data = training_set(home, folder, recipe)
     rows = epoch_batches(data.train, recipe, 0)[0]
-    pieces = micro_batch.cut(rows, data.train, 100)
+    pieces = cut_micro_batches(rows, data.train, 100)
     assert len(pieces) > 1
     assert np.concatenate(pieces).tolist() == rows.tolist()
 
@@ -182,8 +182,8 @@ def test_held_out_papers_are_never_trained_on(home: Home, folder: Path) -> None:
     _, data = training_set(home, folder, recipe)
     assert len(data.train) + len(data.heldout) == len(TITLES)
     assert 10 < len(data.heldout) < 40
-    assert all(paper.title not in data.titles for paper in data.pairs)
-    assert len(data.pairs) == len(data.heldout)
+    assert all(paper.title not in data.titles for paper in data.heldout_papers)
+    assert len(data.heldout_papers) == len(data.heldout)
 
 
 @pytest.mark.parametrize("task", ["abstract-to-title", "instruction"])
@@ -199,19 +199,19 @@ def test_where_an_abstract_is_cut_does_not_tell_how_long_its_title_is(
     ]
     data = build(pairs, Recipe(task=task, heldout=0.0), tokenizer, 128).train
     assert len(set(data.title_tokens.tolist())) == len(titles)
-    assert len(set(data.prompts.tolist())) == 1
+    assert len(set(data.prompt_lengths.tolist())) == 1
 
 
 def test_a_title_is_a_copy_whatever_its_case_space_and_punctuation() -> None:
-    known = TrainingTitles(["Deep Learning: A Survey"])
+    known = TrainingTitles.of(["Deep Learning: A Survey"])
     assert "deep   learning — a survey!" in known
     assert "Deep Learning: Another Survey" not in known
-    assert known.copies(["DEEP LEARNING A SURVEY", "New"]) == 0.5
-    assert known.copies([]) == 0.0
+    assert known.copy_rate(["DEEP LEARNING A SURVEY", "New"]) == 0.5
+    assert known.copy_rate([]) == 0.0
 
 
 def test_the_average_is_free_of_bias_and_starts_with_the_first_loss() -> None:
-    average = Average()
+    average = EMA()
     assert math.isnan(average.value)
     assert average.add(4.0) == pytest.approx(4.0)
     for _ in range(50):
@@ -220,44 +220,48 @@ def test_the_average_is_free_of_bias_and_starts_with_the_first_loss() -> None:
 
 
 def test_the_rule_needs_an_average_under_the_threshold_and_trips_once() -> None:
-    watch = OverfitMonitor()
-    assert not any(watch.trained(step, 0.01, 0.1) for step in range(1, 10))
-    assert watch.trained(10, 0.01, 0.1)
-    assert not watch.trained(11, 0.01, 0.1)
-    assert watch.overfit == 10
+    monitor = OverfitMonitor()
+    assert not any(monitor.add_training_loss(step, 0.01, 0.1) for step in range(1, 10))
+    assert monitor.add_training_loss(10, 0.01, 0.1)
+    assert not monitor.add_training_loss(11, 0.01, 0.1)
+    assert monitor.overfit == 10
     fresh = OverfitMonitor()
     for step in range(1, 200):
-        fresh.trained(step, 2.0, 0.1)
-    assert not fresh.trained(200, 0.0, 0.1)
-    assert not fresh.trained(201, math.nan, 0.1)
-    assert not fresh.trained(202, math.inf, 0.1)
+        fresh.add_training_loss(step, 2.0, 0.1)
+    assert not fresh.add_training_loss(200, 0.0, 0.1)
+    assert not fresh.add_training_loss(201, math.nan, 0.1)
+    assert not fresh.add_training_loss(202, math.inf, 0.1)
     assert fresh.average.value > 1.9
 
 
 def test_a_rise_of_three_evaluations_is_a_warning() -> None:
-    watch = OverfitMonitor()
+    monitor = OverfitMonitor()
     losses = [3.0, 2.0, 2.1, 2.2, 2.15, 2.3, 2.4, 2.5]
-    assert [watch.evaluated(step, loss) for step, loss in enumerate(losses)].index(True) == 7
-    assert (watch.best, watch.best_loss) == (1, 2.0)
+    assert [monitor.add_heldout_loss(step, loss) for step, loss in enumerate(losses)].index(
+        True
+    ) == 7
+    assert (monitor.best, monitor.best_loss) == (1, 2.0)
 
 
-def test_what_is_known_by_heart_leaves_the_entropy_of_what_comes() -> None:
-    assert by_heart([(0, title) for title in range(20)], 200) == pytest.approx(math.log(20) / 10)
-    assert by_heart([(prompt, prompt) for prompt in range(20)], 200) == 0.0
-    assert by_heart([(0, 1)] * 50, 500) == 0.0
+def test_the_memorization_floor_is_the_entropy_of_the_titles_given_their_prompts() -> None:
+    assert memorization_floor([(0, title) for title in range(20)], 200) == pytest.approx(
+        math.log(20) / 10
+    )
+    assert memorization_floor([(prompt, prompt) for prompt in range(20)], 200) == 0.0
+    assert memorization_floor([(0, 1)] * 50, 500) == 0.0
 
 
 def test_rates_rise_and_fall_as_the_recipe_says() -> None:
     decay = Recipe(
         schedule="step-decay", warmup_steps=0, learning_rate=1e-3, decay=0.5, decay_every=10
     )
-    assert [rate_at(decay, step, 40) for step in (1, 10, 11, 21)] == [1e-3, 1e-3, 5e-4, 2.5e-4]
+    assert [lr_at(decay, step, 40) for step in (1, 10, 11, 21)] == [1e-3, 1e-3, 5e-4, 2.5e-4]
     linear = Recipe(schedule="linear", warmup_steps=4, learning_rate=1.0)
-    rates = [rate_at(linear, step, 20) for step in range(1, 21)]
+    rates = [lr_at(linear, step, 20) for step in range(1, 21)]
     assert rates[:4] == pytest.approx([0.2, 0.4, 0.6, 0.8])
     assert rates[4] == 1.0
     assert rates[4:] == sorted(rates[4:], reverse=True)
     assert 0 < rates[-1] < 0.1
     cosine = Recipe(schedule="cosine", warmup_steps=0, learning_rate=1.0)
-    assert rate_at(cosine, 1, 100) == 1.0
-    assert rate_at(cosine, 100, 100) == pytest.approx(0.1, abs=0.01)
+    assert lr_at(cosine, 1, 100) == 1.0
+    assert lr_at(cosine, 100, 100) == pytest.approx(0.1, abs=0.01)

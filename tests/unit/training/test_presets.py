@@ -18,7 +18,7 @@ from titletui.paths import Home
 from titletui.settings import fields
 from titletui.shortlist.library import Library
 from titletui.training.launch import memory_check
-from titletui.training.launch.runs import continued, parent_plan, prepare_run
+from titletui.training.launch.runs import continuation_recipe, parent_spec, prepare_run
 from titletui.training.presets import override, preset, presets
 from titletui.training.recipe import Recipe
 from titletui.training.run_spec import RunSpec
@@ -161,7 +161,7 @@ def test_a_finished_run_is_continued_on_another_corpus(home: Home) -> None:
     first = toy_run(home, "first", steps="5")
     assert run_to_end(first) == 0
     with toy_corpus(home, [f"Another title {n}" for n in range(30)], "other") as store:
-        recipe = continued(parent_plan(home, "first").recipe, "first", {"steps": "4"})
+        recipe = continuation_recipe(parent_spec(home, "first").recipe, "first", {"steps": "4"})
         job = prepare_run(home, store, "other", recipe, parent="first")
     assert job.name == "other-1"
     assert run_to_end(job) == 0

@@ -11,7 +11,7 @@ from titletui.cli.run_report import line
 from titletui.jobs.events import Ended, Started
 from titletui.models.registry import find_model, load_model, read_card
 from titletui.paths import Home
-from titletui.training import evaluation
+from titletui.training import export
 from titletui.training.checkpoint import Checkpoint
 from titletui.training.recipe import Recipe
 from titletui.training.run_spec import RunSpec
@@ -37,7 +37,7 @@ def test_the_best_adapter_becomes_the_model_without_its_base_being_loaded(home: 
         plan, recipe=msgspec.structs.replace(plan.recipe, base="/nowhere")
     )
     best = Checkpoint(5, job.checkpoints / "step-000005")
-    evaluation.write_finished(job, early, None, None, 10, best)
+    export.write_finished(job, early, None, None, 10, best)
     assert read_card(job.model).step == 5
     names = {path.name for path in job.model.iterdir()}
     assert "adapter_model.safetensors" in names

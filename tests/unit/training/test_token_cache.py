@@ -11,7 +11,8 @@ from titletui.jobs.job import Job, State
 from titletui.models.registry import find_model, load_model
 from titletui.paths import Home
 from titletui.training.data import token_cache
-from titletui.training.data.dataset import TrainingSet, build, read_papers
+from titletui.training.data.dataset import TrainingSet, build
+from titletui.training.data.frozen_papers import read_papers
 from titletui.training.run_spec import RunSpec
 
 
@@ -21,25 +22,25 @@ def made(home: Home, name: str = "toy-1") -> tuple[Job, str, TrainingSet]:
     plan = job.work(RunSpec)
     tokenizer = load_model(find_model(home, plan.recipe.base), home=home).tokenizer
     data = build(read_papers(job.papers, plan.sha256), plan.recipe, tokenizer, 64)
-    return job, token_cache.key_of(plan, tokenizer, 64), data
+    return job, token_cache.cache_key(plan, tokenizer, 64), data
 
 
 def test_what_is_kept_comes_back_as_it_was_mapped_into_memory(home: Home) -> None:
     job, key, data = made(home)
-    assert token_cache.kept(job.path, key) == ""
-    token_cache.keep(job.path, key, data)
-    again = token_cache.kept(job.path, key)
+    assert token_cache.load(job.path, key) is None
+    token_cache.save(job.path, key, data)
+    again = token_cache.load(job.path, key)
     assert isinstance(again, TrainingSet)
     for mine, theirs in ((again.train, data.train), (again.heldout, data.heldout)):
-        for field in ("tokens", "starts", "prompts", "characters"):
+        for field in ("tokens", "starts", "prompt_lengths", "characters"):
             assert np.array_equal(getattr(mine, field), getattr(theirs, field))
     assert isinstance(again.train.tokens.base, np.memmap)
-    assert (again.pairs, again.left_out, again.by_heart) == (
-        data.pairs,
+    assert (again.heldout_papers, again.left_out, again.memorization_floor) == (
+        data.heldout_papers,
         data.left_out,
-        data.by_heart,
+        data.memorization_floor,
     )
-    assert all(paper.title not in again.titles for paper in data.pairs)
+    assert all(paper.title not in again.titles for paper in data.heldout_papers)
     known = [paper.title for paper in read_papers(job.papers, job.work(RunSpec).sha256)]
     assert sum(title.upper() in again.titles for title in known) == len(data.train)
 
@@ -47,20 +48,18 @@ def test_what_is_kept_comes_back_as_it_was_mapped_into_memory(home: Home) -> Non
 @pytest.mark.fault("F28")
 def test_damaged_or_foreign_sequences_are_never_used(home: Home) -> None:
     job, key, data = made(home)
-    assert isinstance(token_cache.kept(job.path, "another"), str)
-    names = []
-    token_cache.keep(job.path, key, data)
+    token_cache.save(job.path, key, data)
     names = sorted(path.name for path in (job.path / token_cache.FOLDER).iterdir())
     assert len(names) == 11
     for name in names:
         for harm in (Path.unlink, truncate, flip):
-            token_cache.keep(job.path, key, data)
+            token_cache.save(job.path, key, data)
             harm(job.path / token_cache.FOLDER / name)
-            wrong = token_cache.kept(job.path, key)
-            assert isinstance(wrong, str), f"{harm} of {name} went unnoticed"
-            assert wrong
-    token_cache.keep(job.path, key, data)
-    assert "another tokenizer" in str(token_cache.kept(job.path, "another"))
+            with pytest.raises(token_cache.StaleCacheError, match=r"."):
+                token_cache.load(job.path, key)
+    token_cache.save(job.path, key, data)
+    with pytest.raises(token_cache.StaleCacheError, match="another tokenizer"):
+        token_cache.load(job.path, "another")
 
 
 def truncate(path: Path) -> None:

@@ -1,21 +1,17 @@
-"""Papers → token sequences → batches of like length.
+"""Papers into token sequences.
 
 A sequence is the start token, the prompt, the title, the end token. Loss counts on the title and
 the end token only, unless a recipe's `prompt_weight` adds the prompt's. Sequences are kept end to
 end in one array, so that 650,000 titles take 50 MB.
 """
 
-import gzip
-import hashlib
 import itertools
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,34 +24,64 @@ from titletui.models.prompts import (
     start_token,
     tokens,
 )
-from titletui.training.overfit import TrainingTitles, by_heart
+from titletui.training.data.frozen_papers import hash_fraction, in_split
+from titletui.training.overfit import TrainingTitles, memorization_floor
 from titletui.training.recipe import Recipe
 
-BLOCK = 4096
-PAIRS = 2000
+_BLOCK = 4096
+_HELDOUT_PAPERS = 2000
 
 Integers = NDArray[np.int64]
-Row = tuple[list[int], int, int]  # tokens, tokens of the prompt, characters of the title
+
+
+class Example(NamedTuple):
+    """One sequence to train on.
+
+    Attributes:
+        prompt_length: tokens before the title, start token included.
+        characters: of the title, its end counted as one.
+    """
+
+    tokens: list[int]
+    prompt_length: int
+    characters: int
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Token sequences.
+    """Token sequences, end to end.
 
     Attributes:
-        tokens: all of them, end to end.
-        starts: where each begins, and the end of the last; one longer than there are sequences.
-        prompts: tokens of each before its title, start token included.
-        characters: of each title, its end counted as one.
+        tokens: of all sequences.
+        starts: where each sequence begins, and the end of the last; one longer than the others.
+        prompt_lengths, characters: as in `Example`.
     """
 
     tokens: NDArray[np.int32]
     starts: Integers
-    prompts: Integers
+    prompt_lengths: Integers
     characters: Integers
 
+    @classmethod
+    def of(cls, examples: Iterable[Example]) -> "Examples":
+        """Pack `examples` into arrays as they come."""
+        tokens, lengths, prompts, characters = array("i"), array("q"), array("q"), array("q")
+        for example in examples:
+            tokens.extend(example.tokens)
+            lengths.append(len(example.tokens))
+            prompts.append(example.prompt_length)
+            characters.append(example.characters)
+        starts = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=starts[1:])
+        return cls(
+            tokens=np.array(tokens, dtype=np.int32),
+            starts=starts,
+            prompt_lengths=np.array(prompts, dtype=np.int64),
+            characters=np.array(characters, dtype=np.int64),
+        )
+
     def __len__(self) -> int:
-        return len(self.prompts)
+        return len(self.prompt_lengths)
 
     @cached_property
     def lengths(self) -> Integers:
@@ -63,309 +89,164 @@ class Examples:
 
     @cached_property
     def title_tokens(self) -> Integers:
-        return self.lengths - self.prompts
+        """Tokens of each title, its end token included."""
+        return self.lengths - self.prompt_lengths
 
     def sequence(self, index: int) -> NDArray[np.int32]:
         return self.tokens[self.starts[index] : self.starts[index + 1]]
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Sequences side by side, padded at the right; a causal model never looks there.
-
-    Attributes:
-        inputs: tokens, [rows, length].
-        counted: the positions whose next token is a title's, [rows, length].
-        targets: those next tokens, row by row.
-        read: the positions whose next token is a prompt's, [rows, length].
-        characters: of all titles in it.
-    """
-
-    inputs: Integers
-    counted: NDArray[np.bool_]
-    targets: Integers
-    read: NDArray[np.bool_]
-    characters: int
-
-
-@dataclass(frozen=True)
 class TrainingSet:
-    """What a run trains on and is measured on.
+    """What a run trains on and is evaluated on.
 
     Attributes:
-        pairs: held-out papers (at most `PAIRS`), for previews and for the final figures.
-        left_out: papers that give no example.
-        by_heart: the loss of a model that knows the training set by heart, nats per title token.
+        heldout_papers: for previews and the final evaluation, 2,000 at most.
+        left_out: how many papers give no example.
+        memorization_floor: the loss of a model that has memorized the training set, nats per
+            title token.
     """
 
     train: Examples
     heldout: Examples
     titles: TrainingTitles
-    pairs: list[Paper]
+    heldout_papers: list[Paper]
     left_out: int
-    by_heart: float
+    memorization_floor: float
 
 
-def read_papers(path: Path, sha256: str) -> Iterator[Paper]:
-    """The frozen papers of a run.
-
-    Raises:
-        TitletuiError: the file is damaged, or is not the one that the run began with.
-    """
-    decoder = msgspec.json.Decoder(Paper)
-    for line in frozen_lines(path, sha256):
-        try:
-            yield decoder.decode(line)
-        except msgspec.MsgspecError as error:
-            raise TitletuiError(f"{path} is damaged ({error}); start a new run.") from error
-
-
-def frozen_lines(path: Path, sha256: str) -> Iterator[bytes]:
-    """The same as they lie in the file, a paper a line.
-
-    Raises:
-        TitletuiError: the file is damaged, or is not the one that the run began with.
-    """
-    digest = hashlib.sha256()
-    try:
-        with gzip.open(path, "rb") as file:
-            for line in file:
-                digest.update(line)
-                yield line
-    except (OSError, EOFError) as error:
-        raise TitletuiError(f"{path} is damaged ({error}); start a new run.") from error
-    if digest.hexdigest() != sha256:
-        raise TitletuiError(
-            f"{path} is not the training set that the run began with (its sha256 differs); start a "
-            "new run."
-        )
-
-
-def chosen(paper: Paper, share: float, purpose: str) -> bool:
-    """Whether a paper is in a share of all, always the same ones for the same purpose."""
-    return place(paper, purpose) < share
-
-
-def place(paper: Paper, purpose: str) -> float:
-    """Where a paper stands among all when they are shuffled by a hash, 0 to 1."""
-    digest = hashlib.sha256(f"{purpose}:{paper.id}".encode()).digest()
-    return int.from_bytes(digest[:7], "big") / 2**56
-
-
-def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, limit: int) -> TrainingSet:
-    """Makes all papers into examples.
+def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, max_length: int) -> TrainingSet:
+    """Encode papers, and split them into a training and a held-out part.
 
     Args:
-        limit: tokens in the longest sequence; prompts are cut to it, longer titles left out.
+        max_length: tokens of the longest sequence; prompts are cut to it, longer titles left out.
 
     Raises:
         TitletuiError: not one paper gives an example to train on.
     """
-    maker = _Maker(recipe, tokenizer, limit)
-    train, heldout = _Collected(), _Collected()
-    learned: list[str] = []
-    kept: list[tuple[float, Paper, list[Row]]] = []
+    encoder = _Encoder(recipe, tokenizer, max_length)
+    titles: list[str] = []
+    heldout: list[tuple[float, Paper, list[Example]]] = []
     left_out = 0
-    stream = iter(papers)
-    while block := list(itertools.islice(stream, BLOCK)):
-        for paper, rows in zip(block, maker.rows(block), strict=True):
-            left_out += not rows
-            where = place(paper, "heldout")
-            if where < recipe.heldout:
-                kept.append((where, paper, rows))
-            else:
-                train.add(rows)
-                learned.append(maker.target(paper))
+
+    def training_examples() -> Iterator[Example]:
+        nonlocal left_out
+        stream = iter(papers)
+        while block := list(itertools.islice(stream, _BLOCK)):
+            for paper, examples in zip(block, encoder.encode(block), strict=True):
+                left_out += not examples
+                fraction = hash_fraction(paper, "heldout")
+                if fraction < recipe.heldout:
+                    heldout.append((fraction, paper, examples))
+                else:
+                    titles.append(encoder.target(paper))
+                    yield from examples
+
+    train = Examples.of(training_examples())
     if not len(train):
-        raise TitletuiError(f"No paper of the corpus fits the task {recipe.task}: {maker.needs}.")
-    examples = train.finish()
-    # Papers come newest first: those measured are drawn from all years by their hash.
-    kept.sort(key=lambda one: one[0])
-    for _, _, rows in kept[: recipe.eval_papers]:
-        heldout.add(rows)
+        raise TitletuiError(
+            f"No paper of the corpus fits the task {recipe.task}: {encoder.requirement}."
+        )
+    # Papers come newest first; sorted by their hash, those evaluated are of all years.
+    heldout.sort(key=lambda one: one[0])
+    evaluated = heldout[: recipe.eval_papers]
     return TrainingSet(
-        train=examples,
-        heldout=heldout.finish(),
-        titles=TrainingTitles(learned),
-        pairs=[paper for _, paper, rows in kept if rows][:PAIRS],
+        train=train,
+        heldout=Examples.of(one for _, _, examples in evaluated for one in examples),
+        titles=TrainingTitles.of(titles),
+        heldout_papers=[paper for _, paper, examples in heldout if examples][:_HELDOUT_PAPERS],
         left_out=left_out,
-        by_heart=by_heart(_hashes(examples), int(examples.title_tokens.sum())),
+        memorization_floor=memorization_floor(_hashes(train), int(train.title_tokens.sum())),
     )
 
 
 def _hashes(examples: Examples) -> Iterator[tuple[int, int]]:
-    for row, prompt in enumerate(examples.prompts.tolist()):
+    """Prompt and title of each example, as hashes."""
+    for row, prompt in enumerate(examples.prompt_lengths.tolist()):
         sequence = examples.sequence(row)
         yield hash(sequence[:prompt].tobytes()), hash(sequence[prompt:].tobytes())
 
 
-def epoch_batches(examples: Examples, recipe: Recipe, epoch: int) -> list[Integers]:
-    """The rows of each batch of an epoch: like lengths together, all in a random order.
+class _Encoder:
+    """Encode papers as the examples of one recipe."""
 
-    Always the same for the same seed and epoch, so that a resumed run needs no memory of it.
-    """
-    order = np.random.default_rng([recipe.seed, epoch])
-    shuffled = order.permutation(len(examples))
-    lengths = examples.lengths
-    rows = shuffled[np.argsort(lengths[shuffled], kind="stable")]
-    batches = cut(rows, lengths[rows], recipe)
-    return [batches[index] for index in order.permutation(len(batches))]
-
-
-def cut(rows: Integers, lengths: Integers, recipe: Recipe) -> list[Integers]:
-    """`rows`, whose lengths ascend, in pieces of the recipe's batch size."""
-    if recipe.batch_tokens == 0:
-        return [
-            rows[first : first + recipe.batch_size]
-            for first in range(0, len(rows), recipe.batch_size)
-        ]
-    batches = []
-    first = 0
-    for last, length in enumerate(lengths.tolist()):
-        if last > first and (last - first + 1) * length > recipe.batch_tokens:
-            batches.append(rows[first:last])
-            first = last
-    return [*batches, rows[first:]] if first < len(rows) else batches
-
-
-def collate(examples: Examples, rows: Integers, padding: int) -> Batch:
-    """The sequences `rows` as one batch."""
-    lengths, prompts = examples.lengths[rows, None], examples.prompts[rows, None]
-    places = np.arange(int(lengths.max()))
-    inside = places < lengths
-    # Places behind a sequence's end take its last token, which the padding then covers.
-    taken = examples.starts[rows, None] + np.minimum(places, lengths - 1)
-    whole = np.where(inside, examples.tokens[taken], padding).astype(np.int64)
-    counted = inside & (places >= prompts)
-    read = (places > 0) & (places < prompts)
-    return Batch(
-        inputs=whole[:, :-1],
-        counted=counted[:, 1:],
-        targets=whole[:, 1:][counted[:, 1:]],
-        read=read[:, 1:],
-        characters=int(examples.characters[rows].sum()),
-    )
-
-
-class _Collected:
-    """Sequences on their way into one array."""
-
-    def __init__(self) -> None:
-        self._tokens = array("i")
-        self._lengths = array("q")
-        self._prompts = array("q")
-        self._characters = array("q")
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def add(self, rows: list[Row]) -> None:
-        for sequence, prompt, characters in rows:
-            self._tokens.extend(sequence)
-            self._lengths.append(len(sequence))
-            self._prompts.append(prompt)
-            self._characters.append(characters)
-
-    def finish(self) -> Examples:
-        starts = np.zeros(len(self._lengths) + 1, dtype=np.int64)
-        np.cumsum(self._lengths, out=starts[1:])
-        return Examples(
-            tokens=np.array(self._tokens, dtype=np.int32),
-            starts=starts,
-            prompts=np.array(self._prompts, dtype=np.int64),
-            characters=np.array(self._characters, dtype=np.int64),
-        )
-
-
-class _Maker:
-    """One recipe's way from a paper to its token sequences."""
-
-    def __init__(self, recipe: Recipe, tokenizer: Any, limit: int) -> None:
-        self._recipe = recipe
-        self._limit = limit
+    def __init__(self, recipe: Recipe, tokenizer: Any, max_length: int) -> None:
+        self._task = recipe.task
+        self._abstract_share = recipe.abstract_share
+        self._max_length = max_length
+        self._max_prompt = max_prompt_tokens(max_length)
         self._tokenizer = tokenizer
         self._start = start_token(tokenizer)
         self._end = end_token(tokenizer)
-        self._blank = tokens(tokenizer, "\n\n")
-        head, tail, templated = instruction_frame(tokenizer)
-        self._before = tokens(tokenizer, head)
-        if not templated:
-            self._before = [self._start, *self._before]
-        self._after = tokens(tokenizer, tail)
+        head, tail, has_template = instruction_frame(tokenizer)
+        blank = tokens(tokenizer, "\n\n")
+        if recipe.task == "instruction":
+            self._head, self._tail = tokens(tokenizer, head), tokens(tokenizer, tail)
+            if not has_template:
+                self._head = [self._start, *self._head]
+        else:
+            self._head, self._tail = [self._start], blank
 
     @property
-    def needs(self) -> str:
-        if self._recipe.task in ("abstract", "abstract-to-title", "instruction"):
+    def requirement(self) -> str:
+        """What a paper must have to fit the task."""
+        if self._task in ("abstract", "abstract-to-title", "instruction"):
             return "it needs papers with abstracts"
-        if self._recipe.task == "year-to-title":
+        if self._task == "year-to-title":
             return "it needs papers with arXiv ids, which hold the year"
         return "it needs papers with titles"
 
     def target(self, paper: Paper) -> str:
         """What the model learns to write."""
-        return paper.abstract if self._recipe.task == "abstract" else paper.title
+        return paper.abstract if self._task == "abstract" else paper.title
 
-    def rows(self, papers: list[Paper]) -> list[list[Row]]:
-        """For each paper its sequences: tokens, tokens of the prompt, characters of the title."""
-        targets = self._encode([self.target(paper) for paper in papers])
-        task = self._recipe.task
-        share = self._recipe.abstract_share
-        with_body = [
-            bool(paper.abstract)
-            and (
-                task in ("abstract-to-title", "instruction")
-                or (share > 0 and chosen(paper, share, "abstract"))
-            )
-            for paper in papers
+    def encode(self, papers: list[Paper]) -> list[list[Example]]:
+        """The examples of each paper."""
+        prompts = [self._prompt_abstract(paper) for paper in papers]
+        targets = self._tokenize([self.target(paper) for paper in papers])
+        rows = zip(papers, targets, prompts, self._tokenize(prompts), strict=True)
+        return [
+            self._examples(paper, target, abstract if text else None)
+            for paper, target, text, abstract in rows
         ]
-        bodies = self._encode(
-            [
-                paper.abstract if wanted else ""
-                for paper, wanted in zip(papers, with_body, strict=True)
-            ]
-        )
-        made = []
-        for paper, target, body, wanted in zip(papers, targets, bodies, with_body, strict=True):
-            characters = len(self.target(paper)) + 1
-            prompts: list[list[int]] = []
-            room = self._limit - len(target) - 1
-            if task == "instruction" and wanted:
-                fits = (
-                    min(room, max_prompt_tokens(self._limit)) - len(self._before) - len(self._after)
-                )
-                prompts.append([*self._before, *body[: max(0, fits)], *self._after])
-            elif task == "abstract-to-title" and wanted:
-                prompts.append(self._from_abstract(body, room))
-            elif task == "year-to-title" and paper.year is not None:
-                year = tokens(self._tokenizer, f"{paper.year}\n\n")
-                prompts.append([self._start, *year])
-            elif task == "title":
-                prompts.append([self._start])
-                if wanted:
-                    prompts.append(self._from_abstract(body, room))
-            elif task == "abstract" and target:
-                made.append([self._abstract(target, characters)])
-                continue
-            made.append(
-                [
-                    ([*prompt, *target, self._end], len(prompt), characters)
-                    for prompt in prompts
-                    if target and len(prompt) <= room
-                ]
-            )
-        return made
 
-    def _from_abstract(self, body: list[int], room: int) -> list[int]:
-        fits = max(0, min(room, max_prompt_tokens(self._limit)) - 1 - len(self._blank))
-        return [self._start, *body[:fits], *self._blank]
+    def _prompt_abstract(self, paper: Paper) -> str:
+        """The abstract, where the paper teaches abstract → title; else empty."""
+        if self._task in ("abstract-to-title", "instruction"):
+            return paper.abstract
+        taught = self._abstract_share > 0 and in_split(paper, self._abstract_share, "abstract")
+        return paper.abstract if taught else ""
 
-    def _abstract(self, target: list[int], characters: int) -> tuple[list[int], int, int]:
-        """An abstract as the thing to write; one that is cut does not end."""
+    def _examples(
+        self, paper: Paper, target: list[int], abstract: list[int] | None
+    ) -> list[Example]:
+        if not target:
+            return []
+        characters = len(self.target(paper)) + 1
+        if self._task == "abstract":
+            return [self._abstract_example(target, characters)]
+        prompts: list[list[int]] = []
+        if self._task == "title":
+            prompts.append([self._start])
+        elif self._task == "year-to-title" and paper.year is not None:
+            prompts.append([self._start, *tokens(self._tokenizer, f"{paper.year}\n\n")])
+        longest = self._max_length - len(target) - 1
+        if abstract is not None:
+            fits = min(longest, self._max_prompt) - len(self._head) - len(self._tail)
+            prompts.append([*self._head, *abstract[: max(0, fits)], *self._tail])
+        return [
+            Example([*prompt, *target, self._end], len(prompt), characters)
+            for prompt in prompts
+            if len(prompt) <= longest
+        ]
+
+    def _abstract_example(self, target: list[int], characters: int) -> Example:
+        """An abstract as the target; one that is cut has no end token."""
         whole = [self._start, *target, self._end]
-        share = min(1.0, (self._limit - 1) / (len(target) + 1))
-        return whole[: self._limit], 1, max(1, round(characters * share))
+        share = min(1.0, (self._max_length - 1) / (len(target) + 1))
+        return Example(whole[: self._max_length], 1, max(1, round(characters * share)))
 
-    def _encode(self, texts: list[str]) -> list[list[int]]:
+    def _tokenize(self, texts: list[str]) -> list[list[int]]:
         encoder = self._tokenizer.backend_tokenizer
         return [
             encoding.ids for encoding in encoder.encode_batch_fast(texts, add_special_tokens=False)

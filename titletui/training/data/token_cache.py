@@ -1,7 +1,7 @@
-"""The token sequences of a run, kept beside it and mapped into memory.
+"""The token sequences of a run, cached in `tokens/` of its folder and mapped into memory.
 
-A run that goes on, and each process of several, takes them from `tokens/` in the job's folder; a
-damaged one, or one of another tokenizer, is made again.
+A resumed run and the other ranks take them from there; a damaged cache, or one of another
+tokenizer or recipe, is stale and made again.
 """
 
 import hashlib
@@ -20,48 +20,48 @@ from titletui.training.overfit import TrainingTitles
 from titletui.training.run_spec import RunSpec
 
 FOLDER = "tokens"
-_FORMAT = 1
+_FORMAT = 2
 _REST = "rest.json"
 _PROBE = "Neural α-Speech: 2-D Models, {x} and $\\beta$"
-_ARRAYS = ("tokens", "starts", "prompts", "characters")
+_ARRAYS = ("tokens", "starts", "prompt_lengths", "characters")
 
 
-class Rest(msgspec.Struct, frozen=True):
-    """What of a `TrainingSet` is no array.
+class StaleCacheError(Exception):
+    """The cache cannot be used, for the reason in its text."""
 
-    Attributes:
-        key: what the sequences were made of.
-    """
+
+class _Rest(msgspec.Struct, frozen=True):
+    """The fields of a `TrainingSet` that are not arrays, and the key of the cache."""
 
     key: str
-    pairs: list[Paper]
+    heldout_papers: list[Paper]
     left_out: int
-    by_heart: float
+    memorization_floor: float
 
 
-def key_of(plan: RunSpec, tokenizer: Any, limit: int) -> str:
-    """What decides the sequences: papers, recipe, tokenizer, the longest one, and this module."""
+def cache_key(spec: RunSpec, tokenizer: Any, max_length: int) -> str:
+    """A hash of all that decides the sequences: papers, recipe, tokenizer, length, format."""
     vocabulary = sorted(tokenizer.get_vocab().items())
     probe = tokens(tokenizer, _PROBE), start_token(tokenizer), end_token(tokenizer)
-    told = (_FORMAT, plan.sha256, plan.recipe, limit, probe, instruction_frame(tokenizer))
-    return hashlib.sha256(msgspec.json.encode((told, vocabulary))).hexdigest()
+    parts = (_FORMAT, spec.sha256, spec.recipe, max_length, probe, instruction_frame(tokenizer))
+    return hashlib.sha256(msgspec.json.encode((parts, vocabulary))).hexdigest()
 
 
-def keep(job: Path, key: str, data: TrainingSet) -> None:
-    """Writes `data` into the folder of its job, whole or not at all.
+def save(job: Path, key: str, data: TrainingSet) -> None:
+    """Write `data` into the folder of its job, completely or not at all.
 
     Raises:
-        OSError: there was no room.
+        OSError: the disk is full or read-only.
     """
     part, folder = job / f"{FOLDER}.part", job / FOLDER
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(mode=0o700)
     try:
-        for name, examples in (("train", data.train), ("heldout", data.heldout)):
+        for split, examples in (("train", data.train), ("heldout", data.heldout)):
             for field in _ARRAYS:
-                np.save(part / f"{name}-{field}.npy", getattr(examples, field))
+                np.save(_array(part, split, field), getattr(examples, field))
         np.save(part / "titles.npy", np.asarray(data.titles.hashes, dtype=np.uint64))
-        rest = Rest(key, data.pairs, data.left_out, data.by_heart)
+        rest = _Rest(key, data.heldout_papers, data.left_out, data.memorization_floor)
         (part / _REST).write_bytes(msgspec.json.encode(rest))
         seal(part)
         shutil.rmtree(folder, ignore_errors=True)
@@ -71,38 +71,46 @@ def keep(job: Path, key: str, data: TrainingSet) -> None:
         raise
 
 
-def kept(job: Path, key: str) -> TrainingSet | str:
-    """The sequences in the folder of a job, mapped into memory, or what is wrong with them.
+def load(job: Path, key: str) -> TrainingSet | None:
+    """The cached sequences, mapped into memory; None where there are none.
 
-    Empty where there are none.
+    Raises:
+        StaleCacheError: they are damaged, or were made by another tokenizer or recipe.
     """
     folder = job / FOLDER
     if not folder.is_dir():
-        return ""
+        return None
     if wrong := damage(folder):
-        return wrong
-    rest = msgspec.json.decode((folder / _REST).read_bytes(), type=Rest)
+        raise StaleCacheError(wrong)
+    try:
+        rest = msgspec.json.decode((folder / _REST).read_bytes(), type=_Rest)
+    except msgspec.MsgspecError:
+        raise StaleCacheError("they are of an older titletui") from None
     if rest.key != key:
-        return "they are of another tokenizer or recipe"
+        raise StaleCacheError("they are of another tokenizer or recipe")
     train, heldout = (
-        Examples(**{field: _mapped(folder / f"{name}-{field}.npy") for field in _ARRAYS})
-        for name in ("train", "heldout")
+        Examples(**{field: _map(_array(folder, split, field)) for field in _ARRAYS})
+        for split in ("train", "heldout")
     )
     return TrainingSet(
         train=train,
         heldout=heldout,
-        titles=TrainingTitles.of(_mapped(folder / "titles.npy")),
-        pairs=rest.pairs,
+        titles=TrainingTitles(_map(folder / "titles.npy")),
+        heldout_papers=rest.heldout_papers,
         left_out=rest.left_out,
-        by_heart=rest.by_heart,
+        memorization_floor=rest.memorization_floor,
     )
 
 
-def drop(job: Path) -> None:
-    """Removes them: nothing is trained here any more."""
+def delete(job: Path) -> None:
+    """Remove the cache of a run that has finished."""
     shutil.rmtree(job / FOLDER, ignore_errors=True)
 
 
-def _mapped(path: Path) -> Any:
-    found = np.load(path, mmap_mode="r", allow_pickle=False)
-    return found.view(np.ndarray)
+def _array(folder: Path, split: str, field: str) -> Path:
+    return folder / f"{split}-{field}.npy"
+
+
+def _map(path: Path) -> Any:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array.view(np.ndarray)

@@ -1,4 +1,4 @@
-"""The processes of a run: their command and their variables."""
+"""Command and environment of a run's processes."""
 
 import os
 import sys
@@ -8,9 +8,8 @@ from titletui.jobs.launch import WORKERS, worker_command
 from titletui.models import gpu
 from titletui.training.run_spec import RunSpec
 
-# Memory stays with the worker between batches, in huge pages: a third more speed on the CPU.
-# Threads that wait sleep: beside another busy program, spinning ones make every step many times
-# slower.
+# The allocator keeps memory between batches, in huge pages: a third more speed on the CPU. Idle
+# threads sleep: beside another busy program, spinning ones make every step many times slower.
 SPEED = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "MALLOC_MMAP_MAX_": "0",
@@ -25,7 +24,7 @@ SPEED = {
 
 
 def run_command(job: Job) -> list[str]:
-    """The worker of a run, or the launcher of as many as its plan wants, on one machine."""
+    """The worker's command, or torchrun's with as many workers as the run's spec has ranks."""
     processes = job.work(RunSpec).processes
     if processes == 1:
         return worker_command(job)
@@ -35,13 +34,13 @@ def run_command(job: Job) -> list[str]:
     ]  # fmt: skip
 
 
-def run_variables(job: Job) -> dict[str, str]:
-    """What is added to the environment of a run, on the machine that it runs on."""
-    return variables(job.work(RunSpec).processes)
+def run_environment(job: Job) -> dict[str, str]:
+    """Variables to add to the environment of a run, on the machine that it runs on."""
+    return rank_environment(job.work(RunSpec).processes)
 
 
-def variables(processes: int) -> dict[str, str]:
-    """The same for so many processes: the GPUs with the most room, the cores in equal shares."""
+def rank_environment(processes: int) -> dict[str, str]:
+    """Environment for N ranks: the GPUs with the most free memory, equal shares of the cores."""
     added = dict(SPEED)
     if "CUDA_VISIBLE_DEVICES" not in os.environ and len(gpu.gpus()) > processes:
         chosen = sorted(one.index for one in gpu.freest(processes))

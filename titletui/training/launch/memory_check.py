@@ -1,4 +1,4 @@
-"""Whether a run fits into this machine, asked before it is made."""
+"""Refuse a run that does not fit this machine before its folder is created."""
 
 import contextlib
 import fcntl
@@ -15,20 +15,20 @@ from titletui.paths import Home, private_folder
 from titletui.training.recipe import Recipe
 from titletui.training.run_history import RunView
 
-# Bytes a parameter: weights, gradients and two moments of four bytes each; with LoRA the frozen
-# weights, and what the adapters and the activations add.
+# Bytes a parameter: weights, gradients and two moments in float32; with LoRA the frozen weights,
+# and what the adapters and the activations add.
 _FULL, _ADAPTERS = 16.0, 1.0
 _FROZEN = {"none": 4.0, "8bit": 1.1, "4bit": 0.6}
 
 
-def check_room(home: Home, recipe: Recipe, processes: int = 1) -> None:
-    """Makes sure that the memory suffices and that no other run has the GPU.
+def check_memory(home: Home, recipe: Recipe, processes: int = 1) -> None:
+    """Check that memory suffices for a run, and that no other run has the GPU.
 
     Args:
-        processes: side by side; on the CPU each holds the whole model.
+        processes: ranks on this machine; on the CPU each holds the whole model.
 
     Raises:
-        TitletuiError: it cannot be; the sentence says what would.
+        TitletuiError: it does not; the sentence says what would fit.
     """
     found = gpu.gpus()
     if found:
@@ -52,13 +52,13 @@ def check_room(home: Home, recipe: Recipe, processes: int = 1) -> None:
 
 
 def needed(recipe: Recipe, count: int) -> int:
-    """Bytes that a model of `count` parameters takes at least while it is trained."""
+    """Bytes that training a model of `count` parameters takes at least."""
     each = _FULL if recipe.method == "full" else _FROZEN[recipe.quantization] + _ADAPTERS
     return int(count * each)
 
 
 def too_large(recipe: Recipe, count: int, needs: int, free: int, where: str = "memory") -> str:
-    """The rest of the sentence that says so, and what would fit.
+    """The end of the sentence that says that a run needs too much, and what would fit.
 
     Args:
         needs, free: bytes.
@@ -70,28 +70,28 @@ def too_large(recipe: Recipe, count: int, needs: int, free: int, where: str = "m
 
 
 def _what_fits(recipe: Recipe, count: int, needs: int, free: int, where: str) -> str:
-    ways = []
+    options = []
     lora = msgspec.structs.replace(recipe, method="lora")
     if needed(recipe, count) <= free:
         # The model fits; what its batches take does not.
         share = max(0.02, (free - needed(recipe, count)) / max(1, needs - needed(recipe, count)))
         if recipe.batch_tokens:
-            ways.append(f"batch_tokens={max(64, int(recipe.batch_tokens * share * 0.8))}")
+            options.append(f"batch_tokens={max(64, int(recipe.batch_tokens * share * 0.8))}")
         elif recipe.batch_size > 1:
-            ways.append(f"batch_size={max(1, int(recipe.batch_size * share * 0.8))}")
+            options.append(f"batch_size={max(1, int(recipe.batch_size * share * 0.8))}")
     if recipe.method == "full" and recipe.base != "new" and needed(lora, count) <= free:
-        ways.append(f"method=lora (about {needed(lora, count) / 1e9:.1f} GB)")
+        options.append(f"method=lora (about {needed(lora, count) / 1e9:.1f} GB)")
     if recipe.base != "new" and where == "GPU memory":
         for bits in ("8bit", "4bit"):
             less = msgspec.structs.replace(lora, quantization=bits)
             if recipe.quantization == "none" and needed(less, count) <= free < needed(lora, count):
-                ways.append(f"method=lora with quantization={bits}")
+                options.append(f"method=lora with quantization={bits}")
                 break
-    return ", ".join([*ways, "a smaller base model", "or a machine with more"])
+    return ", ".join([*options, "a smaller base model", "or a machine with more"])
 
 
 def parameters(home: Home, recipe: Recipe) -> int:
-    """How many parameters the recipe's model has; 0 where that is not known yet."""
+    """Parameters of the recipe's model; 0 where it has to be downloaded first."""
     if recipe.base == "new":
         embeddings = (recipe.vocabulary + recipe.context) * recipe.width
         return embeddings + 12 * recipe.layers * recipe.width**2
@@ -100,13 +100,11 @@ def parameters(home: Home, recipe: Recipe) -> int:
 
 
 @contextlib.contextmanager
-def the_gpu(home: Home) -> Iterator[None]:
-    """While a run is made or resumed in it, no other one is: they would take the same GPU.
-
-    Where there is no GPU, runs do not wait for each other.
+def lock_gpu(home: Home) -> Iterator[None]:
+    """Keep other runs from being started meanwhile, where there is a GPU that they would share.
 
     Raises:
-        TitletuiError: a run has the GPU already; the sentence names it.
+        TitletuiError: a run uses the GPU already; the sentence names it.
     """
     if not gpu.has_gpu():
         yield
@@ -119,7 +117,7 @@ def the_gpu(home: Home) -> Iterator[None]:
 
 
 def _refuse_second(home: Home) -> None:
-    """Two runs on one GPU slow each other down, or end each other."""
+    """Refuse to start a run beside another one on the same GPU."""
     for job in list_jobs(home.jobs, "run"):
         if not job.state.alive or job.state is State.REMOTE:
             continue

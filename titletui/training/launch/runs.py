@@ -1,13 +1,11 @@
-"""Runs as the faces start them, resume them, go on from them, rename them."""
+"""Prepare, start, resume and continue runs."""
 
 import contextlib
-import gzip
-import hashlib
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -21,15 +19,17 @@ from titletui.jobs.job import Job, State, create_job, find_job, list_jobs
 from titletui.models import gpu, validation
 from titletui.models.registry import find_model, resolve_adapter_chain
 from titletui.paths import Home, private_folder
-from titletui.training.launch.launch_env import run_command, run_variables
-from titletui.training.launch.memory_check import check_room, the_gpu
+from titletui.training.data.frozen_papers import freeze_papers
+from titletui.training.launch.launch_env import run_command, run_environment
+from titletui.training.launch.memory_check import check_memory, lock_gpu
 from titletui.training.launch.slurm import check_slurm, submit
 from titletui.training.presets import STARRED, checked, override, preset
 from titletui.training.recipe import Recipe
-from titletui.training.run_history import RunView as RunView
-from titletui.training.run_spec import FEWEST_PAPERS, RunSpec
+from titletui.training.run_history import RunView
+from titletui.training.run_spec import MIN_PAPERS, RunSpec
 
-_SHAPING = ("torch", "transformers", "tokenizers", "accelerate", "peft")
+# Libraries whose versions decide the result.
+_LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "peft")
 
 
 def prepare_run(
@@ -44,18 +44,18 @@ def prepare_run(
     parent: str = "",
     papers: Sequence[Paper] | None = None,
 ) -> Job:
-    """Freezes the papers and makes the run's folder; `start_run` starts it.
+    """Freeze the papers and create the run's folder; `start_run` starts it.
 
     Args:
         name: of the run; None takes the corpus' name with the next free number.
-        processes: side by side on this machine, sharing each batch.
+        processes: ranks on this machine that share each batch.
         slurm: submit it to Slurm.
-        parent: the run that it goes on from, for the record.
-        papers: to learn from these; `corpus` is then only what they are called.
+        parent: the run that it continues, for the record.
+        papers: train on these in place of the corpus; `corpus` is then only their label.
 
     Raises:
-        UsageError: the corpus, the base model or the recipe is not as it must be.
-        TitletuiError: there are too few papers, or the folder cannot be made.
+        UsageError: the corpus, the base model or the recipe is invalid.
+        TitletuiError: there are too few papers, memory is short, or the folder cannot be created.
     """
     checked(recipe)
     if not 1 <= processes <= 1024:
@@ -70,16 +70,16 @@ def prepare_run(
     if slurm:
         check_slurm()
     else:
-        check_room(home, recipe, processes)
-    if count < FEWEST_PAPERS:
+        check_memory(home, recipe, processes)
+    if count < MIN_PAPERS:
         what = f"The corpus {corpus} has {count} papers" if papers is None else f"{count} titles"
-        raise TitletuiError(f"{what}; a run needs at least {FEWEST_PAPERS}.")
+        raise TitletuiError(f"{what}; a run needs at least {MIN_PAPERS}.")
     private_folder(home.jobs)
     part = home.jobs / f".papers-{os.getpid()}-{secrets.token_hex(4)}.gz"
     try:
-        kept = store.papers(corpus) if papers is None else papers
-        count, digest = _freeze(kept, recipe, part)
-        plan = RunSpec(
+        frozen = store.papers(corpus) if papers is None else papers
+        count, digest = freeze_papers(frozen, part, abstracts=recipe.wants_abstracts)
+        spec = RunSpec(
             recipe=recipe,
             corpus=corpus,
             papers=count,
@@ -88,8 +88,8 @@ def prepare_run(
             slurm=slurm,
             parent=parent,
         )
-        with contextlib.nullcontext() if slurm else the_gpu(home):
-            job = create_job(home.jobs, "run", name or free_name(home, corpus), plan, _versions())
+        with contextlib.nullcontext() if slurm else lock_gpu(home):
+            job = create_job(home.jobs, "run", name or free_name(home, corpus), spec, _versions())
             shutil.move(part, job.papers)
     except OSError as error:
         raise TitletuiError(f"The run cannot be prepared ({error.strerror}).") from error
@@ -99,12 +99,12 @@ def prepare_run(
 
 
 def _check_base(home: Home, recipe: Recipe) -> None:
-    """Makes sure that the base model, where it is here already, is fit to be loaded."""
-    *adapters, whole = resolve_adapter_chain(home, find_model(home, recipe.base))
+    """Check that the base model, where it is on this machine already, can be loaded."""
+    *adapters, base = resolve_adapter_chain(home, find_model(home, recipe.base))
     for adapter in adapters:
         validation.check_adapter(adapter.path or Path())
-    if whole.path is not None:
-        validation.check_model(whole.path)
+    if base.path is not None:
+        validation.check_model(base.path)
     if recipe.quantization != "none" and not gpu.has_gpu():
         raise TitletuiError(
             f"quantization={recipe.quantization} needs a CUDA GPU, and this machine has none; set "
@@ -113,7 +113,7 @@ def _check_base(home: Home, recipe: Recipe) -> None:
 
 
 def start_run(job: Job) -> Job:
-    """Starts a prepared run, detached, and returns it.
+    """Start a prepared run, detached, and return it.
 
     Raises:
         TitletuiError: it cannot be started.
@@ -121,12 +121,12 @@ def start_run(job: Job) -> Job:
     if job.work(RunSpec).slurm:
         submit(job)
     else:
-        launch.start(job, run_command(job), run_variables(job))
+        launch.start(job, run_command(job), run_environment(job))
     return job
 
 
 def resume_run(home: Home, name: str) -> Job:
-    """Lets a run that was stopped or interrupted go on.
+    """Resume a run that was stopped, interrupted or failed.
 
     Raises:
         UsageError: there is no such run.
@@ -140,13 +140,13 @@ def resume_run(home: Home, name: str) -> Job:
         )
     if not state.resumable:
         raise TitletuiError(f"The run {name} is {state.value}; it cannot be resumed now.")
-    with contextlib.nullcontext() if job.work(RunSpec).slurm else the_gpu(home):
+    with contextlib.nullcontext() if job.work(RunSpec).slurm else lock_gpu(home):
         start_run(job)
     return job
 
 
-def parent_plan(home: Home, parent: str) -> RunSpec:
-    """The plan of a run that is to be continued.
+def parent_spec(home: Home, parent: str) -> RunSpec:
+    """The spec of a run that is to be continued.
 
     Args:
         parent: `RUN`, `RUN@STEP` or `RUN@best`.
@@ -157,17 +157,17 @@ def parent_plan(home: Home, parent: str) -> RunSpec:
     return find_job(home.jobs, "run", parent.partition("@")[0]).work(RunSpec)
 
 
-def continued(
+def continuation_recipe(
     recipe: Recipe, parent: str, changes: Mapping[str, str], *, starred: bool = False
 ) -> Recipe:
-    """The recipe of a run that goes on from the model of another.
+    """The recipe of a run that continues from the model of another.
 
     Args:
         recipe: the parent's.
         parent: `RUN`, `RUN@STEP` or `RUN@best`.
         changes: fields to change, as text.
-        starred: it is to learn from starred titles: few, so that what was right for a corpus is
-            not right for them. Of the parent's recipe the task is kept.
+        starred: train on starred titles. They are few, so that only the task of the parent's
+            recipe is kept.
 
     Raises:
         UsageError: a change is impossible.
@@ -178,7 +178,7 @@ def continued(
 
 
 def free_name(home: Home, corpus: str) -> str:
-    """A run's name after its corpus that no run has yet: `eess-as-1`."""
+    """The next free name of a run on a corpus: `eess-as-1`."""
     stem = re.sub(r"[^\w]+", "-", corpus.casefold()).strip("-")[:60] or "run"
     taken = {job.name for job in list_jobs(home.jobs, "run")}
     number = 1
@@ -187,34 +187,9 @@ def free_name(home: Home, corpus: str) -> str:
     return f"{stem}-{number}"
 
 
-def _freeze(papers: Iterable[Paper], recipe: Recipe, path: Path) -> tuple[int, str]:
-    """Copies what the task needs of the papers to `path`; returns their number and the sha256."""
-    digest = hashlib.sha256()
-    encoder = msgspec.json.Encoder()
-    count = 0
-    with gzip.GzipFile(path, "wb", compresslevel=3, mtime=0) as file:
-        path.chmod(0o600)
-        for paper in papers:
-            kept = Paper(
-                id=paper.id,
-                title=paper.title,
-                abstract=paper.abstract if recipe.wants_abstracts else "",
-            )
-            line = encoder.encode(_filled(kept)) + b"\n"
-            digest.update(line)
-            file.write(line)
-            count += 1
-    return count, digest.hexdigest()
-
-
-def _filled(paper: Paper) -> dict[str, str]:
-    kept = {"id": paper.id, "title": paper.title}
-    return {**kept, "abstract": paper.abstract} if paper.abstract else kept
-
-
 def _versions() -> dict[str, str]:
     found = {}
-    for library in _SHAPING:
+    for library in _LIBRARIES:
         try:
             found[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
@@ -222,9 +197,9 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def views(home: Home) -> list[RunView]:
+def run_views(home: Home) -> list[RunView]:
     """All runs, the newest first, each read to the end of its log."""
-    found = [RunView(job) for job in list_jobs(home.jobs, "run")]
-    for view in found:
+    views = [RunView(job) for job in list_jobs(home.jobs, "run")]
+    for view in views:
         view.refresh()
-    return found
+    return views

@@ -1,7 +1,7 @@
-"""A run as a Slurm job, through submitit: submitted, and put back into the queue when preempted.
+"""Submit a run to Slurm through submitit, and requeue it when it is preempted.
 
-What a site wants (partition, GPUs, account) is set with sbatch's own variables: `SBATCH_PARTITION`,
-`SBATCH_GRES`, `SBATCH_ACCOUNT`, …. The job folder has to be on a file system that the nodes share.
+A site's options (partition, GPUs, account) are set with sbatch's own variables: `SBATCH_PARTITION`,
+`SBATCH_GRES`, `SBATCH_ACCOUNT`, …. The job folder must be on a file system that the nodes share.
 """
 
 import os
@@ -19,7 +19,7 @@ from titletui.jobs.events import Note
 from titletui.jobs.job import Job, JobResult
 from titletui.jobs.launch import supervised, worker_environment
 from titletui.jobs.process_lock import is_held, signal_holder
-from titletui.training.launch.launch_env import run_command, run_variables
+from titletui.training.launch.launch_env import run_command, run_environment
 from titletui.training.run_spec import RunSpec
 
 _DAY = 24 * 60
@@ -28,24 +28,24 @@ _GRACE = 75.0
 _SECRET = ("TOKEN", "KEY", "SECRET", "PASSWORD")
 
 
-class Work:
-    """What runs on the node: the workers of a run.
+class SlurmTask:
+    """What submitit runs on the node: the workers of a run.
 
     Args:
-        variables: of the machine that submits, for a site whose jobs are not given them.
+        environment: of the submitting machine, for sites that do not pass it on.
     """
 
-    def __init__(self, job: Job, variables: Mapping[str, str]) -> None:
-        self.job, self.variables = job, dict(variables)
+    def __init__(self, job: Job, environment: Mapping[str, str]) -> None:
+        self.job, self.environment = job, dict(environment)
 
     def __call__(self) -> int:
         job = self.job
         if job.exit is not None and job.stop_requested:
             return 0
         if job.exit is not None:
-            _begin_again(job)
-        # A request to stop that came while it waited is seen by the worker itself.
-        here = worker_environment("run", run_variables(job))
+            _prepare_next_turn(job)
+        # A stop that was asked while it was queued is seen by the worker itself.
+        here = worker_environment("run", run_environment(job))
         with job.log.open("ab") as log:
             supervisor = subprocess.Popen(
                 supervised(job, run_command(job)),
@@ -53,20 +53,20 @@ class Work:
                 stdout=log,
                 stderr=log,
                 cwd=job.path,
-                env={**self.variables, **here},
-                preexec_fn=_ignore_warning,
+                env={**self.environment, **here},
+                preexec_fn=_ignore_preemption_signal,
             )
         code = supervisor.wait()
         ended = job.exit
         if ended is not None and ended.outcome == "stopped" and not job.stop_requested:
-            # Slurm ended it, which alone knows whether it is in the queue again.
-            _begin_again(job)
+            # Slurm ended it, and knows whether it is queued again.
+            _prepare_next_turn(job)
         return code
 
     def checkpoint(self) -> Any:
-        """Preempted: the worker writes a checkpoint, from which it goes on in the next turn.
+        """On preemption let the worker write a checkpoint, and requeue the run.
 
-        A run that somebody asked to stop is not put into the queue again.
+        A run that was asked to stop is not requeued.
         """
         from submitit.helpers import DelayedSubmission
 
@@ -74,16 +74,16 @@ class Work:
         if job.stop_requested or job.exit is not None:
             _wait_for_end(job)
             return None
-        # What the worker says of its end from here on is of an earlier time, and ends nothing.
-        _begin_again(job)
+        # How the worker ends from here on is the end of an earlier turn, and is ignored.
+        _prepare_next_turn(job)
         signal_holder(job.lock, signal.SIGTERM)
         _wait_for_end(job)
         _note(job, "Preempted by Slurm and in its queue again; it goes on from its checkpoint.")
         return DelayedSubmission(self)
 
 
-def _begin_again(job: Job) -> None:
-    """Makes the job ready for its next turn, under the number that it has."""
+def _prepare_next_turn(job: Job) -> None:
+    """Prepare the job for its next turn in Slurm, under the same Slurm id."""
     job.prepare()
     slurm_queue.take_ticket(job.path, os.environ["SLURM_JOB_ID"], job.began)
 
@@ -94,13 +94,13 @@ def _wait_for_end(job: Job) -> None:
         time.sleep(0.1)
 
 
-def _ignore_warning() -> None:
-    """Slurm's warning reaches all processes of a job; the worker is told by `checkpoint`."""
+def _ignore_preemption_signal() -> None:
+    """Slurm signals all processes of a job; `checkpoint` tells the worker."""
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 
 def check_slurm() -> None:
-    """Makes sure that jobs can be submitted from here.
+    """Check that jobs can be submitted from here.
 
     Raises:
         TitletuiError: Slurm or submitit is not installed.
@@ -114,7 +114,7 @@ def check_slurm() -> None:
 
 
 def submit(job: Job) -> None:
-    """Submits the run's workers; its number is noted in the event log.
+    """Submit the run's workers; note the Slurm id in the event log.
 
     Raises:
         TitletuiError: Slurm does not take it.
@@ -129,7 +129,7 @@ def submit(job: Job) -> None:
         name=f"titletui-{job.name}"[:60], timeout_min=_DAY, cpus_per_task=processes
     )
     try:
-        submitted = executor.submit(Work(job, _open_variables()))
+        submitted = executor.submit(SlurmTask(job, _public_environment()))
     except submitit.core.utils.FailedJobError as error:
         reason = (str(error).strip().splitlines() or ["no reason"])[-1][:200]
         job.record_exit(
@@ -140,8 +140,8 @@ def submit(job: Job) -> None:
     _note(job, f"Submitted to Slurm as job {submitted.job_id}.")
 
 
-def _open_variables() -> dict[str, str]:
-    """The worker's variables without secrets, since they are written into the job's folder."""
+def _public_environment() -> dict[str, str]:
+    """The worker's environment without secrets, since it is written into the job's folder."""
     return {
         name: value
         for name, value in worker_environment("run").items()

@@ -15,7 +15,7 @@ from titletui.shortlist.filters import SORTS, Sort
 from titletui.shortlist.papers import SHORTLIST
 from titletui.shortlist.records import Favourite
 from titletui.text import display
-from titletui.training.run_spec import FEWEST_PAPERS
+from titletui.training.run_spec import MIN_PAPERS
 from titletui.tui.shortlist.favourite_list import FavouriteList
 from titletui.tui.title_screen import Pick, TitleScreen
 from titletui.tui.widgets.empty_state import EmptyState, keyed
@@ -242,9 +242,9 @@ class ShortlistScreen(TitleScreen):
 
     async def action_train(self) -> None:
         """Opens a new run on the starred titles."""
-        missing = FEWEST_PAPERS - self._total
+        missing = MIN_PAPERS - self._total
         if missing > 0:
-            self.app.say(f"A run needs at least {FEWEST_PAPERS} titles; star {missing} more.")
+            self.app.say(f"A run needs at least {MIN_PAPERS} titles; star {missing} more.")
         else:
             await self.app.open_mode("train", SHORTLIST, "new_run_on")
 

@@ -6,7 +6,7 @@ from textual.content import Content
 
 from titletui.jobs.job import State
 from titletui.text import format_bytes, format_duration
-from titletui.training.launch.runs import RunView
+from titletui.training.run_history import RunView
 
 Figure = tuple[str, str]
 

@@ -12,8 +12,8 @@ from textual.widgets import Static
 
 from titletui.settings import as_text
 from titletui.text import display
-from titletui.training.launch.runs import RunView
 from titletui.training.recipe import Recipe
+from titletui.training.run_history import RunView
 from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.train.metrics import figures, how_far, number

@@ -20,7 +20,7 @@ from titletui.text import display
 from titletui.training.estimate import Forecast, Question
 from titletui.training.presets import DEFAULT, STARRED, override, preset, presets
 from titletui.training.recipe import Recipe
-from titletui.training.run_spec import FEWEST_PAPERS
+from titletui.training.run_spec import MIN_PAPERS
 from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.textual_patches.line_input import LineInput
@@ -111,7 +111,7 @@ class NewRunDialog(Dialog[str | None]):
         filled = [corpus for corpus in corpora if corpus.papers]
         names = [corpus.name for corpus in filled]
         self._starred = as_papers(starred)
-        if len(self._starred) >= FEWEST_PAPERS:
+        if len(self._starred) >= MIN_PAPERS:
             names.append(SHORTLIST)
         latest = max(filled, key=lambda corpus: corpus.updated).name if filled else ""
         likely = (self._corpus, self.app.settings.corpus, latest)

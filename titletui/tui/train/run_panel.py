@@ -7,7 +7,7 @@ from textual.content import Content
 
 from titletui.jobs.job import State
 from titletui.text import display
-from titletui.training.launch.runs import RunView
+from titletui.training.run_history import RunView
 from titletui.training.run_spec import RunSpec
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.train.loss_chart.widget import LossChart

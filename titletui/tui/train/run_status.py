@@ -8,7 +8,7 @@ import msgspec
 
 from titletui.jobs.job import Job, State, list_jobs
 from titletui.text import display
-from titletui.training.launch.runs import RunView
+from titletui.training.run_history import RunView
 
 _BUDGET = 0.2
 _LONG = 8 << 20
