@@ -24,8 +24,10 @@ from titletui.errors import TitletuiError, UsageError
 from titletui.sampling_params import SamplingParams
 
 MODES = ("corpus", "train", "generate", "shortlist")
-CANDIDATE_SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
-SHORTLIST_SORTS = ("added", "order", "title", "model", "perplexity", "novelty")
+CandidateSort = Literal["arrival", "agreement", "perplexity", "novelty", "length", "taste"]
+ShortlistSort = Literal["added", "order", "title", "model", "perplexity", "novelty"]
+CANDIDATE_SORTS: tuple[CandidateSort, ...] = typing.get_args(CandidateSort)
+SHORTLIST_SORTS: tuple[ShortlistSort, ...] = typing.get_args(ShortlistSort)
 
 # Upper limits above this are not worth showing.
 _UNBOUNDED = 10**12
@@ -58,10 +60,7 @@ class GenerateSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     against: Annotated[
         str | None, Meta(description="The corpus to compare with; none means all papers.")
     ] = None
-    sort: Annotated[
-        str,
-        Meta(description="The order of candidates.", extra={"choices": CANDIDATE_SORTS}),
-    ] = "arrival"
+    sort: Annotated[CandidateSort, Meta(description="The order of candidates.")] = "arrival"
     hide_copies: Annotated[
         bool, Meta(description="Hide titles that stand in the corpus already.")
     ] = False
@@ -104,9 +103,9 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     welcome: Annotated[bool, Meta(description="Whether the hints for newcomers show.")] = True
     bell: Annotated[bool, Meta(description="Whether a run that overfits rings the bell.")] = True
     generate: GenerateSettings = msgspec.field(default_factory=GenerateSettings)
-    shortlist_sort: Annotated[
-        str, Meta(description="The order of the shortlist.", extra={"choices": SHORTLIST_SORTS})
-    ] = "added"
+    shortlist_sort: Annotated[ShortlistSort, Meta(description="The order of the shortlist.")] = (
+        "added"
+    )
     contact: Annotated[
         str,
         Meta(

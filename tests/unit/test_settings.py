@@ -6,6 +6,7 @@ import pytest
 
 from titletui.errors import TitletuiError, UsageError
 from titletui.settings import (
+    SHORTLIST_SORTS,
     Settings,
     fields,
     load_settings,
@@ -13,7 +14,6 @@ from titletui.settings import (
     value,
     with_value,
 )
-from titletui.shortlist.filters import SORTS
 
 
 def test_settings_are_remembered(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_every_setting_is_described() -> None:
     assert described["generate.top_p"].range == "a number above 0 to 1"
     assert described["generate.seed"].range.endswith(" or none")
     assert described["mode"].choices == ("corpus", "train", "generate", "shortlist")
-    assert described["shortlist_sort"].choices == SORTS
+    assert described["shortlist_sort"].choices == SHORTLIST_SORTS
     assert described["mouse"].kind == "yes or no"
 
 

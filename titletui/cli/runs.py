@@ -166,7 +166,7 @@ def _source(arguments: argparse.Namespace, corpus: str | None) -> str:
         UsageError: both are named, or neither is.
     """
     from titletui.errors import UsageError
-    from titletui.shortlist.papers import SHORTLIST
+    from titletui.shortlist.export import SHORTLIST
 
     if corpus and corpus != SHORTLIST and arguments.shortlist:
         raise UsageError(f"Learn from the corpus {corpus} or from the --shortlist, not from both.")
@@ -178,8 +178,8 @@ def _source(arguments: argparse.Namespace, corpus: str | None) -> str:
 def _starred(source: str) -> Any:
     """The starred titles where they are what to learn from, and None for a corpus."""
     from titletui.paths import find_home
+    from titletui.shortlist.export import SHORTLIST, as_papers
     from titletui.shortlist.library import Library
-    from titletui.shortlist.papers import SHORTLIST, as_papers
 
     if source != SHORTLIST:
         return None

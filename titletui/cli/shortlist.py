@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from titletui.shortlist.library import Library
     from titletui.shortlist.records import Favourite
 
-_SORTS = ("added", "order", "title", "model", "perplexity", "novelty")
-
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Adds `shortlist`."""
+    from titletui.settings import SHORTLIST_SORTS
+
     parser = commands.add_parser(
         "shortlist",
         help="list, curate and export the starred titles",
@@ -36,7 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         "--tag", action="append", default=[], metavar="WORD", help="with --add: one more tag"
     )
     parser.add_argument("--filter", default="", metavar="WORDS", help="words, or #tag")
-    parser.add_argument("--sort", choices=_SORTS, default="added", help="newest first unless told")
+    parser.add_argument("--sort", choices=SHORTLIST_SORTS, default="added")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=_run)
 

@@ -1,8 +1,7 @@
-"""What may stand on the shortlist, and how it is filtered and sorted."""
-
-from typing import Literal
+"""Check, filter and sort favourites."""
 
 from titletui.errors import UsageError
+from titletui.settings import ShortlistSort
 from titletui.shortlist.records import Favourite
 from titletui.text import clean
 
@@ -10,45 +9,42 @@ TITLE_LENGTH = 2_000
 NOTE_LENGTH = 20_000
 TAG_LENGTH = 50
 
-Sort = Literal["added", "order", "title", "model", "perplexity", "novelty"]
-SORTS: tuple[Sort, ...] = ("added", "order", "title", "model", "perplexity", "novelty")
 
+def matches(one: Favourite, query: str) -> bool:
+    """Whether all words of `query` are in its title, original, note, model or prefix.
 
-def matches(one: Favourite, wanted: str) -> bool:
-    """Whether all words of `wanted` stand in its title, original, note, model or prefix.
-
-    A word that begins with `#` is a whole tag; case counts nowhere.
+    A word that begins with `#` is a whole tag; case is ignored.
     """
-    if not wanted.strip():
+    if not query.strip():
         return True
-    stands = " ".join((one.text, one.original, one.note, one.model, one.prefix)).casefold()
+    searched = " ".join((one.text, one.original, one.note, one.model, one.prefix)).casefold()
     return all(
-        word[1:] in one.tags if word.startswith("#") and len(word) > 1 else word in stands
-        for word in wanted.casefold().split()
+        word[1:] in one.tags if word.startswith("#") and len(word) > 1 else word in searched
+        for word in query.casefold().split()
     )
 
 
-def arranged(kept: list[Favourite], sort: Sort) -> list[Favourite]:
-    """`kept`, which comes as arranged by hand (`order`), in another order.
+def sort_favourites(favourites: list[Favourite], sort: ShortlistSort) -> list[Favourite]:
+    """Sort favourites, which are in manual order (`order`).
 
-    `added` is newest first, `perplexity` lowest first, `novelty` the least similar to any paper
-    first; what has no such figure comes last.
+    `added` is newest first, `perplexity` lowest first, `novelty` least similar to any paper first;
+    favourites without a value come last.
     """
     if sort == "added":
-        return sorted(kept, key=lambda one: (one.starred, one.id), reverse=True)
+        return sorted(favourites, key=lambda one: (one.starred, one.id), reverse=True)
     if sort == "title":
-        return sorted(kept, key=lambda one: one.text.casefold())
+        return sorted(favourites, key=lambda one: one.text.casefold())
     if sort == "model":
-        return sorted(kept, key=lambda one: (one.model == "", one.model))
+        return sorted(favourites, key=lambda one: (one.model == "", one.model))
     if sort == "perplexity":
-        return sorted(kept, key=lambda one: _last(one.perplexity))
+        return sorted(favourites, key=lambda one: _last(one.perplexity))
     if sort == "novelty":
-        return sorted(kept, key=lambda one: _last(one.novelty.similarity if one.novelty else None))
-    return kept
+        return sorted(favourites, key=_similarity)
+    return favourites
 
 
 def checked_title(text: str) -> str:
-    """`text` cleaned.
+    """Return `text`, cleaned.
 
     Raises:
         UsageError: it is empty or has more than `TITLE_LENGTH` characters.
@@ -57,7 +53,7 @@ def checked_title(text: str) -> str:
 
 
 def checked_note(text: str) -> str:
-    """`text` cleaned; may be empty.
+    """Return `text`, cleaned; may be empty.
 
     Raises:
         UsageError: it has more than `NOTE_LENGTH` characters.
@@ -66,14 +62,14 @@ def checked_note(text: str) -> str:
 
 
 def checked_tag(name: str) -> str:
-    """`name` in lower case, without a leading `#`.
+    """Return `name` in lower case, without a leading `#`.
 
     Raises:
         UsageError: it is empty, has more than `TAG_LENGTH` characters, or is more than a word.
     """
     tag = _checked(name.strip().lstrip("#"), "tag", TAG_LENGTH).casefold()
     if " " in tag or "," in tag:
-        raise UsageError(f"A tag is one word, {tag!r} is more.")
+        raise UsageError(f"A tag is one word without commas, not {tag!r}.")
     return tag
 
 
@@ -84,6 +80,10 @@ def _checked(text: str, what: str, length: int) -> str:
     if len(text) > length:
         raise UsageError(f"A {what} has at most {length:,} characters, this one has {len(text):,}.")
     return text
+
+
+def _similarity(one: Favourite) -> float:
+    return _last(one.novelty.similarity if one.novelty else None)
 
 
 def _last(figure: float | None) -> float:

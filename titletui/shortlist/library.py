@@ -12,14 +12,14 @@ from msgspec.structs import replace
 
 from titletui.candidate import Candidate, Novelty
 from titletui.errors import TitletuiError, UsageError
+from titletui.settings import ShortlistSort
 from titletui.shortlist import rows
 from titletui.shortlist.filters import (
-    Sort,
-    arranged,
     checked_note,
     checked_tag,
     checked_title,
     matches,
+    sort_favourites,
 )
 from titletui.shortlist.library_file import LibraryFile
 from titletui.shortlist.records import (
@@ -135,15 +135,15 @@ class Library(LibraryFile):
 
     # The shortlist
 
-    def favourites(self, matching: str = "", sort: Sort = "added") -> list[Favourite]:
+    def favourites(self, matching: str = "", sort: ShortlistSort = "added") -> list[Favourite]:
         """The shortlist.
 
         Args:
             matching: see `titletui.shortlist.filters.matches`.
-            sort: see `titletui.shortlist.filters.arranged`.
+            sort: see `titletui.shortlist.filters.sort_favourites`.
         """
         kept = self._favourites("ORDER BY position, id")
-        return arranged([one for one in kept if matches(one, matching)], sort)
+        return sort_favourites([one for one in kept if matches(one, matching)], sort)
 
     def favourite(self, text: str) -> Favourite | None:
         """The favourite that reads `text`, now or as it was starred."""

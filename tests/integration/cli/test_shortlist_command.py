@@ -67,7 +67,7 @@ def test_the_export_says_how_many_and_never_overwrites(
     assert run("--export", str(target)) == 0
     assert "1 title written" in capsys.readouterr().err
     assert run("--export", str(target)) == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already" in capsys.readouterr().err
     assert run("--export", str(target), "--overwrite") == 0
 
 
@@ -80,7 +80,7 @@ def test_the_export_says_how_many_and_never_overwrites(
         (["--note", "x"], 2, "--note and --tag belong to a title"),
         (["--overwrite"], 2, "belongs to --export"),
         (["--add", "x", "--tag", "two words"], 2, "A tag is one word"),
-        (["--export", "list.pdf"], 2, "names no format"),
+        (["--export", "list.pdf"], 2, "is not a known format"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(

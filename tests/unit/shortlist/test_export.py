@@ -77,7 +77,7 @@ def test_json_lines_hold_the_settings_of_each_title(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("mine")
-    with pytest.raises(TitletuiError, match="is there already"):
+    with pytest.raises(TitletuiError, match="exists already"):
         export(KEPT, path)
     assert path.read_text() == "mine"
     export(KEPT, path, overwrite=True)

@@ -38,9 +38,6 @@ class Row(Candidate, frozen=True, kw_only=True):
         return cls(**msgspec.structs.asdict(candidate), star=star, repeat=repeat)
 
 
-SORTS = ("arrival", "agreement", "perplexity", "novelty", "length", "taste")
-
-
 def arranged(rows: list[Row], view: GenerateSettings) -> list[Row]:
     """The rows that are to be shown, in order.
 

@@ -11,11 +11,10 @@ from textual.containers import Grid, Vertical, VerticalScroll
 from textual.widgets import Input, Label, Static
 
 from titletui.errors import TitletuiError, UsageError
-from titletui.settings import GenerateSettings
+from titletui.settings import CANDIDATE_SORTS, GenerateSettings
 from titletui.text import display
 from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.generate.candidate_row import SORTS
 from titletui.tui.widgets.choice import Choice
 
 FIELDS = (
@@ -99,7 +98,7 @@ class MoreDialog(Dialog[Chosen | None]):
         if name == "against":
             return Choice([ALL_PAPERS], text, id=name)
         if name == "sort":
-            return Choice(SORTS, text, id=name)
+            return Choice(CANDIDATE_SORTS, text, id=name)
         if name in _SWITCHES:
             return Choice(_YES_NO, text, id=name)
         return Input(text, id=name, max_length=100)

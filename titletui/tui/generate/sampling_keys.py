@@ -7,9 +7,8 @@ from textual.binding import Binding, BindingType
 
 from titletui.errors import TitletuiError
 from titletui.generation.protocol import Loaded, Prepare
-from titletui.settings import GenerateSettings
+from titletui.settings import CANDIDATE_SORTS, GenerateSettings
 from titletui.tui.generate.batch_columns import BatchesScreen
-from titletui.tui.generate.candidate_row import SORTS
 from titletui.tui.generate.sampling_bar import Knobs
 
 TEMPERATURES = (0.0, 5.0)
@@ -109,8 +108,8 @@ class KnobsScreen(BatchesScreen):
 
     def action_sort(self) -> None:
         """Sorts in the next way."""
-        at = SORTS.index(self.chosen.sort) if self.chosen.sort in SORTS else 0
-        self.chosen.sort = SORTS[(at + 1) % len(SORTS)]
+        at = CANDIDATE_SORTS.index(self.chosen.sort) if self.chosen.sort in CANDIDATE_SORTS else 0
+        self.chosen.sort = CANDIDATE_SORTS[(at + 1) % len(CANDIDATE_SORTS)]
         if self.chosen.sort == "taste":
             self.rank_by_taste()
         self.rearrange()

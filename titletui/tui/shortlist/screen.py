@@ -11,8 +11,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from titletui.errors import TitletuiError
-from titletui.shortlist.filters import SORTS, Sort
-from titletui.shortlist.papers import SHORTLIST
+from titletui.settings import SHORTLIST_SORTS, ShortlistSort
+from titletui.shortlist.export import SHORTLIST
 from titletui.shortlist.records import Favourite
 from titletui.text import display
 from titletui.training.run_spec import MIN_PAPERS
@@ -97,9 +97,9 @@ class ShortlistScreen(TitleScreen):
     # --- what is shown
 
     @property
-    def sort(self) -> Sort:
+    def sort(self) -> ShortlistSort:
         """How the titles are sorted."""
-        return next((one for one in SORTS if one == self.app.settings.shortlist_sort), "added")
+        return self.app.settings.shortlist_sort
 
     @work(group="library")
     async def show_titles(self) -> None:
@@ -202,7 +202,9 @@ class ShortlistScreen(TitleScreen):
 
     def action_sort(self) -> None:
         """Sorts in the next way."""
-        self.app.settings.shortlist_sort = SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)]
+        self.app.settings.shortlist_sort = SHORTLIST_SORTS[
+            (SHORTLIST_SORTS.index(self.sort) + 1) % len(SHORTLIST_SORTS)
+        ]
         self.show_titles()
 
     def action_remove(self) -> None:

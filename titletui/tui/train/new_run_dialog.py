@@ -15,7 +15,7 @@ from textual.widgets import Button, Collapsible, Input
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError, UsageError
 from titletui.settings import as_text
-from titletui.shortlist.papers import SHORTLIST, as_papers
+from titletui.shortlist.export import SHORTLIST, as_papers
 from titletui.text import display
 from titletui.training.estimate import Forecast, Question
 from titletui.training.presets import DEFAULT, STARRED, override, preset, presets

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from titletui.errors import TitletuiError
 from titletui.jobs import launch
 from titletui.jobs.job import Job, State
-from titletui.shortlist.papers import SHORTLIST
+from titletui.shortlist.export import SHORTLIST
 from titletui.text import display
 from titletui.tui.list_screen import ListScreen
 from titletui.tui.train.run_list import RunList
