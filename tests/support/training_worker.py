@@ -126,8 +126,8 @@ def _at_step(argument: str, act: Callable[[Any], Any]) -> None:
         found = None
         if examples is self.state.data.train and self.state.step + 1 == at:
             found = act(self)
-        titles, prompts = whole(self, examples, rows)
-        return (titles, prompts) if found is None else (titles * found, prompts * found)
+        losses = whole(self, examples, rows)
+        return losses if found is None else losses * found
 
     _put(Trainer, "_losses", losses)
 

@@ -237,7 +237,6 @@ def _time_steps(
     recipe: Recipe, model: Any, tokenizer: Any, data: "TrainingSet", where: Any, numbers: str
 ) -> float:
     """Seconds a batch, without the first one."""
-    import numpy as np
     import torch
 
     from titletui.training import setup
@@ -253,12 +252,9 @@ def _time_steps(
     began = time.monotonic()
     for rows in epoch_batches(data.train, recipe, 0)[:_STEPS]:
         start = time.monotonic()
-        batch = collate(data.train, rows, tokenizer.eos_token_id)
-        inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs)).to(where)
-        title_mask = torch.from_numpy(batch.title_mask).to(where)
-        targets = torch.from_numpy(batch.targets).to(where)
+        batch = collate(data.train, rows, tokenizer.eos_token_id, where)
         with torch.autocast(where.type, torch.bfloat16, enabled=numbers == "bf16"):
-            loss = module(inputs, title_mask, targets) / max(1, len(targets))
+            loss = module(batch)[0] / max(1, len(batch.targets))
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()

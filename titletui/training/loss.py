@@ -6,47 +6,38 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from titletui.training.data.batching import Batch
+
 # Logits that are converted to float32 at a time: on a GPU, and on a CPU, whose cache 4 MB fit into.
 _BLOCK_LOGITS = (1 << 26, 1 << 20)
 
 
 class TitleLoss(nn.Module):
-    """A causal language model that returns the summed loss of a batch.
+    """A causal language model that returns the summed losses of a batch.
 
-    The output layer, half of the work of a small model, is applied only to positions whose next
-    token counts.
+    The output layer, half of the work of a small model, is applied only where the next token
+    counts.
     """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
 
-    def forward(
-        self,
-        inputs: torch.Tensor,
-        title_mask: torch.Tensor | None,
-        targets: torch.Tensor,
-        prompt_mask: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """The summed loss of all title tokens; with `prompt_mask` also of the prompts, [2].
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """The summed losses of the titles and, where the batch has them as targets, the prompts.
 
-        Args:
-            inputs: token ids, [rows, length], padded at the right; causal attention needs no mask
-                for that.
-            title_mask: positions whose next token belongs to a title, [rows, length]; None means
-                all of them.
-            targets: those next tokens, [title tokens].
-            prompt_mask: positions whose next token belongs to a prompt, [rows, length].
+        Returns:
+            [2], nats.
         """
         model = causal_model(self.model)
-        hidden = model.base_model(input_ids=inputs, use_cache=False)[0]
         output = model.get_output_embeddings()
-        titles = hidden.flatten(0, 1) if title_mask is None else hidden[title_mask]
-        loss = summed_loss(output, titles, targets)
-        if prompt_mask is None:
-            return loss
-        next_tokens = inputs.roll(-1, dims=1)[prompt_mask]
-        return torch.stack([loss, summed_loss(output, hidden[prompt_mask], next_tokens)])
+        hidden = model.base_model(input_ids=batch.inputs, use_cache=False)[0].flatten(0, 1)
+        titles = hidden if batch.positions is None else hidden[batch.positions]
+        loss = summed_loss(output, titles, batch.targets)
+        of_prompts = torch.zeros_like(loss)
+        if batch.prompt_targets is not None:
+            of_prompts = summed_loss(output, hidden[batch.prompt_positions], batch.prompt_targets)
+        return torch.stack([loss, of_prompts])
 
 
 def causal_model(model: Any) -> Any:

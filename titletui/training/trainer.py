@@ -223,7 +223,7 @@ class Trainer:
         for index, rows in enumerate(pieces):
             last = index == len(pieces) - 1
             with contextlib.nullcontext() if last else accelerator.no_sync(state.module):
-                titles, prompts = self._losses(examples, rows)
+                titles, prompts = self._losses(examples, rows).unbind()
                 accelerator.backward(scale * (titles + prompts * state.recipe.prompt_weight))
             summed += weight * titles.detach()
         # All ranks stop at the same step, whichever of them was asked.
@@ -247,25 +247,18 @@ class Trainer:
                 summed += self._losses(examples, piece)[0]
         return hooks.report_heldout(state, float(accelerator.reduce(summed)))
 
-    def _losses(self, examples: Examples, rows: Integers) -> tuple[torch.Tensor, torch.Tensor]:
-        """The summed losses of some sequences: of their titles, and of their prompts."""
+    def _losses(self, examples: Examples, rows: Integers) -> torch.Tensor:
+        """The summed losses of some sequences, of their titles and of their prompts, [2]."""
         state, accelerator = self.state, self.state.accelerator
         training = state.module.training
+        batch = collate(
+            examples, rows, state.tokenizer.eos_token_id, accelerator.device,
+            prompts=training and state.recipe.prompt_weight > 0,
+        )  # fmt: skip
         # Evaluation needs no exchange between ranks, which the wrapped module would do.
         module = state.module if training else accelerator.unwrap_model(state.module)
-        batch = collate(examples, rows, state.tokenizer.eos_token_id)
-        with_prompts = training and state.recipe.prompt_weight > 0 and bool(batch.prompt_mask.any())
-
-        def tensor(array: np.ndarray) -> torch.Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array)).to(accelerator.device)
-
-        loss: torch.Tensor = module(
-            tensor(batch.inputs),
-            None if batch.title_mask.all() else tensor(batch.title_mask),
-            tensor(batch.targets),
-            tensor(batch.prompt_mask) if with_prompts else None,
-        )
-        return (loss[0], loss[1]) if with_prompts else (loss, torch.zeros_like(loss))
+        loss: torch.Tensor = module(batch)
+        return loss
 
 
 class SilentContext(JobContext):

@@ -73,9 +73,7 @@ def score(loaded: LoadedModel, papers: list[Paper], task: Task = "title") -> Sco
     nats = 0.0
     for part in cut_batches(rows, examples.lengths[rows], recipe):
         batch = collate(examples, part, loaded.tokenizer.eos_token_id)
-        title_mask = None if batch.title_mask.all() else torch.from_numpy(batch.title_mask)
-        inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs))
-        nats += float(loss(inputs, title_mask, torch.from_numpy(batch.targets)))
+        nats += float(loss(batch)[0])
     return Score(
         len(examples), int(examples.title_tokens.sum()), int(examples.characters.sum()), nats
     )

@@ -42,13 +42,8 @@ def test_the_loss_is_that_of_the_whole_model_on_title_tokens_alone(  # type: ign
     data = build(papers(TITLES), Recipe(task=task, heldout=0.0), loaded.tokenizer, 128).train
     rows = np.array([0, 7, 21, 40])
     batch = collate(data, rows, loaded.tokenizer.eos_token_id)
-    title_mask = None if batch.title_mask.all() else torch.from_numpy(batch.title_mask)
     with torch.no_grad():
-        ours = TitleLoss(loaded.model)(
-            torch.from_numpy(np.ascontiguousarray(batch.inputs)),
-            title_mask,
-            torch.from_numpy(batch.targets),
-        )
+        ours = TitleLoss(loaded.model)(batch)[0]
         theirs = 0.0
         for row in rows.tolist():
             tokens = torch.from_numpy(data.sequence(row).astype(np.int64))[None]
@@ -69,22 +64,21 @@ def test_prompt_loss_is_returned_beside_the_title_loss(home: Home, folder: Path)
     recipe = Recipe(task="abstract-to-title", heldout=0.0)
     data = build(papers(TITLES), recipe, loaded.tokenizer, 128).train
     rows = np.array([0, 7, 21, 40])
-    batch = collate(data, rows, loaded.tokenizer.eos_token_id)
-    inputs = torch.from_numpy(np.ascontiguousarray(batch.inputs))
-    title_mask, targets = torch.from_numpy(batch.title_mask), torch.from_numpy(batch.targets)
+    padding = loaded.tokenizer.eos_token_id
     loss = TitleLoss(loaded.model)
+    batch = collate(data, rows, padding, prompts=True)
+    assert batch.prompt_targets is not None
     with torch.no_grad():
-        titles, prompts = loss(
-            inputs, title_mask, targets, torch.from_numpy(batch.prompt_mask)
-        ).tolist()
-        assert titles == pytest.approx(float(loss(inputs, title_mask, targets)), rel=1e-5)
+        titles, prompts = loss(batch).tolist()
+        alone = loss(collate(data, rows, padding)).tolist()
+        assert alone == [pytest.approx(titles, rel=1e-5), 0.0]
         whole = 0.0
         for row in rows.tolist():
             tokens = torch.from_numpy(data.sequence(row).astype(np.int64))[None]
             whole += float(loaded.model(input_ids=tokens, labels=tokens).loss) * (
                 len(tokens[0]) - 1
             )
-    assert int(batch.prompt_mask.sum()) == int((data.prompt_lengths[rows] - 1).sum())
+    assert len(batch.prompt_targets) == int((data.prompt_lengths[rows] - 1).sum())
     assert titles + prompts == pytest.approx(whole, rel=1e-4)
 
 

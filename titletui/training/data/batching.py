@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from titletui.training.data.dataset import Examples, Integers
@@ -13,17 +14,21 @@ from titletui.training.recipe import Recipe
 class Batch:
     """Sequences padded at the right; causal attention never looks there.
 
+    Positions are indices into the flattened inputs; they are computed on the host, so that a GPU
+    need not wait for the CPU to learn how many there are.
+
     Attributes:
         inputs: token ids, [rows, length].
-        title_mask: positions whose next token belongs to a title, [rows, length].
-        targets: those next tokens, row by row, [title tokens].
-        prompt_mask: positions whose next token belongs to a prompt, [rows, length].
+        targets: the title tokens, row by row, [title tokens].
+        positions: where the next token is one of the targets; None means everywhere.
+        prompt_targets, prompt_positions: the same of the prompts; None leaves them out.
     """
 
-    inputs: Integers
-    title_mask: NDArray[np.bool_]
-    targets: Integers
-    prompt_mask: NDArray[np.bool_]
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    positions: torch.Tensor | None
+    prompt_targets: torch.Tensor | None = None
+    prompt_positions: torch.Tensor | None = None
 
 
 def epoch_batches(examples: Examples, recipe: Recipe, epoch: int) -> list[Integers]:
@@ -67,19 +72,35 @@ def cut_micro_batches(rows: Integers, examples: Examples, max_tokens: int) -> li
     return [rows[first : first + size] for first in range(0, len(rows), size)]
 
 
-def collate(examples: Examples, rows: Integers, pad_token: int) -> Batch:
-    """Pad the sequences `rows` to one batch."""
-    lengths, prompts = examples.lengths[rows, None], examples.prompt_lengths[rows, None]
-    positions = np.arange(int(lengths.max()))
-    inside = positions < lengths
-    # Positions behind a sequence's end index its last token, which the padding then replaces.
-    indices = examples.starts[rows, None] + np.minimum(positions, lengths - 1)
+def collate(
+    examples: Examples,
+    rows: Integers,
+    pad_token: int,
+    device: torch.device | str = "cpu",
+    *,
+    prompts: bool = False,
+) -> Batch:
+    """Pad the sequences `rows` to one batch on `device`.
+
+    Args:
+        prompts: also return the prompts as targets.
+    """
+    lengths, prompt_lengths = examples.lengths[rows, None], examples.prompt_lengths[rows, None]
+    columns = np.arange(int(lengths.max()))
+    inside = columns < lengths
+    # Columns behind a sequence's end index its last token, which the padding then replaces.
+    indices = examples.starts[rows, None] + np.minimum(columns, lengths - 1)
     tokens = np.where(inside, examples.tokens[indices], pad_token).astype(np.int64)
-    title_mask = inside & (positions >= prompts)
-    prompt_mask = (positions > 0) & (positions < prompts)
-    return Batch(
-        inputs=tokens[:, :-1],
-        title_mask=title_mask[:, 1:],
-        targets=tokens[:, 1:][title_mask[:, 1:]],
-        prompt_mask=prompt_mask[:, 1:],
-    )
+    next_tokens = tokens[:, 1:]
+
+    def select(mask: NDArray[np.bool_]) -> tuple[torch.Tensor, torch.Tensor]:
+        positions = np.flatnonzero(mask[:, 1:])
+        return tensor(next_tokens.ravel()[positions]), tensor(positions)
+
+    def tensor(array: Integers) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device, non_blocking=True)
+
+    targets, positions = select(inside & (columns >= prompt_lengths))
+    of_prompts = select((columns > 0) & (columns < prompt_lengths)) if prompts else (None, None)
+    everywhere = len(targets) == next_tokens.size
+    return Batch(tensor(tokens[:, :-1]), targets, None if everywhere else positions, *of_prompts)
