@@ -37,15 +37,15 @@ def facts(view: "RunView") -> dict[str, Any]:
         "checkpoints": view.checkpoints,
         "reason": (ended.reason if ended else "") or view.problem,
     }
-    if view.plan:
+    if view.spec:
         found |= {
-            "corpus": view.plan.corpus,
-            "papers": view.plan.papers,
-            "sha256": view.plan.sha256,
-            "preset": view.plan.recipe.preset,
-            "task": view.plan.recipe.task,
-            "base": view.plan.recipe.base,
-            "parent": view.plan.parent,
+            "corpus": view.spec.corpus,
+            "papers": view.spec.papers,
+            "sha256": view.spec.sha256,
+            "preset": view.spec.recipe.preset,
+            "task": view.spec.recipe.task,
+            "base": view.spec.recipe.base,
+            "parent": view.spec.parent,
         }
     if view.evaluated:
         found["figures"] = view.evaluated.figures
@@ -75,11 +75,11 @@ def _steps(view: "RunView") -> str:
 def report(view: "RunView") -> list[str]:
     """Describe a run in full, one string per line."""
     lines = [line(view)]
-    if view.plan:
-        recipe = view.plan.recipe
+    if view.spec:
+        recipe = view.spec.recipe
         lines.append(
-            f"  {recipe.task} from {recipe.base} on {view.plan.corpus}: {view.plan.papers:,} "
-            f"papers, sha256 {view.plan.sha256[:16]}"
+            f"  {recipe.task} from {recipe.base} on {view.spec.corpus}: {view.spec.papers:,} "
+            f"papers, sha256 {view.spec.sha256[:16]}"
         )
     if view.device:
         lines.append(f"  on {view.device}")

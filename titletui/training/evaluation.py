@@ -54,7 +54,7 @@ def figures(
     limit: int,
     pointer: tuple[float, ...] = (),
 ) -> Evaluated:
-    """What there is to say about the finished model.
+    """Evaluate the finished model.
 
     `unique`, `copies`: shares of `recipe.final_titles` sampled titles. For models that write
     titles from abstracts also ROUGE F-measures (Lin 2004) of `recipe.final_titles` greedy titles

@@ -1,4 +1,4 @@
-"""A run as a panel reads it from its folder, while it goes on."""
+"""The history of a run, read from its event log while it is written."""
 
 import math
 from typing import Literal
@@ -24,15 +24,16 @@ from titletui.training.run_spec import RunSpec
 
 
 class RunView:
-    """A run's folder as a panel shows it; `refresh()` reads what came since.
+    """A run's history; `refresh()` reads the events that were added to its log.
 
     Args:
-        last: leave out all but so many bytes of the log, for a first look at a very long one.
+        last: read only so many bytes from the end of the log.
 
     Attributes:
+        spec: None where `spec.json` cannot be read; `problem` then says why.
         steps_done, losses, averages: one entry a step; NaN where the loss was not finite.
         heldout_steps, heldout: the held-out losses.
-        last: the newest step.
+        last: the newest step with a finite loss.
         overfit, rising, diverged: the events, once they happened.
         progress: what the worker does before its first step.
         checkpoints: steps of the checkpoints that were written.
@@ -40,10 +41,10 @@ class RunView:
 
     def __init__(self, job: Job, *, last: int | None = None) -> None:
         self.job = job
-        self.plan: RunSpec | None = None
+        self.spec: RunSpec | None = None
         self.problem = ""
         try:
-            self.plan = job.work(RunSpec)
+            self.spec = job.work(RunSpec)
         except TitletuiError as error:
             self.problem = str(error)
         self._tail = job.tail()
@@ -86,24 +87,24 @@ class RunView:
 
     @property
     def steps(self) -> int | None:
-        """How many there will be; None while that is not known.
+        """Steps of the whole run; None while that is not known.
 
-        Runs of an older build did not say it at their start; one that is done tells by its end.
+        Runs of 0.1.0 did not record it at their start; a finished one ended at its last step.
         """
-        told = self._steps or (self.plan.recipe.steps if self.plan else None)
+        known = self._steps or (self.spec.recipe.steps if self.spec else None)
         done = self.ended is not None and self.ended.outcome == "done"
-        return told or (self.step if done and self.step else None)
+        return known or (self.step if done and self.step else None)
 
     @property
     def threshold(self) -> float | None:
         """The average loss under which the run is overfit; None where the rule is off."""
         if self._threshold is None:
-            return (self.plan.recipe.overfit_below if self.plan else 0.0) or None
+            return (self.spec.recipe.overfit_below if self.spec else 0.0) or None
         return self._threshold or None
 
     @property
     def loss(self) -> float | None:
-        """The average training loss now."""
+        """The newest average training loss."""
         return _finite(self.averages[-1]) if self.averages else None
 
     @property
@@ -143,7 +144,7 @@ class RunView:
 
     @property
     def bad_lines(self) -> int:
-        """Lines of the log that could not be read."""
+        """Lines of the log that could not be decoded."""
         return self._tail.bad
 
     @property
@@ -154,23 +155,23 @@ class RunView:
 
     @property
     def unread(self) -> int:
-        """Bytes of the log that were not taken in yet."""
+        """Bytes of the log that are not read yet."""
         return self._tail.unread
 
     def refresh(self, most: int | None = None) -> bool:
-        """Takes in what was added to the log; returns whether there was anything.
+        """Read the events that were added to the log; return whether there were any.
 
         Args:
-            most: bytes to take in, by the megabyte; None for all.
+            most: bytes to read, by the megabyte; None for all.
         """
         events = self._tail.read(most)
         for event in events:
-            self._take(event)
+            self._add(event)
         return bool(events)
 
-    def _take(self, event: AnyEvent) -> None:
+    def _add(self, event: AnyEvent) -> None:
         if isinstance(event, Step):
-            self._take_step(event)
+            self._add_step(event)
         elif isinstance(event, Heldout):
             self.heldout_steps.append(event.step)
             self.heldout.append(math.nan if event.loss is None else event.loss)
@@ -200,7 +201,7 @@ class RunView:
         else:
             self.ended = event
 
-    def _take_step(self, event: Step) -> None:
+    def _add_step(self, event: Step) -> None:
         self.steps_done.append(event.step)
         self.losses.append(math.nan if event.loss is None else event.loss)
         self.averages.append(math.nan if event.average is None else event.average)
@@ -209,7 +210,7 @@ class RunView:
         self.progress = None
 
     def _rewind(self, step: int) -> None:
-        """Forgets what an earlier worker said of later steps: they were undone."""
+        """Drop events of steps that a resumed worker repeats."""
         while self.steps_done and self.steps_done[-1] > step:
             for series in (self.steps_done, self.losses, self.averages):
                 series.pop()

@@ -63,8 +63,8 @@ def _rows(shown: Shown, a_row: int) -> list[Content]:
     rows = [_row("state", how_far(view, shown.state))]
     rows += [_row(name or "speed", value) for name, value in figures(view, shown.state)]
     rows += _heldout(view, a_row)
-    if view.plan is not None:
-        plan = view.plan
+    if view.spec is not None:
+        plan = view.spec
         rows += [_head("Recipe"), _row("corpus", f"{plan.corpus} · {plan.papers:,} papers")]
         if plan.parent:
             rows.append(_row("goes on from", plan.parent))

@@ -108,8 +108,8 @@ class RunPanel(Vertical):
         title = Content.styled(display(view.name), "bold")
         if view.condition:
             title = Content.assemble(title, f" ⚠ {view.condition}")
-        if view.plan is not None:
-            title = Content.assemble(title, "  ", (_plan_line(view.plan), "not bold"))
+        if view.spec is not None:
+            title = Content.assemble(title, "  ", (_spec_line(view.spec), "not bold"))
         self.border_title = title.markup
         self.border_subtitle = Content(how_far(view, shown.state)).markup
         broken = view.condition == "diverged" or shown.state in (State.FAILED, State.UNREADABLE)
@@ -146,7 +146,7 @@ class RunPanel(Vertical):
         self.preview.update(Content("\n").join(rows))
 
 
-def _plan_line(plan: RunSpec) -> str:
+def _spec_line(plan: RunSpec) -> str:
     recipe = plan.recipe
     task = " + ".join(_TASKS.get(task, task) for task in recipe.tasks)
     return display(f"{recipe.base} · {task} · {plan.papers:,} papers")
@@ -195,7 +195,7 @@ def _banner(shown: Shown, *, accepted: bool) -> Content | None:
 
 
 def _threshold_word(view: RunView) -> str:
-    margin = view.plan.recipe.overfit_below if view.plan else 0.0
+    margin = view.spec.recipe.overfit_below if view.spec else 0.0
     left = (view.threshold or 0.0) - margin
     return "overfit below" if left < 0.001 else f"overfit: {margin:g} above by heart ({left:.2g})"
 

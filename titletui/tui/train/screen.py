@@ -237,7 +237,7 @@ class TrainScreen(ListScreen):
         elif not shown.view.checkpoints and line.state is not State.DONE:
             self.app.say(f"{line.name} has no model yet; n starts a new run.", "warning")
         else:
-            plan = shown.view.plan
+            plan = shown.view.spec
             self._new_run(corpus=plan.corpus if plan else "", parent=line.name)
 
     @work(group="new")
