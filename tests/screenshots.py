@@ -48,7 +48,7 @@ async def written(pilot: "Pilot[int]") -> None:
     assert isinstance(screen, GenerateScreen)
     for _ in range(int(GENERATED / DRAWN)):
         await pilot.pause(DRAWN)
-        if screen.column.titles.rows and not screen.column.titles.running:
+        if screen.batches.current.live_batch.rows and not screen.batches.current.live_batch.running:
             return
     raise SystemExit("The titles were not written in time; try again on a machine that is free.")
 

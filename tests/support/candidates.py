@@ -11,6 +11,7 @@ from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
+from titletui.tui.generate.batch_column import BatchColumn
 from titletui.tui.generate.screen import GenerateScreen
 
 TITLES = ("Neural Aardvarks", "Neural Badgers", "Neural Civets")
@@ -53,5 +54,10 @@ def screen_of(pilot: Pilot[int]) -> GenerateScreen:
     return screen
 
 
+def current(pilot: Pilot[int]) -> BatchColumn:
+    """The batch that keys apply to."""
+    return screen_of(pilot).batches.current
+
+
 def shown(pilot: Pilot[int]) -> list[str]:
-    return [row.reads for row in screen_of(pilot).column.candidates.rows]
+    return [row.shown_text for row in current(pilot).candidates.rows]

@@ -13,7 +13,7 @@ from titletui.settings import Settings, describe_range
 from titletui.tui.app import TitletuiApp
 from titletui.tui.corpus.statistics_view import _counted
 from titletui.tui.generate.candidate_list import CandidateList
-from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.candidate_row import CandidateRow
 from titletui.tui.widgets.empty_state import keyed
 
 INSIGHT = CorpusStatistics(
@@ -44,11 +44,13 @@ def test_what_a_cut_loses_is_told_before_mode_and_median() -> None:
 
 def test_a_very_wide_list_names_the_paper_that_a_title_copies() -> None:
     copy = Novelty(kind="copy", similarity=1.0, id="2305.01234", title="Codec Mismatch")
-    row = Row(text="Codec Mismatch Once More", index=0, novelty=copy)
+    row = CandidateRow(text="Codec Mismatch Once More", index=0, novelty=copy)
     wide = CandidateList().lines(row, 197)[0].plain
     assert wide.endswith("copy       Codec Mismatch")
     assert CandidateList().lines(row, 120)[0].plain.rstrip().endswith("copy")
-    new = Row(text="Codec Mismatch Once More", index=0, novelty=Novelty(kind="new", title="Codecs"))
+    new = CandidateRow(
+        text="Codec Mismatch Once More", index=0, novelty=Novelty(kind="new", title="Codecs")
+    )
     assert CandidateList().lines(new, 197)[0].plain.rstrip().endswith("new")
 
 

@@ -57,7 +57,7 @@ REMOTE = {
         "generate.go prefix.generate generate.star",
     "generate.test_screen.test_the_newest_batch_is_there_and_all_others_can_be_walked_to":
         "generate.before generate.next",
-    "generate.test_screen.test_the_knobs_turn_by_key_and_stop_at_their_ends":
+    "generate.test_screen.test_sampling_keys_and_arrows_change_the_settings_within_their_ranges":
         "generate.cooler generate.count_up generate.count_down generate.prefix",
     "generate.test_screen.test_candidates_are_sorted_and_hidden": "generate.sort generate.copies",
     "generate.test_screen.test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it":
@@ -475,22 +475,24 @@ async def test_generate_writes_again_side_by_side_and_until_new(filled: Home) ->
         await pilot.press(*keys("generate.repeats"))
         await until(pilot, lambda: app.settings.generate.hide_repeats != hidden)
         await pilot.press(*keys("generate.sweep"))
-        await until(pilot, lambda: len(screen.columns) > 1)
+        await until(pilot, lambda: len(screen.batches.columns) > 1)
         await pilot.press(*keys("generate.right"))
-        await until(pilot, lambda: screen.column is screen.columns[1])
+        await until(pilot, lambda: screen.batches.current is screen.batches.columns[1])
         await pilot.press(*keys("generate.left"))
-        await until(pilot, lambda: screen.column is screen.columns[0])
-        await until(pilot, lambda: all(one.titles.rows for one in screen.columns), tries=2000)
+        await until(pilot, lambda: screen.batches.current is screen.batches.columns[0])
+        await until(
+            pilot, lambda: all(one.live_batch.rows for one in screen.batches.columns), tries=2000
+        )
         await pilot.press(*keys("generate.again"))
-        await until(pilot, lambda: len(screen.columns) == 1)
-        await until(pilot, lambda: bool(screen.column.titles.rows), tries=2000)
+        await until(pilot, lambda: len(screen.batches.columns) == 1)
+        await until(pilot, lambda: bool(screen.batches.current.live_batch.rows), tries=2000)
         app.settings.generate.count = 1000
         app.settings.generate.length = 100
         await pilot.press(*keys("generate.until_new"))
-        await until(pilot, lambda: len(screen.column.titles.rows) > 2, tries=2000)
-        assert screen.column.titles.running
+        await until(pilot, lambda: len(screen.batches.current.live_batch.rows) > 2, tries=2000)
+        assert screen.batches.current.live_batch.running
         await pilot.press(*keys("generate.stop"))
-        await until(pilot, lambda: not screen.column.titles.running)
+        await until(pilot, lambda: not screen.batches.current.live_batch.running)
         await pilot.press("slash")
         await until(pilot, lambda: screen.prefix.has_focus)
         await pilot.press(*keys("prefix.list"))

@@ -12,9 +12,9 @@ from titletui.paths import Home
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
+from titletui.tui.generate.batch import LiveBatch
 from titletui.tui.generate.batch_column import BatchColumn
-from titletui.tui.generate.batch_writer import Batch
-from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.candidate_row import CandidateRow
 from titletui.tui.generate.screen import GenerateScreen
 from titletui.tui.widgets.edit_line import EditLine
 
@@ -63,10 +63,10 @@ async def test_columns_side_by_side_come_one_at_a_time_where_there_is_no_room(ho
         assert isinstance(screen, GenerateScreen)
         columns = []
         for number in (1, 2):
-            batch = Batch(BatchSettings())
-            batch.rows.append(Row(text=f"Title of column {number}", index=0))
+            batch = LiveBatch(BatchSettings())
+            batch.rows.append(CandidateRow(text=f"Title of column {number}", index=0))
             columns.append(BatchColumn(batch, f"t {number}.00", f"{number} of 2, ← →"))
-        await screen.set_columns(columns, focus=True)
+        await screen.batches.show(columns, focus=True)
         await until_shown(pilot, "t 1.00 · 1 of 2, ← →", "Title of column 1")
         await until_gone(pilot, "Title of column 2")
         await pilot.press("right")

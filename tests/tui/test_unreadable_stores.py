@@ -28,7 +28,7 @@ from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.dialogs.message import MessageDialog
-from titletui.tui.generate.model_dialog import ModelPicker
+from titletui.tui.generate.model_dialog import ModelDialog
 from titletui.tui.generate.screen import GenerateScreen
 from titletui.tui.train.new_run_dialog import NewRunDialog
 
@@ -78,7 +78,7 @@ async def test_runs_that_cannot_be_read_are_told_and_come_once_they_can(
         await pilot.press("n")
         await until_shown(pilot, "New run", "yours")
         await pilot.press("escape", "3", "p")
-        await until_open(pilot, ModelPicker)
+        await until_open(pilot, ModelDialog)
         await until_shown(pilot, "yours")
         await pilot.press("escape", "2")
         (home.jobs / "run").unlink()
@@ -166,7 +166,7 @@ async def test_a_star_that_cannot_be_kept_is_told_and_not_shown(home: Home) -> N
         await pilot.press("space")
         await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
         await pilot.press("escape")
-        await until(pilot, lambda: screen.column.titles.rows[0].star == "")
+        await until(pilot, lambda: screen.batches.current.live_batch.rows[0].star == "")
         assert "★ Old Otters" not in text_of(pilot)
 
 
@@ -201,8 +201,8 @@ async def test_titles_that_cannot_be_kept_are_told_while_they_are_written(home: 
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, MessageDialog), tries=1200)
         await pilot.press("escape")
-        await until(pilot, lambda: not screen.column.titles.running)
-        assert screen.column.titles.id is None
+        await until(pilot, lambda: not screen.batches.current.live_batch.running)
+        assert screen.batches.current.live_batch.id is None
 
 
 async def test_a_run_with_a_damaged_card_hides_no_other_model(home: Home) -> None:

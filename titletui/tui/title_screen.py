@@ -1,8 +1,8 @@
-"""What can be done to a title on more than one screen: edit, note, tag, undo, redo, copy."""
+"""A mode that lists titles: edit, note, tag, copy, undo and redo."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import work
 from textual.binding import Binding, BindingType
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from titletui.shortlist.library import Library
 
 T = TypeVar("T")
-Pick = Callable[[], Awaitable[Favourite | None]]
-_LOOK = 0.5
+GetFavourite = Callable[[], Awaitable[Favourite | None]]
+POLL_INTERVAL = 0.5
 
 
 class TitleScreen(ModeScreen):
-    """A mode whose list holds titles; a subclass says which one the keys are about."""
+    """A mode whose list holds titles; the actions apply to the highlighted one.
+
+    Attributes:
+        stepping: whether an undo or a redo is under way, whose title is to be highlighted.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "edit", "edit", id="title.edit",
@@ -39,32 +43,33 @@ class TitleScreen(ModeScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._revision: int | None = None
-        self._looking = False
         self.stepping = False
-        self._edited: Pick | None = None
+        self._revision: int | None = None
+        self._polling = False
+        self._edited: GetFavourite | None = None
 
-    # --- what a subclass says
+    # --- for subclasses to say
 
     @abstractmethod
-    def picked(self) -> Pick | None:
-        """The title that the keys are about now; fetching it later stars it if it was not."""
+    def favourite_getter(self) -> GetFavourite | None:
+        """Return a function that gets the highlighted title's favourite, starring it if needed."""
 
     @abstractmethod
     def title_text(self) -> str:
-        """The title that the keys are about; empty when there is none."""
+        """Return the highlighted title's text; empty without one."""
 
     @abstractmethod
-    def title_list(self) -> RowList[object]:
-        """The list that it stands in."""
+    def title_list(self) -> RowList[Any]:
+        """Return the list that holds it."""
 
+    @abstractmethod
     async def refresh_titles(self) -> None:
-        """Shows the shortlist's present state."""
+        """Show the shortlist as it is now."""
 
     # --- the library
 
     async def change(self, do: "Callable[[Library], T]") -> T | None:
-        """Changes the shortlist and shows it; an error is shown and None returned."""
+        """Change the shortlist and show it; an error is shown, and None returned."""
         try:
             return await self.app.library.run(do)
         except TitletuiError as error:
@@ -74,44 +79,43 @@ class TitleScreen(ModeScreen):
             await self.refresh_titles()
 
     def watch_library(self) -> None:
-        """From now on shows what another instance changes, within a second."""
-        self.set_interval(_LOOK, self._look)
+        """Show what other instances change, every `POLL_INTERVAL` seconds from now on."""
+        self.set_interval(POLL_INTERVAL, self._poll_library)
 
     @work(group="library")
-    async def _look(self) -> None:
-        if self._looking or not self.is_current:
+    async def _poll_library(self) -> None:
+        if self._polling or not self.is_current:
             return
-        self._looking = True
+        self._polling = True
         try:
             revision, notices = await self.app.library.run(
                 lambda library: (library.revision, list(library.notices))
             )
         except TitletuiError:
-            # Whoever asks for something next is told; a look has nothing to say about it.
+            # The next action that needs the library shows its error.
             return
         finally:
-            self._looking = False
+            self._polling = False
         self.app.show_notices(notices)
         if revision != self._revision:
             self._revision = revision
             await self.refresh_titles()
 
-    # --- the keys
+    # --- actions
 
     def action_copy(self) -> None:
-        """Copies the title."""
+        """Copy the title."""
         if text := self.title_text():
             self.app.copy(text)
 
     def action_edit(self) -> None:
-        """Lays an input over the row."""
+        """Lay an input over the title's row."""
         rows = self.title_list()
         if rows.highlighted is None or self.query(EditLine):
             return
-        self._edited = self.picked()
-        region = rows.region_of(rows.highlighted)
-        over = region.translate(rows.content_region.offset)
-        line = EditLine(self.title_text(), over, rows.TEXT_AT)
+        self._edited = self.favourite_getter()
+        region = rows.region_of(rows.highlighted).translate(rows.content_region.offset)
+        line = EditLine(self.title_text(), region, rows.TEXT_AT)
         self.mount(line)
         line.focus()
 
@@ -121,11 +125,11 @@ class TitleScreen(ModeScreen):
     def on_edit_line_kept(self, event: EditLine.Kept) -> None:
         self._close_edit()
         if self._edited is not None:
-            self._keep_edit(self._edited, event.text)
+            self._save_edit(self._edited, event.text)
 
     @work(group="library")
-    async def _keep_edit(self, pick: Pick, text: str) -> None:
-        title = await pick()
+    async def _save_edit(self, get_favourite: GetFavourite, text: str) -> None:
+        title = await get_favourite()
         if title is not None:
             await self.change(lambda library: library.edit(title.id, text))
 
@@ -134,52 +138,54 @@ class TitleScreen(ModeScreen):
         self.title_list().focus()
 
     def action_note(self) -> None:
-        """Asks for a note on the title."""
-        if pick := self.picked():
-            self._note(pick)
-
-    @work(group="library")
-    async def _note(self, pick: Pick) -> None:
-        with self.app.opening():
-            title = await pick()
-            if title is None:
-                return
-            dialog = PromptDialog("Note", title.note, hint=title.text)
-            answer = self.app.push_screen(dialog, wait_for_dismiss=True)
-        note = await answer
-        if note is not None:
-            await self.change(lambda library: library.note(title.id, note))
+        """Ask for a note on the title."""
+        if get_favourite := self.favourite_getter():
+            self._ask(
+                get_favourite,
+                lambda title: PromptDialog("Note", title.note, hint=title.text),
+                lambda library, title, text: library.note(title.id, text),
+            )
 
     def action_tag(self) -> None:
-        """Asks for the title's tags."""
-        if pick := self.picked():
-            self._tag(pick)
+        """Ask for the title's tags."""
+        if get_favourite := self.favourite_getter():
+            self._ask(
+                get_favourite,
+                lambda title: PromptDialog(
+                    "Tags",
+                    " ".join(title.tags),
+                    placeholder="words with spaces between",
+                    hint=title.text,
+                ),
+                lambda library, title, text: library.tag(title.id, text.replace(",", " ").split()),
+            )
 
     @work(group="library")
-    async def _tag(self, pick: Pick) -> None:
+    async def _ask(
+        self,
+        get_favourite: GetFavourite,
+        dialog: Callable[[Favourite], PromptDialog],
+        save: "Callable[[Library, Favourite, str], object]",
+    ) -> None:
+        """Ask for a line about the title and save the answer."""
         with self.app.opening():
-            title = await pick()
+            title = await get_favourite()
             if title is None:
                 return
-            tagged = " ".join(title.tags)
-            dialog = PromptDialog(
-                "Tags", tagged, placeholder="words with spaces between", hint=title.text
-            )
-            answer = self.app.push_screen(dialog, wait_for_dismiss=True)
-        tags = await answer
-        if tags is not None:
-            words = tags.replace(",", " ").split()
-            await self.change(lambda library: library.tag(title.id, words))
+            answer = self.app.push_screen(dialog(title), wait_for_dismiss=True)
+        text = await answer
+        if text is not None:
+            await self.change(lambda library: save(library, title, text))
 
     @work(group="library")
     async def action_undo(self) -> None:
-        """Takes back the last change of the shortlist."""
+        """Undo the last change of the shortlist."""
         what = await self._step(lambda library: library.undo())
         self.app.say(f"Taken back: {what}" if what else "There is nothing to take back.")
 
     @work(group="library")
     async def action_redo(self) -> None:
-        """Does again what was taken back."""
+        """Redo what was undone last."""
         what = await self._step(lambda library: library.redo())
         self.app.say(f"Done again: {what}" if what else "There is nothing to do again.")
 

@@ -15,7 +15,7 @@ from titletui.shortlist.library import Library
 from titletui.tui.corpus.import_dialog import ImportDialog
 from titletui.tui.dialogs.prompt import PromptDialog
 from titletui.tui.generate.abstract_dialog import AbstractDialog
-from titletui.tui.generate.model_dialog import ModelPicker
+from titletui.tui.generate.model_dialog import ModelDialog
 from titletui.tui.shortlist.export_dialog import ExportDialog
 from titletui.tui.train.new_run_dialog import NewRunDialog
 
@@ -73,7 +73,7 @@ async def test_no_abstract_and_no_model_is_read_from_it(home: Home) -> None:
             await until_shown(pilot, said)
             assert pilot.app.screen is dialog
         await pilot.press("escape", "p")
-        await refused(pilot, await first_field(pilot, ModelPicker), "enter")
+        await refused(pilot, await first_field(pilot, ModelDialog), "enter")
 
 
 async def test_no_run_begins_with_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

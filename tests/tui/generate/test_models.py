@@ -16,7 +16,7 @@ from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.generate.model_dialog import ModelPicker
+from titletui.tui.generate.model_dialog import ModelDialog
 from titletui.tui.generate.screen import GenerateScreen
 from titletui.tui.train.metrics import number
 from titletui.tui.widgets.edit_line import EditLine
@@ -53,7 +53,7 @@ async def test_the_highlighted_model_is_taken_by_enter_and_by_a_click(home: Home
         await pilot.press("p")
         await until_shown(pilot, "starter")
         picker = app.screen
-        assert isinstance(picker, ModelPicker)
+        assert isinstance(picker, ModelDialog)
         at = [row.name for row in picker.models.rows].index("starter")
         await pilot.click(RowList, offset=(4, at), times=2)
         await until(pilot, lambda: app.settings.generate.model == "starter")
@@ -68,7 +68,7 @@ async def test_a_folder_is_taken_as_it_is_typed(
     async with app.run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "No titles yet")
         await pilot.press("p")
-        await until_open(pilot, ModelPicker)
+        await until_open(pilot, ModelDialog)
         await pilot.press(*"./mine", "enter")
         await until(pilot, lambda: app.settings.generate.model == "./mine")
 
@@ -85,9 +85,11 @@ async def test_a_second_model_is_asked_for_and_writes_beside_the_first(
         await until_shown(pilot, "Compare starter with")
         await pilot.press(*"./other", "enter")
         screen = screen_of(app)
-        await until(pilot, lambda: len(screen.columns) == 2)
-        await until(pilot, lambda: all(one.titles.rows for one in screen.columns), tries=1200)
-        seeds = {one.titles.rows[0].seed for one in screen.columns}
+        await until(pilot, lambda: len(screen.batches.columns) == 2)
+        await until(
+            pilot, lambda: all(one.live_batch.rows for one in screen.batches.columns), tries=1200
+        )
+        seeds = {one.live_batch.rows[0].seed for one in screen.batches.columns}
         assert len(seeds) == 1, "what differs should be the model alone"
 
 
@@ -98,9 +100,9 @@ async def test_where_the_first_of_a_sweep_fails_the_others_are_not_begun(home: H
         await pilot.press("w")
         await until_shown(pilot, "That did not work", "/nowhere/model")
         await pilot.press("escape")
-        columns = screen_of(app).columns
-        await until(pilot, lambda: not any(one.titles.running for one in columns))
-        assert [len(one.titles.rows) for one in columns] == [0, 0, 0]
+        columns = screen_of(app).batches.columns
+        await until(pilot, lambda: not any(one.live_batch.running for one in columns))
+        assert [len(one.live_batch.rows) for one in columns] == [0, 0, 0]
         assert "waiting" not in text_of(pilot)
 
 
@@ -112,11 +114,14 @@ async def test_titles_that_are_all_copies_are_written_anew_until_one_is_new(home
         screen.write([("", screen.request())], until_new=4)
         await until(
             pilot,
-            lambda: len(screen.column.titles.rows) >= 4 and not screen.column.titles.running,
+            lambda: (
+                len(screen.batches.current.live_batch.rows) >= 4
+                and not screen.batches.current.live_batch.running
+            ),
             tries=1200,
         )
-        assert screen.column.titles.new >= 4
-        assert len({row.seed for row in screen.column.titles.rows}) > 1
+        assert screen.batches.current.live_batch.new_titles >= 4
+        assert len({row.seed for row in screen.batches.current.live_batch.rows}) > 1
 
 
 async def test_a_title_that_shares_no_word_with_any_paper_says_so(home: Home) -> None:
@@ -176,17 +181,19 @@ async def test_titles_are_ranked_by_taste_as_they_come(home: Home) -> None:
     app = writing(home, sort="taste", count=2, length=6)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "batch 6 of 6", "Ranked by your taste")
-        column = screen_of(app)
-        await until(pilot, lambda: column.column.candidates.rows[0].reads.startswith("Speech"))
+        screen = screen_of(app)
+        await until(
+            pilot, lambda: screen.batches.current.candidates.rows[0].shown_text.startswith("Speech")
+        )
         await pilot.press("left_square_bracket")
         await until_shown(pilot, "batch 5 of 6")
-        await until(pilot, lambda: column.column.candidates.rows[0].liking is not None)
+        await until(pilot, lambda: screen.batches.current.candidates.rows[0].preference is not None)
         await pilot.press("enter")
         await until(
             pilot,
             lambda: (
-                len(rows := column.column.titles.rows) == 2
-                and all(row.liking is not None for row in rows)
+                len(rows := screen.batches.current.live_batch.rows) == 2
+                and all(row.preference is not None for row in rows)
             ),
             tries=1200,
         )

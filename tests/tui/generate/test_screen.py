@@ -10,7 +10,7 @@ import pytest
 from textual import events
 from textual.widgets import Input, TextArea
 
-from tests.support.candidates import TITLES, opened, screen_of, shown, two_batches
+from tests.support.candidates import TITLES, current, opened, screen_of, shown, two_batches
 from tests.support.hostile_texts import HOSTILE
 from tests.support.models import tiny_gpt2
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
@@ -23,9 +23,9 @@ from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.generate import batch_columns
+from titletui.tui.generate.batch import LiveBatch
 from titletui.tui.generate.batch_column import BatchColumn
-from titletui.tui.generate.batch_writer import Batch
-from titletui.tui.generate.candidate_row import Row, arranged
+from titletui.tui.generate.candidate_row import CandidateRow, visible_rows
 from titletui.tui.generate.screen import GenerateScreen
 
 
@@ -52,19 +52,22 @@ async def test_a_newcomer_writes_stars_and_finds_the_star_again(home: Home) -> N
         # The same prompt at three temperatures, side by side; then two columns are walked through.
         await pilot.press("w")
         await until_shown(pilot, "t 0.50", "t 0.80", "t 1.10")
-        await until(pilot, lambda: all(len(c.titles.rows) == 3 for c in screen_of(pilot).columns))
+        await until(
+            pilot,
+            lambda: all(len(c.live_batch.rows) == 3 for c in screen_of(pilot).batches.columns),
+        )
         await pilot.press("right")
-        assert screen_of(pilot).column is screen_of(pilot).columns[1]
+        assert screen_of(pilot).batches.current is screen_of(pilot).batches.columns[1]
         await pilot.press("left")
-        assert screen_of(pilot).column is screen_of(pilot).columns[0]
+        assert screen_of(pilot).batches.current is screen_of(pilot).batches.columns[0]
 
         # The same seed writes the same titles, which are hidden as seen until they are asked for.
         app.settings.generate.seed = 5
         for _ in range(2):
             await pilot.press("enter")
-            await until(pilot, lambda: len(screen_of(pilot).columns) == 1)
-            column = screen_of(pilot).column
-            await until(pilot, lambda: column.titles.id and not column.titles.running)  # noqa: B023
+            await until(pilot, lambda: len(screen_of(pilot).batches.columns) == 1)
+            column = screen_of(pilot).batches.current
+            await until(pilot, lambda: column.live_batch.id and not column.live_batch.running)  # noqa: B023
         await until_shown(pilot, "All 3 titles are hidden")
         await pilot.press("d")
         await until_shown(pilot, "seen")
@@ -72,11 +75,11 @@ async def test_a_newcomer_writes_stars_and_finds_the_star_again(home: Home) -> N
 
         # What is stopped keeps what had come.
         await pilot.press("greater_than_sign", *["greater_than_sign"] * 9, "r")
-        await until(pilot, lambda: len(screen_of(pilot).column.titles.rows) > 5)
+        await until(pilot, lambda: len(current(pilot).live_batch.rows) > 5)
         await pilot.press("escape")
         await until_shown(pilot, "Stopped")
-        await until(pilot, lambda: not screen_of(pilot).column.titles.running)
-        assert 5 < len(screen_of(pilot).column.titles.rows) < 1000
+        await until(pilot, lambda: not current(pilot).live_batch.running)
+        assert 5 < len(current(pilot).live_batch.rows) < 1000
     with Library.open(home) as library:
         assert len(library.batches()) == 7
         assert len(library.favourites()) == 1
@@ -89,7 +92,7 @@ async def test_a_key_that_is_quicker_than_the_screen_stars_the_title_that_has_ar
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, "No titles yet")
         await pilot.press("enter")
-        await until(pilot, lambda: screen_of(pilot).column.titles.rows, tries=1200)
+        await until(pilot, lambda: current(pilot).live_batch.rows, tries=1200)
         await pilot.press("space")
         await until_shown(pilot, "★")
     with Library.open(home) as library:
@@ -106,7 +109,7 @@ async def test_what_is_typed_after_enter_is_no_part_of_the_prefix(home: Home) ->
             app.post_message(events.Key(key, {"space": " ", "plus": "+"}.get(key)))
         await until_shown(pilot, "0.90", "on its way")
         assert screen_of(pilot).prefix.value == "Neural"
-        assert screen_of(pilot).column.titles.settings.prefix == "Neural"
+        assert current(pilot).live_batch.settings.prefix == "Neural"
 
 
 def first_of(library: Library) -> str:
@@ -122,7 +125,9 @@ async def test_two_models_write_at_the_same_time_side_by_side(home: Home, tmp_pa
         screen = screen_of(pilot)
         screen.write([(name, screen.request(model=name)) for name in ("starter", str(other))])
         await until(
-            pilot, lambda: [len(one.titles.rows) for one in screen.columns] == [3, 3], tries=1200
+            pilot,
+            lambda: [len(one.live_batch.rows) for one in screen.batches.columns] == [3, 3],
+            tries=1200,
         )
         assert app.generator.pid != app.second_generator.pid
         assert app.second_generator.pid is not None
@@ -143,7 +148,7 @@ async def test_keys_that_have_nothing_to_be_about_do_nothing(home: Home) -> None
         await until_shown(pilot, "Paste or type")
         await pilot.press("ctrl+g")
         await until_gone(pilot, "Paste or type")
-        assert not screen_of(pilot).abstract
+        assert not screen_of(pilot).sampling.abstract
         assert app_of(pilot).generator.pid is None or not shown(pilot)
 
 
@@ -157,7 +162,7 @@ async def test_what_a_model_has_not_learned_is_said_while_it_writes(
         await until_shown(pilot, "No titles yet")
         screen = screen_of(pilot)
         screen.use_model(str(model))
-        screen.year = 2027
+        screen.sampling.year = 2027
         await pilot.press("enter")
         await until(pilot, lambda: "has not learned about years" in text_of(pilot), tries=1200)
         await until(pilot, lambda: len(shown(pilot)) == 1, tries=1200)
@@ -270,15 +275,15 @@ async def test_a_title_is_edited_noted_and_tagged_in_place_and_starred_with_it(
 def test_what_is_hidden_and_what_a_star_keeps_in_sight() -> None:
     copy, near = Novelty(kind="copy", similarity=1.0), Novelty(kind="near", similarity=0.9)
     rows = [
-        Row(text="A copy", index=0, novelty=copy),
-        Row(text="A starred copy", index=1, novelty=copy, star="saved"),
-        Row(text="Starred before", index=2, star="saved", repeat=True),
-        Row(text="A near one", index=3, novelty=near, perplexity=4.0),
-        Row(text="One of rather many words", index=4, perplexity=70.0),
+        CandidateRow(text="A copy", index=0, novelty=copy),
+        CandidateRow(text="A starred copy", index=1, novelty=copy, star="saved"),
+        CandidateRow(text="Starred before", index=2, star="saved", repeat=True),
+        CandidateRow(text="A near one", index=3, novelty=near, perplexity=4.0),
+        CandidateRow(text="One of rather many words", index=4, perplexity=70.0),
     ]
 
     def hidden(**view: Any) -> set[int]:
-        shown = arranged(rows, GenerateSettings(**{"hide_repeats": False, **view}))
+        shown = visible_rows(rows, GenerateSettings(**{"hide_repeats": False, **view}))
         return {row.index for row in rows} - {row.index for row in shown}
 
     assert hidden() == set()
@@ -302,16 +307,16 @@ async def test_candidates_are_sorted_and_hidden(home: Home, library: Library) ->
         await until_shown(pilot, "copies hidden", "1 hidden")
         await pilot.press("h")
         await until_shown(pilot, "copies, near ones hidden")
-        assert screen_of(pilot).chosen.hide_near
+        assert screen_of(pilot).app.settings.generate.hide_near
         await pilot.press("h")
         await until_gone(pilot, "hidden")
-        assert not screen_of(pilot).chosen.hide_near
+        assert not screen_of(pilot).app.settings.generate.hide_near
         await pilot.press("s")
         await until_shown(pilot, "Taste is learned from 20 stars")
         await until_gone(pilot, "sorted by")
 
 
-async def test_the_knobs_turn_by_key_and_stop_at_their_ends(home: Home) -> None:
+async def test_sampling_keys_and_arrows_change_the_settings_within_their_ranges(home: Home) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "Temperature ◂ 0.80 ▸", "Count ◂ 10 ▸")
         await pilot.press(
@@ -320,11 +325,14 @@ async def test_the_knobs_turn_by_key_and_stop_at_their_ends(home: Home) -> None:
         await until_shown(pilot, "Temperature ◂ 0.70 ▸", "Count ◂ 5 ▸")
         await pilot.press(*["minus"] * 12, *["less_than_sign"] * 9)
         await until_shown(pilot, "Temperature ◂ 0.00 ▸", "Count ◂ 1 ▸")
-        await pilot.click("Knobs", offset=(20 + len("starter"), 0))
+        await pilot.click(
+            "SamplingBar", offset=(text_of(pilot).split("\n")[3].index(" 0.00 ▸") + 6, 0)
+        )
+        await until_shown(pilot, "Temperature ◂ 0.10 ▸")
         await pilot.press("slash")
         assert screen_of(pilot).prefix.has_focus
         await pilot.press("escape")
-        assert screen_of(pilot).column.candidates.has_focus
+        assert current(pilot).candidates.has_focus
 
 
 async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(home: Home) -> None:
@@ -347,9 +355,9 @@ async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(hom
         field("#sort").focus()
         await pilot.press("l", "down", "right", "enter")
         await until_shown(pilot, "year 2027 · top-p 0.5 · seed 7 · sorted by length")
-        assert screen_of(pilot).chosen.hide_copies
+        assert screen_of(pilot).app.settings.generate.hide_copies
         await until_shown(pilot, "copies, ppl over 9.5")
-        assert screen_of(pilot).chosen.hide_longer == 14
+        assert screen_of(pilot).app.settings.generate.hide_longer == 14
         asked = screen_of(pilot).request()
         assert (asked.sampling.top_p, asked.sampling.seed, asked.year) == (0.5, 7, 2027)
 
@@ -364,12 +372,12 @@ async def test_the_corpus_to_compare_with_is_chosen_from_those_there_are(home: H
         pilot.app.screen.query_one("#against").focus()
         await pilot.press("right", "enter")
         await until_shown(pilot, "against otters")
-        assert screen_of(pilot).chosen.against == "otters"
+        assert screen_of(pilot).app.settings.generate.against == "otters"
         await pilot.press("m")
         await until_shown(pilot, "otters", "2/2")
         pilot.app.screen.query_one("#against").focus()
         await pilot.press("left", "enter")
-        await until(pilot, lambda: screen_of(pilot).chosen.against is None)
+        await until(pilot, lambda: screen_of(pilot).app.settings.generate.against is None)
 
 
 async def test_an_abstract_is_typed_or_read_from_a_file(home: Home, tmp_path: Path) -> None:
@@ -442,24 +450,24 @@ async def test_a_batch_that_comes_before_the_list_has_the_keys_takes_them(home: 
         screen = pilot.app.screen
         assert isinstance(screen, GenerateScreen)
         screen.set_focus(None)
-        batch = Batch(BatchSettings())
-        batch.rows.append(Row(text="Title", index=0))
-        await screen.set_columns([BatchColumn(batch)])
-        await until(pilot, lambda: pilot.app.focused is screen.column.candidates)
+        batch = LiveBatch(BatchSettings())
+        batch.rows.append(CandidateRow(text="Title", index=0))
+        await screen.batches.show([BatchColumn(batch)])
+        await until(pilot, lambda: pilot.app.focused is screen.batches.current.candidates)
 
 
 async def test_writing_until_some_are_new_ends_after_a_number_of_rounds(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_columns, "MOST_ROUNDS", 2)
+    monkeypatch.setattr(batch_columns, "MAX_ROUNDS", 2)
     async with opened(home, count=1, length=8).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "No titles yet")
         screen = screen_of(pilot)
         screen.write([("", screen.request())], until_new=100)
-        await until(pilot, lambda: len(screen.column.titles.rows) == 3, tries=1200)
-        await until(pilot, lambda: not screen._writing)
-        assert len(screen.column.titles.rows) == 3
-        assert not screen.column.titles.running
+        await until(pilot, lambda: len(screen.batches.current.live_batch.rows) == 3, tries=1200)
+        await until(pilot, lambda: not screen.batches._writing)
+        assert len(screen.batches.current.live_batch.rows) == 3
+        assert not screen.batches.current.live_batch.running
 
 
 async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from tests.support.candidates import TITLES, opened, screen_of, two_batches
+from tests.support.candidates import TITLES, current, opened, screen_of, two_batches
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
 from titletui.candidate import Candidate
 from titletui.paths import Home
@@ -15,9 +15,9 @@ from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui import title_screen
 from titletui.tui.generate import batch_column
+from titletui.tui.generate.batch import LiveBatch
 from titletui.tui.generate.batch_column import BatchColumn
-from titletui.tui.generate.batch_writer import Batch
-from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.candidate_row import CandidateRow
 from titletui.tui.generate.screen import GenerateScreen
 
 
@@ -30,19 +30,19 @@ def library(home: Home) -> Iterator[Library]:
 async def test_a_star_that_is_read_while_a_batch_comes_up_does_not_move_the_cursor(
     home: Home,
 ) -> None:
-    batch = Batch(BatchSettings())
-    batch.rows += [Row(text=f"Title {number}", index=number) for number in range(5)]
+    batch = LiveBatch(BatchSettings())
+    batch.rows += [CandidateRow(text=f"Title {number}", index=number) for number in range(5)]
     column = BatchColumn(batch)
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "No titles yet")
         screen = pilot.app.screen
         assert isinstance(screen, GenerateScreen)
-        coming_up = asyncio.create_task(screen.set_columns([column]))
+        coming_up = asyncio.create_task(screen.batches.show([column]))
         while not coming_up.done():
             column.changed(3)
             await asyncio.sleep(0)
         await until_shown(pilot, *(row.text for row in batch.rows))
-        assert column.at == 0
+        assert column.place == 0
 
 
 async def test_a_second_press_while_a_star_is_on_its_way_takes_nothing_back(
@@ -53,7 +53,7 @@ async def test_a_second_press_while_a_star_is_on_its_way_takes_nothing_back(
         await until_shown(pilot, *TITLES)
         slow = asyncio.create_task(app_of(pilot).library.run(lambda _: go_on.wait(60)))
         await pilot.press("space")
-        assert screen_of(pilot).column.titles.rows[0].star == "saving"
+        assert current(pilot).live_batch.rows[0].star == "saving"
         await pilot.press("space")
         go_on.set()
         await slow
@@ -64,7 +64,7 @@ async def test_a_second_press_while_a_star_is_on_its_way_takes_nothing_back(
 async def test_a_star_that_another_instance_took_back_goes_without_a_word(
     home: Home, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(title_screen, "_LOOK", 1_000.0)
+    monkeypatch.setattr(title_screen, "POLL_INTERVAL", 1_000.0)
     library.star(TITLES[0])
     async with opened(home).run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, "★ Neural Aardvarks")
@@ -77,12 +77,12 @@ async def test_a_star_that_another_instance_took_back_goes_without_a_word(
 
 
 async def test_a_title_is_starred_as_soon_as_it_is_kept(home: Home) -> None:
-    batch = Batch(BatchSettings())
+    batch = LiveBatch(BatchSettings())
     batch.running = True
-    batch.rows.append(Row(text="A Title", index=0))
+    batch.rows.append(CandidateRow(text="A Title", index=0))
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "No titles yet")
-        await screen_of(pilot).set_columns([BatchColumn(batch)], focus=True)
+        await screen_of(pilot).batches.show([BatchColumn(batch)], focus=True)
         await until_shown(pilot, "A Title")
         await pilot.press("space")
         await pilot.pause(0.2)
@@ -98,14 +98,14 @@ async def test_a_title_is_starred_as_soon_as_it_is_kept(home: Home) -> None:
 async def test_what_has_arrived_but_was_not_drawn_yet_is_drawn_before_it_is_starred(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_column, "_SOON", 1_000.0)
-    batch = Batch(BatchSettings())
+    monkeypatch.setattr(batch_column, "REDRAW_INTERVAL", 1_000.0)
+    batch = LiveBatch(BatchSettings())
     column = BatchColumn(batch)
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await until_shown(pilot, "No titles yet")
-        await screen_of(pilot).set_columns([column], focus=True)
+        await screen_of(pilot).batches.show([column], focus=True)
         column.changed(None)
-        batch.rows.append(Row(text="A Title", index=0))
+        batch.rows.append(CandidateRow(text="A Title", index=0))
         column.changed(0)
         await pilot.pause(0.1)
         assert "A Title" not in text_of(pilot)

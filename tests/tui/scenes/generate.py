@@ -13,10 +13,10 @@ from titletui.candidate import Candidate, Novelty
 from titletui.paths import Home
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
+from titletui.tui.generate.batch import LiveBatch
 from titletui.tui.generate.batch_column import BatchColumn
-from titletui.tui.generate.batch_writer import Batch
 from titletui.tui.generate.candidate_list import CandidateList
-from titletui.tui.generate.candidate_row import Row
+from titletui.tui.generate.candidate_row import CandidateRow
 from titletui.tui.generate.screen import GenerateScreen
 
 TITLES = (
@@ -67,12 +67,14 @@ def _screen(pilot: Pilot[int]) -> GenerateScreen:
     return screen
 
 
-def _batch(temperature: float, titles: int) -> Batch:
+def _batch(temperature: float, titles: int) -> LiveBatch:
     asked = BatchSettings(model=MODEL, prefix="Neural", temperature=temperature, count=10)
-    batch = Batch(asked)
+    batch = LiveBatch(asked)
     for index, (text, perplexity, _, _) in enumerate(TITLES[:titles]):
         novelty = _candidate(index).novelty
-        batch.rows.append(Row(text=text, index=index, perplexity=perplexity, novelty=novelty))
+        batch.rows.append(
+            CandidateRow(text=text, index=index, perplexity=perplexity, novelty=novelty)
+        )
     return batch
 
 
@@ -81,26 +83,26 @@ async def _side_by_side(pilot: Pilot[int]) -> None:
         BatchColumn(_batch(temperature, 5), f"t {temperature:.2f}", f"{number} of 3, ← →")
         for number, temperature in enumerate((0.5, 0.8, 1.1), start=1)
     ]
-    await _screen(pilot).set_columns(columns, focus=True)
+    await _screen(pilot).batches.show(columns, focus=True)
 
 
 async def _being_written(pilot: Pilot[int]) -> None:
     batch = _batch(0.8, 3)
     batch.running = True
-    await _screen(pilot).set_columns([BatchColumn(batch)], focus=True)
+    await _screen(pilot).batches.show([BatchColumn(batch)], focus=True)
 
 
 async def _before_the_first(pilot: Pilot[int]) -> None:
     batch = _batch(0.8, 0)
     batch.running, batch.status = True, "starting the generator…"
-    await _screen(pilot).set_columns([BatchColumn(batch)], focus=True)
+    await _screen(pilot).batches.show([BatchColumn(batch)], focus=True)
 
 
 async def _all_hidden(pilot: Pilot[int]) -> None:
     batch = _batch(0.8, 0)
     nearest = Novelty(kind="copy", similarity=1.0, id="2305.01234", title=TITLES[2][0])
-    batch.rows.append(Row(text=TITLES[2][0], index=0, novelty=nearest))
-    await _screen(pilot).set_columns([BatchColumn(batch)], focus=True)
+    batch.rows.append(CandidateRow(text=TITLES[2][0], index=0, novelty=nearest))
+    await _screen(pilot).batches.show([BatchColumn(batch)], focus=True)
     await pilot.press("h")
 
 

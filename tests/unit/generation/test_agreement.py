@@ -2,7 +2,7 @@
 
 from titletui.generation.mbr import agreement
 from titletui.settings import GenerateSettings
-from titletui.tui.generate.candidate_row import Row, arranged
+from titletui.tui.generate.candidate_row import CandidateRow, visible_rows
 
 TITLES = [
     "A survey of quantum graphs",
@@ -28,7 +28,7 @@ def test_few_titles_agree_with_themselves() -> None:
 
 
 def test_a_batch_is_shown_in_the_order_of_agreement() -> None:
-    rows = [Row(text=title, index=place) for place, title in enumerate(TITLES)]
-    shown = arranged(rows, GenerateSettings(sort="agreement"))
+    rows = [CandidateRow(text=title, index=place) for place, title in enumerate(TITLES)]
+    shown = visible_rows(rows, GenerateSettings(sort="agreement"))
     assert shown[0].text == TITLES[2]
     assert shown[-1].text == TITLES[0]

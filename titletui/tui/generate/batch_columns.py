@@ -1,348 +1,323 @@
-"""Batches side by side: written, walked through, starred."""
+"""Batches side by side: write new ones, show earlier ones, star their titles."""
 
 import asyncio
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from textual import getters, work
-from textual.binding import Binding, BindingType
+from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Static
+from textual.message import Message
 
 from titletui.errors import TitletuiError
 from titletui.generation.protocol import Generate, with_seed
-from titletui.settings import GenerateSettings
 from titletui.shortlist.records import BatchSettings, Favourite
 from titletui.text import fold
+from titletui.tui.app_base import AppBase
+from titletui.tui.generate.batch import LiveBatch
 from titletui.tui.generate.batch_column import BatchColumn
-from titletui.tui.generate.batch_writer import Batch, Writing
+from titletui.tui.generate.batch_writer import BatchWriter
 from titletui.tui.generate.candidate_list import CandidateList
-from titletui.tui.generate.candidate_row import Row
-from titletui.tui.generate.preference import Tasting
-from titletui.tui.generate.welcome import Welcome
-from titletui.tui.title_screen import Pick, TitleScreen
-from titletui.tui.widgets.row_list import RowList
-from titletui.tui.widgets.title_content import nearest_paper
+from titletui.tui.generate.preference import PreferenceRanker
 
 if TYPE_CHECKING:
     from titletui.generation.client import GenerationClient
+    from titletui.shortlist.library import Library
 
-MOST_ROUNDS = 20
-NO_PAPERS = "No papers to compare with yet: 1 is where they are scraped and imported."
+MAX_ROUNDS = 20
 STARTING = "starting the generator…"
 WAITING = "waiting for its turn…"
 
 
-class BatchesScreen(TitleScreen):
-    """One batch, or several in columns, and the highlighted candidate's nearest paper."""
+class BatchColumns(Horizontal):
+    """The batches on screen, one a column; a narrow terminal shows the current column alone."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "star", "star", id="generate.star",
-                tooltip="Star the title, or unstar it"),
-        Binding("left_square_bracket", "walk(-1)", "batch before", show=False,
-                id="generate.before", tooltip="The batch before"),
-        Binding("right_square_bracket", "walk(1)", "next batch", show=False, id="generate.next",
-                tooltip="The next batch"),
-        Binding("right", "column(1)", "next column", show=False, id="generate.right",
-                tooltip="To the column on the right"),
-        Binding("left", "column(-1)", "column before", show=False, id="generate.left",
-                tooltip="To the column on the left"),
-    ]  # fmt: skip
+    app = getters.app(AppBase)
 
-    nearest = getters.query_one("#nearest", Static)
-    holder = getters.query_one("#columns", Horizontal)
+    @dataclass
+    class Written(Message):
+        """A batch has ended and has at least one title."""
+
+    @dataclass
+    class Starred(Message):
+        """A title is on the shortlist, on disk."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.columns: list[BatchColumn] = []
+        self.columns = [BatchColumn(LiveBatch(BatchSettings()))]
         self._writing: dict[int, GenerationClient] = {}
-        self._walked: int | None = None
 
     @cached_property
-    def taste(self) -> Tasting:
-        """Ranks candidates by what was starred."""
-        return Tasting(self.app)
+    def _preference(self) -> PreferenceRanker:
+        return PreferenceRanker(self.app)
 
-    @property
-    def chosen(self) -> GenerateSettings:
-        """The knobs as they stand."""
-        return self.app.settings.generate
-
-    def main_widget(self) -> Widget | None:
-        return self.column.candidates
+    def compose(self) -> ComposeResult:
+        yield from self.columns
 
     # --- columns
 
     @property
-    def column(self) -> BatchColumn:
-        """The column that the keys are about."""
+    def current(self) -> BatchColumn:
+        """The column that keys apply to: the focused one, else the first."""
         return next((one for one in self.columns if one.has_focus_within), self.columns[0])
 
-    async def set_columns(self, columns: list[BatchColumn], *, focus: bool = False) -> None:
-        """Shows these; the focus stays in the list if it was there, or on its way there."""
-        nowhere = self.focused is None and not self.app.settings.welcome
-        focus = focus or nowhere or isinstance(self.focused, CandidateList)
+    async def show(self, columns: list[BatchColumn], *, focus: bool = False) -> None:
+        """Replace the columns.
+
+        Args:
+            focus: focus the first list; it is focused anyway where a list or nothing had the
+                focus.
+        """
+        focused = self.screen.focused
+        focus = focus or isinstance(focused, CandidateList)
+        focus = focus or (focused is None and not self.app.settings.welcome)
         with self.app.batch_update():
             self.columns = columns
-            await self.holder.remove_children()
-            await self.holder.mount(*columns)
-            self._bring_up(columns[0])
-        # Nothing was painted meanwhile, whatever asked for it.
-        self.refresh()
+            await self.remove_children()
+            await self.mount(*columns)
+            self._make_current(columns[0])
+        # Refreshes requested inside `batch_update` were dropped.
+        self.screen.refresh()
         if focus:
             columns[0].take_focus()
 
-    def action_column(self, step: int) -> None:
-        """Goes to the column beside this one."""
-        at = self.columns.index(self.column) + step
+    def focus_column(self, step: int) -> None:
+        """Focus the column `step` to the right of the current one, where there is one."""
+        at = self.columns.index(self.current) + step
         if 0 <= at < len(self.columns):
-            self._bring_up(self.columns[at])
+            self._make_current(self.columns[at])
             self.columns[at].take_focus()
 
-    def _bring_up(self, column: BatchColumn) -> None:
-        """Of several columns a narrow terminal shows this one."""
+    def _make_current(self, column: BatchColumn) -> None:
         for one in self.columns:
-            one.set_class(one is not column, "-beside")
+            one.set_class(one is not column, "-not-current")
 
-    def on_row_list_highlighted(self, event: RowList.Highlighted) -> None:
-        if event.row_list is self.column.candidates:
-            self.show_nearest(self.column.row)
-
-    def on_row_list_chosen(self) -> None:
-        self.action_star()
-
-    def on_descendant_focus(self) -> None:
-        if isinstance(self.focused, CandidateList):
-            self.show_nearest(self.column.row)
-
-    def show_nearest(self, row: Row | None) -> None:
-        """Shows the paper that is most like the candidate."""
-        said = self._nearest(row)
-        self.nearest.set_class(not said, "-silent")
-        self.nearest.update(said)
-
-    def _nearest(self, row: Row | None) -> Content:
-        if row is None or row.novelty is None:
-            alone = row is not None and not self.column.titles.running
-            return Content.styled(NO_PAPERS if alone else "", "$foreground 60%")
-        paper = row.novelty
-        if not paper.title:
-            return Content.styled("No paper has words in common with it.", "$foreground 60%")
-        return nearest_paper(paper)
+    def rearrange(self) -> None:
+        """Sort and filter all columns anew."""
+        for column in self.columns:
+            column.rearrange()
 
     # --- writing
 
     @work(group="write")
-    async def write(self, asked: list[tuple[str, Generate]], until_new: int = 0) -> None:
-        """Stops what is being written and writes one batch for each of `asked`, side by side.
+    async def write(self, requests: list[tuple[str, Generate]], until_new: int = 0) -> None:
+        """Stop what is being written, then write one batch for each request, side by side.
 
-        Batches of one model come one after the other, those of two models at the same time, each
-        from a server of its own.
+        Requests to one model run in turn; those to a second model run at the same time, on a
+        server of their own.
+
+        Args:
+            requests: each with the label of its column.
+            until_new: repeat each request until its batch has this many new titles, or for
+                `MAX_ROUNDS`.
         """
         await self.stop()
-        against = self.chosen.against
-        columns = [
-            BatchColumn(
-                Batch(BatchSettings.of(request, against=against)),
-                label,
-                f"{number} of {len(asked)}, ← →" if len(asked) > 1 else "",
-            )
-            for number, (label, request) in enumerate(asked, start=1)
-        ]
+        against = self.app.settings.generate.against
+        first_model = requests[0][1].model
+        columns: list[BatchColumn] = []
         turns: dict[str, list[tuple[BatchColumn, Generate]]] = {}
-        for column, (_, request) in zip(columns, asked, strict=True):
-            turns.setdefault(request.model, []).append((column, request))
-            second = request.model != asked[0][1].model
-            generator = self.app.second_generator if second else self.app.generator
-            self._writing[request.id] = generator
-            column.titles.running = True
-            first = turns[request.model][0][0] is column
-            column.titles.status = STARTING if first else WAITING
-        self._walked = None
-        self.welcome(1)
-        await self.set_columns(columns, focus=True)
-        await asyncio.gather(*(self._write_all(turn, until_new) for turn in turns.values()))
+        for number, (label, request) in enumerate(requests, start=1):
+            batch = LiveBatch(BatchSettings.of(request, against=against))
+            batch.running = True
+            batch.status = WAITING if request.model in turns else STARTING
+            place = f"{number} of {len(requests)}, ← →" if len(requests) > 1 else ""
+            columns.append(BatchColumn(batch, label, place))
+            turns.setdefault(request.model, []).append((columns[-1], request))
+            self._writing[request.id] = (
+                self.app.generator if request.model == first_model else self.app.second_generator
+            )
+        await self.show(columns, focus=True)
+        await asyncio.gather(*(self._write_in_turn(turn, until_new) for turn in turns.values()))
 
-    async def _write_all(self, turn: list[tuple[BatchColumn, Generate]], until_new: int) -> None:
-        """Writes one after the other; where one fails or is stopped, so are those after it."""
-        well = True
+    async def _write_in_turn(
+        self, turn: list[tuple[BatchColumn, Generate]], until_new: int
+    ) -> None:
+        """Write batches one after the other; a failure or a stop ends those after it too."""
         for column, request in turn:
-            generator = self._writing.get(request.id)
-            if well and generator is not None:
-                well = await self._write_one(column, request, until_new, generator)
-            else:
-                self._writing.pop(request.id, None)
-                column.titles.running = False
-                column.changed(None)
+            if request.id in self._writing and not await self._write_one(
+                column, request, until_new
+            ):
+                for _, later in turn:
+                    self._writing.pop(later.id, None)
+            column.live_batch.running = False
+            column.changed(None)
 
-    async def _write_one(
-        self, column: BatchColumn, request: Generate, until_new: int, generator: "GenerationClient"
-    ) -> bool:
-        writing = Writing(self.app, generator, column.titles, self.taste, column.changed)
+    async def _write_one(self, column: BatchColumn, request: Generate, until_new: int) -> bool:
+        """Write one batch; return False after an error, which is shown."""
+        generator = self._writing[request.id]
+        batch = column.live_batch
+        writer = BatchWriter(self.app, generator, batch, self._preference, column.changed)
         try:
-            await writing.run(request)
-            for _ in range(MOST_ROUNDS):
-                if column.titles.new >= until_new or self._writing.pop(request.id, None) is None:
+            await writer.write(request)
+            for _ in range(MAX_ROUNDS):
+                stopped = self._writing.pop(request.id, None) is None
+                if stopped or batch.new_titles >= until_new:
                     break
                 request = replace(with_seed(request, None), id=self.app.next_request_id())
                 self._writing[request.id] = generator
-                await writing.run(request)
+                await writer.write(request)
         except TitletuiError as error:
             self.app.show_error(error)
             return False
         finally:
             self._writing.pop(request.id, None)
-            column.titles.running = False
-            column.changed(None)
-        if column.titles.rows:
-            self.welcome(2)
+        if batch.rows:
+            self.post_message(self.Written())
         return True
 
     async def stop(self) -> bool:
-        """Stops what is being written; returns whether anything was."""
+        """Stop writing; return whether anything was being written."""
         running, self._writing = self._writing, {}
-        for number, generator in running.items():
-            await generator.cancel(number)
+        for request, generator in running.items():
+            await generator.cancel(request)
         return bool(running)
 
-    # --- batches of before
+    # --- earlier batches
 
     @work(group="walk", exclusive=True)
-    async def action_walk(self, step: int) -> None:
-        """Shows the batch before or after the one that is shown; 0 the newest."""
+    async def walk(self, step: int) -> None:
+        """Show the batch `step` after the current one; 0 shows the newest."""
+        current = self.current.live_batch.id
+
+        def read(library: "Library") -> BatchColumn | str:
+            batches = [one for one in reversed(library.batches(limit=10_000)) if one.candidates]
+            ids = [one.id for one in batches]
+            at = ids.index(current) + step if current in ids else len(ids) - 1
+            if not 0 <= at < len(ids):
+                oldest_or_newest = "oldest" if step < 0 else "newest"
+                return f"This is the {oldest_or_newest} batch." if ids else ""
+            candidates = library.candidates(ids[at])
+            batch = LiveBatch.from_library(batches[at].settings, ids[at], candidates)
+            return BatchColumn(batch, place=f"batch {at + 1} of {len(ids)}")
+
         try:
-            batches = await self.app.library.run(lambda library: library.batches(limit=10_000))
+            column = await self.app.library.run(read)
         except TitletuiError as error:
             self.app.show_error(error)
             return
-        ids = [batch.id for batch in reversed(batches) if batch.candidates]
-        if not ids:
+        if isinstance(column, str):
+            if column:
+                self.app.say(column)
             return
-        here = self.column.titles.id
-        at = ids.index(here) + step if here in ids else len(ids) - 1
-        if not 0 <= at < len(ids):
-            self.app.say("This is the oldest batch." if step < 0 else "This is the newest batch.")
-            return
-        number = ids[at]
-        kept = await self.app.library.run(lambda library: library.candidates(number))
-        batch = Batch(next(one.settings for one in batches if one.id == number), number)
-        texts: set[str] = set()
-        for candidate in kept:
-            batch.rows.append(Row.of(candidate, repeat=fold(candidate.text) in texts))
-            texts.add(fold(candidate.text))
-        place = f"batch {at + 1} of {len(ids)}"
-        column = BatchColumn(batch, place=place)
-        await self.set_columns([column])
-        await self.refresh_titles()
-        await self._judge(column)
-        if self.chosen.sort == "taste":
-            await self.like(column)
+        await self.show([column])
+        await self.refresh_stars()
+        await self._judge_unjudged(column)
+        if self.app.settings.generate.sort == "taste":
+            await self._score(column)
             column.rearrange()
 
-    async def like(self, column: BatchColumn) -> None:
-        """Says of each candidate how it is to the owner's taste, as far as that is known."""
-        rows = column.titles.rows
-        likings = await self.taste.likings(rows)
-        for place, liking in enumerate(likings):
-            rows[place] = replace(rows[place], liking=liking)
-
-    async def _judge(self, column: BatchColumn) -> None:
-        """Compares what could not be compared when it was written, for want of papers."""
-        rows = column.titles.rows
+    async def _judge_unjudged(self, column: BatchColumn) -> None:
+        """Find the novelty of candidates that were written when there were no papers."""
+        rows = column.live_batch.rows
         places = [place for place, row in enumerate(rows) if row.novelty is None]
         try:
-            verdicts = await self.app.novelty.check(
-                [rows[place].text for place in places], column.titles.settings.against
+            found = await self.app.novelty.check(
+                [rows[place].text for place in places], column.live_batch.settings.against
             )
         except TitletuiError as error:
             self.app.show_error(error)
             return
-        for place, verdict in zip(places, verdicts, strict=False):
-            rows[place] = replace(rows[place], novelty=verdict)
+        for place, novelty in zip(places, found, strict=False):
+            rows[place] = replace(rows[place], novelty=novelty)
             column.changed(place)
+
+    # --- preference
+
+    async def fit_preference(self) -> bool:
+        """Fit the preference model and score what is shown; return whether there are scores."""
+        try:
+            message = await self._preference.fit()
+            for column in self.columns:
+                await self._score(column)
+        except TitletuiError as error:
+            self.app.show_error(error)
+            return False
+        self.app.say(message or "Taste is learned from 20 stars and 20 titles passed over.")
+        return bool(message)
+
+    async def _score(self, column: BatchColumn) -> None:
+        """Score the column's candidates; without a fitted model they keep no score."""
+        rows = column.live_batch.rows
+        scores = await self._preference.scores(rows)
+        for place, score in enumerate(scores):
+            rows[place] = replace(rows[place], preference=score)
 
     # --- stars
 
-    def title_list(self) -> RowList[object]:
-        return self.column.candidates  # type: ignore[return-value]
-
-    def title_text(self) -> str:
-        row = self.column.row
-        return row.reads if row else ""
-
-    def picked(self) -> Pick | None:
-        column, place = self.column, self.column.at
-        return None if place is None else partial(self._star, column, place)
-
-    def action_star(self) -> None:
-        """Stars the highlighted candidate, or unstars it; it counts once it is on disk."""
-        column = self.column
-        # A title that is there is seen before it is starred, however quick the key was.
-        column.show_now()
-        place = column.at
+    def toggle_star(self) -> None:
+        """Star the highlighted candidate, or unstar it."""
+        column = self.current
+        # The key applies to a title that has arrived, even one that is not drawn yet.
+        column.draw_now()
+        place = column.place
         if place is None:
             self.app.say(
                 "There is no title yet; the first one is on its way."
-                if column.titles.running
+                if column.live_batch.running
                 else "There is no title to star yet: type a prefix and press enter."
             )
-        elif column.titles.rows[place].star == "":
-            self._star_soon(column, place)
-        elif column.titles.rows[place].star == "saved":
-            self._unstar(column.titles.rows[place].text)
+        elif column.live_batch.rows[place].star == "":
+            self._star_later(column, place)
+        elif column.live_batch.rows[place].star == "saved":
+            self._unstar(column.live_batch.rows[place].text)
 
     @work(group="library")
-    async def _star_soon(self, column: BatchColumn, place: int) -> None:
-        await self._star(column, place)
+    async def _star_later(self, column: BatchColumn, place: int) -> None:
+        await self.star(column, place)
 
     @work(group="library")
     async def _unstar(self, text: str) -> None:
-        there = await self.change(lambda library: library.favourite(text))
-        if there is not None:
-            await self.change(lambda library: library.unstar(there.id))
+        def unstar(library: "Library") -> None:
+            favourite = library.favourite(text)
+            if favourite is not None:
+                library.unstar(favourite.id)
 
-    async def _star(self, column: BatchColumn, place: int) -> Favourite | None:
-        batch = column.titles
+        try:
+            await self.app.library.run(unstar)
+        except TitletuiError as error:
+            self.app.show_error(error)
+        await self.refresh_stars()
+
+    async def star(self, column: BatchColumn, place: int) -> Favourite | None:
+        """Put the candidate on the shortlist once it is stored; return None after an error."""
+        batch = column.live_batch
         if batch.rows[place].star != "saved":
             batch.rows[place] = replace(batch.rows[place], star="saving")
             column.changed(place)
         while batch.rows[place].id is None and batch.running:
             await asyncio.sleep(0.01)
         row = batch.rows[place]
-        starred = await self.change(lambda library: library.star(row.text, candidate=row.id))
-        if starred is None and batch.rows[place].star == "saving":
-            batch.rows[place] = replace(batch.rows[place], star="")
-            column.changed(place)
-        elif starred is not None:
-            self.welcome(3)
+        try:
+            starred = await self.app.library.run(
+                lambda library: library.star(row.text, candidate=row.id)
+            )
+        except TitletuiError as error:
+            self.app.show_error(error)
+            starred = None
+            if batch.rows[place].star == "saving":
+                batch.rows[place] = replace(batch.rows[place], star="")
+                column.changed(place)
+        else:
+            self.post_message(self.Starred())
+        await self.refresh_stars()
         return starred
 
-    async def refresh_titles(self) -> None:
-        """Shows the stars as the library has them."""
+    async def refresh_stars(self) -> None:
+        """Draw the stars and the edited titles as the library has them."""
         try:
-            titles = await self.app.library.run(lambda library: library.favourites())
+            favourites = await self.app.library.run(lambda library: library.favourites())
         except TitletuiError:
-            # What was asked for has failed too and was told.
+            # The action that needs the library shows its error.
             return
-        reads = {fold(one.original): one.text for one in titles}
-        reads |= {fold(one.text): one.text for one in titles}
+        texts = {fold(one.original): one.text for one in favourites}
+        texts |= {fold(one.text): one.text for one in favourites}
         for column in self.columns:
-            for place, row in enumerate(column.titles.rows):
-                text = reads.get(fold(row.text))
+            for place, row in enumerate(column.live_batch.rows):
+                text = texts.get(fold(row.text))
                 star = "saved" if text is not None else row.star if row.star == "saving" else ""
                 edited = text if text is not None and text != row.text else ""
                 if (star, edited) != (row.star, row.edited):
-                    column.titles.rows[place] = replace(row, star=star, edited=edited)
+                    column.live_batch.rows[place] = replace(row, star=star, edited=edited)
                     column.changed(place)
-
-    def welcome(self, done: int) -> None:
-        """Ticks the first lines of the welcome off; after the third it goes for good."""
-        for lines in self.query(Welcome):
-            lines.done = max(lines.done, done)
-            if done == 3:
-                self.app.settings.welcome = False
-                self.app.call_later(self.app.save_changed_settings)
-                lines.remove()

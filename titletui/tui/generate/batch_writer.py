@@ -1,4 +1,4 @@
-"""One batch on its way: from the model to the list, and at the same time into the library."""
+"""Stream one batch from the model into its list and into the library."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,172 +6,137 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from titletui.candidate import Candidate, Novelty
+from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
-from titletui.generation.protocol import (
-    Failed,
-    Finished,
-    Generate,
-    Generated,
-    Loaded,
-    Loading,
-)
-from titletui.shortlist.records import BatchSettings
+from titletui.generation.protocol import Failed, Finished, Generate, Generated, Loaded, Loading
 from titletui.text import clean, fold
-from titletui.tui.generate.candidate_row import Row
-from titletui.tui.generate.preference import Tasting
+from titletui.tui.app_base import AppBase
+from titletui.tui.generate.batch import LiveBatch
+from titletui.tui.generate.candidate_row import CandidateRow
+from titletui.tui.generate.preference import PreferenceRanker
 
 if TYPE_CHECKING:
     from titletui.generation.client import GenerationClient
-    from titletui.tui.app_base import AppBase
+    from titletui.shortlist.library import Library
 
 
-class Batch:
-    """The rows of one batch, as they are known so far.
-
-    Attributes:
-        id: in the library; None until its first candidate is kept.
-        settings: what was asked for.
-        rows: by arrival.
-        status: what is being waited for, for a person; empty when nothing is.
-    """
-
-    def __init__(self, settings: BatchSettings, id: int | None = None, created: str = "") -> None:  # noqa: A002
-        self.id = id
-        self.settings = settings
-        self.created = created
-        self.rows: list[Row] = []
-        self.status = ""
-        self.running = False
-
-    @property
-    def new(self) -> int:
-        """How many were never seen and stand in no corpus."""
-        return sum(
-            not row.repeat and (row.novelty is None or row.novelty.kind == "new")
-            for row in self.rows
-        )
-
-
-class Writing:
-    """Writes one batch; the screen is told of each change.
+class BatchWriter:
+    """Writes one batch.
 
     Args:
-        changed: called with the place in `batch.rows` that is new or another, or with None when
-            only the status is.
+        changed: called with the index in `batch.rows` that was added or replaced, or with None
+            after a change of the status alone.
     """
 
     def __init__(
         self,
-        app: "AppBase",
+        app: AppBase,
         generator: "GenerationClient",
-        batch: Batch,
-        taste: Tasting,
+        batch: LiveBatch,
+        preference: PreferenceRanker,
         changed: Callable[[int | None], None],
     ) -> None:
         self._app = app
         self._generator = generator
-        self.batch = batch
-        self._taste = taste
+        self._batch = batch
+        self._preference = preference
         self._changed = changed
-        self._texts: set[str] = set()
-        self._unkept: list[int] = []
-        self._wake = asyncio.Event()
         self._first = 0
+        self._folded: set[str] = set()
+        self._unstored: list[int] = []
+        self._arrived = asyncio.Event()
 
-    async def run(self, request: Generate) -> None:
-        """Asks for the candidates and keeps each; returns when all are on disk.
+    async def write(self, request: Generate) -> None:
+        """Request the candidates and store each; return when all are on disk.
 
         Raises:
-            TitletuiError: the model or the library failed; what had arrived is kept.
+            TitletuiError: the model or the library failed; what had arrived is stored.
         """
-        self.batch.running = True
-        self._first = len(self.batch.rows)
-        keeper = asyncio.create_task(self._keep())
-        answers = self._generator.generate(request)
+        batch = self._batch
+        batch.running = True
+        self._first = len(batch.rows)
+        storing = asyncio.create_task(self._store_as_they_arrive())
         try:
-            async for answer in answers:
+            async for answer in self._generator.generate(request):
                 match answer:
                     case Loading():
-                        self._say(answer.what)
+                        self._set_status(answer.what)
                     case Loaded():
-                        self._say("")
+                        self._set_status("")
                         self._app.show_model(f"{answer.model} · {answer.device}")
                         if answer.note:
                             self._app.say(answer.note, "warning")
                     case Generated():
-                        self._arrived(answer.candidate)
+                        self._add(answer.candidate)
                     case Failed():
                         raise TitletuiError(answer.error)
                     case Finished():
                         break
         finally:
-            self.batch.running = False
-            self.batch.status = ""
-            self._wake.set()
-            self._changed(None)
-            await asyncio.wait({keeper})
-            failure = keeper.exception()
+            batch.running = False
+            self._arrived.set()
+            self._set_status("")
+            await asyncio.wait({storing})
+            failure = storing.exception()
         if failure is not None:
             raise failure
 
-    def _say(self, what: str) -> None:
-        self.batch.status = what
+    def _set_status(self, status: str) -> None:
+        self._batch.status = status
         self._changed(None)
 
-    def _arrived(self, candidate: Candidate) -> None:
+    def _add(self, candidate: Candidate) -> None:
         text = clean(candidate.text)
         key = fold(text)
         candidate = replace(candidate, text=text, index=self._first + candidate.index)
-        row = Row.of(candidate, repeat=key in self._texts)
-        self._texts.add(key)
-        self.batch.status = ""
-        self.batch.rows.append(row)
-        self._unkept.append(len(self.batch.rows) - 1)
-        self._wake.set()
-        self._changed(len(self.batch.rows) - 1)
+        self._batch.status = ""
+        self._batch.rows.append(CandidateRow.of(candidate, repeat=key in self._folded))
+        self._folded.add(key)
+        place = len(self._batch.rows) - 1
+        self._unstored.append(place)
+        self._arrived.set()
+        self._changed(place)
 
-    async def _keep(self) -> None:
-        """Keeps what has arrived since it last looked, until the batch is over."""
-        while self.batch.running or self._unkept:
-            await self._wake.wait()
-            self._wake.clear()
-            places, self._unkept = self._unkept, []
+    async def _store_as_they_arrive(self) -> None:
+        while self._batch.running or self._unstored:
+            await self._arrived.wait()
+            self._arrived.clear()
+            places, self._unstored = self._unstored, []
             if places:
-                await self._keep_these(places)
+                await self._store(places)
 
-    async def _keep_these(self, places: list[int]) -> None:
-        library, batch = self._app.library, self.batch
-        if batch.id is None:
-            batch.id = await library.run(lambda store: store.start_batch(batch.settings))
-        number = batch.id
-        rows = [batch.rows[place] for place in places]
-        texts = [row.text for row in rows]
-        seen = await library.run(lambda store: store.seen(texts, but=number))
-        starred = await library.run(lambda store: store.starred(texts))
-        ids = await library.run(lambda store: store.add_candidates(number, rows))
+    async def _store(self, places: list[int]) -> None:
+        """Store candidates, then add what takes longer: novelty and the preference score."""
+        batch, library = self._batch, self._app.library
+        texts = [batch.rows[place].text for place in places]
+
+        def store(library: "Library") -> tuple[list[int], set[str], set[str]]:
+            if batch.id is None:
+                batch.id = library.start_batch(batch.settings)
+            seen = library.seen(texts, but=batch.id)
+            rows = [batch.rows[place] for place in places]
+            return library.add_candidates(batch.id, rows), seen, library.starred(texts)
+
+        ids, seen, starred = await library.run(store)
         for place, candidate in zip(places, ids, strict=True):
             row = batch.rows[place]
-            batch.rows[place] = replace(
-                row,
+            self._replace(
+                place,
                 id=candidate,
                 repeat=row.repeat or row.text in seen,
                 star=row.star or ("saved" if row.text in starred else ""),
             )
-            self._changed(place)
-        verdicts = await self._app.novelty.check(texts, batch.settings.against)
-        judged: list[tuple[int, Novelty]] = []
-        for place, candidate, verdict in zip(places, ids, verdicts, strict=False):
-            batch.rows[place] = replace(batch.rows[place], novelty=verdict)
-            judged.append((candidate, verdict))
-            self._changed(place)
-        for place, liking in zip(places, await self._likings(places), strict=False):
-            batch.rows[place] = replace(batch.rows[place], liking=liking)
-            self._changed(place)
-        if judged:
-            await library.run(lambda store: store.judge(judged))
+        found = await self._app.novelty.check(texts, batch.settings.against)
+        for place, novelty in zip(places, found, strict=False):
+            self._replace(place, novelty=novelty)
+        if self._app.settings.generate.sort == "taste":
+            rows = [batch.rows[place] for place in places]
+            for place, score in zip(places, await self._preference.scores(rows), strict=False):
+                self._replace(place, preference=score)
+        if found:
+            judged = list(zip(ids, found, strict=True))
+            await library.run(lambda library: library.judge(judged))
 
-    async def _likings(self, places: list[int]) -> list[float]:
-        if self._app.settings.generate.sort != "taste":
-            return []
-        return await self._taste.likings([self.batch.rows[place] for place in places])
+    def _replace(self, place: int, **changes: object) -> None:
+        self._batch.rows[place] = replace(self._batch.rows[place], **changes)
+        self._changed(place)

@@ -43,12 +43,12 @@ class ModelInput(Input):
     ]
 
 
-class ModelPicker(Dialog[str | None]):
+class ModelDialog(Dialog[str | None]):
     """Dismissed with a model's name, or None."""
 
     DEFAULT_CSS = """
-    ModelPicker ModelList { margin: 1 0 0 0; }
-    ModelPicker #said { height: auto; color: $text-muted; }
+    ModelDialog ModelList { margin: 1 0 0 0; }
+    ModelDialog #said { height: auto; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel", id="model.cancel", tooltip="Keep the model"),

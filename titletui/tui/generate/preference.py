@@ -1,45 +1,41 @@
-"""The owner's taste: learned and applied in a thread of its own."""
+"""The preference model, fitted and applied in a thread of its own."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from titletui.candidate import Candidate
+from titletui.tui.app_base import AppBase
 from titletui.tui.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
     from titletui.preference.model import PreferenceModel
-    from titletui.tui.app_base import AppBase
+    from titletui.shortlist.library import Library
 
 
-class Tasting:
-    """Ranks candidates by what was starred and what was passed over."""
+class PreferenceRanker:
+    """Scores candidates by what was starred and what was passed over."""
 
-    def __init__(self, app: "AppBase") -> None:
+    def __init__(self, app: AppBase) -> None:
         self._app = app
-        self._taste: PreferenceModel | None = None
-        self._thread = WorkerThread("taste", lambda: app.home)
+        self._model: PreferenceModel | None = None
+        self._thread = WorkerThread("preference", lambda: app.home)
 
-    async def learn(self) -> str:
-        """Learns anew where there is something new to learn from; returns what came of it.
+    async def fit(self) -> str:
+        """Fit the model if there are new stars; return how well it does, or "" without a model.
 
         Raises:
-            TitletuiError: it could not be learned.
+            TitletuiError: it could not be fitted.
         """
-        library = await self._app.library.run(lambda store: store)
+        library = await self._app.library.run(lambda library: library)
+        self._model = await self._thread.run(lambda _: self._fit(library))
+        return f"Ranked by your taste, {self._model.summary}" if self._model else ""
 
-        def learn() -> "PreferenceModel | None":
-            from titletui.preference.model import learn_preferences
+    def _fit(self, library: "Library") -> "PreferenceModel | None":
+        from titletui.preference.model import learn_preferences
 
-            return learn_preferences(self._app.home, library)
+        return learn_preferences(self._app.home, library)
 
-        self._taste = await self._thread.run(lambda _: learn())
-        if self._taste is None:
-            return ""
-        return f"Ranked by your taste, {self._taste.summary}"
-
-    async def likings(self, candidates: Sequence[Candidate]) -> list[float]:
-        """One for each candidate, 0…1; none at all while nothing was learned."""
-        taste = self._taste
-        if taste is None:
-            return []
-        return await self._thread.run(lambda _: taste.scores(candidates))
+    async def scores(self, candidates: Sequence[Candidate]) -> list[float]:
+        """Return a score for each candidate, 0…1; none without a model."""
+        model = self._model
+        return await self._thread.run(lambda _: model.scores(candidates)) if model else []

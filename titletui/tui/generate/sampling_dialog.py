@@ -39,29 +39,22 @@ _YES_NO = ("no", "yes")
 ALL_PAPERS = "all papers"
 
 
-class Chosen(msgspec.Struct, frozen=True):
-    """What the dialog ends with."""
-
-    knobs: GenerateSettings
-    year: int | None
-
-
-class MoreDialog(Dialog[Chosen | None]):
+class SamplingDialog(Dialog[tuple[GenerateSettings, int | None] | None]):
     """One line a knob, each checked when enter is pressed."""
 
     DEFAULT_CSS = """
-    MoreDialog Grid {
+    SamplingDialog Grid {
         grid-size: 2;
         grid-columns: 13 1fr;
         grid-rows: 1;
         grid-gutter: 0 1;
         height: auto;
     }
-    MoreDialog VerticalScroll { height: auto; max-height: 60vh; }
-    MoreDialog.-low VerticalScroll { max-height: 55vh; }
-    MoreDialog Label { color: $text-muted; }
-    MoreDialog #hint { color: $text-muted; height: auto; min-height: 1; margin: 1 0 0 0; }
-    MoreDialog #hint.-refused { color: $error; }
+    SamplingDialog VerticalScroll { height: auto; max-height: 60vh; }
+    SamplingDialog.-low VerticalScroll { max-height: 55vh; }
+    SamplingDialog Label { color: $text-muted; }
+    SamplingDialog #hint { color: $text-muted; height: auto; min-height: 1; margin: 1 0 0 0; }
+    SamplingDialog #hint.-refused { color: $error; }
     """
     VERTICAL_BREAKPOINTS: list[tuple[int, str]] | None = [(0, "-low"), (24, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -118,7 +111,7 @@ class MoreDialog(Dialog[Chosen | None]):
     def action_keep(self) -> None:
         """Ends with what stands in the fields."""
         try:
-            self.dismiss(Chosen(self._chosen(), self._chosen_year()))
+            self.dismiss((self._chosen(), self._chosen_year()))
         except UsageError as error:
             self._said = f"✕ {display(str(error))}"
             self._hint()

@@ -17,7 +17,7 @@ from titletui.shortlist.records import Favourite
 from titletui.text import display
 from titletui.training.run_spec import MIN_PAPERS
 from titletui.tui.shortlist.favourite_list import FavouriteList
-from titletui.tui.title_screen import Pick, TitleScreen
+from titletui.tui.title_screen import GetFavourite, TitleScreen
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.widgets.row_list import RowList
 from titletui.tui.widgets.title_content import nearest_paper
@@ -166,21 +166,21 @@ class ShortlistScreen(TitleScreen):
 
     # --- the title that the keys are about
 
-    def title_list(self) -> RowList[object]:
-        return self.titles  # type: ignore[return-value]
+    def title_list(self) -> RowList[Favourite]:
+        return self.titles
 
     def title_text(self) -> str:
         return self.titles.row.text if self.titles.row else ""
 
-    def picked(self) -> Pick | None:
+    def favourite_getter(self) -> GetFavourite | None:
         title = self.titles.row
         if title is None:
             return None
 
-        async def pick() -> Favourite | None:
+        async def get() -> Favourite:
             return title
 
-        return pick
+        return get
 
     # --- keys
 
