@@ -180,7 +180,8 @@ async def test_titles_are_ranked_by_taste_as_they_come(home: Home) -> None:
                 library.star(text, candidate=candidate)
     app = writing(home, sort="taste", count=2, length=6)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
-        await until_shown(pilot, "batch 6 of 6", "Ranked by your taste")
+        await until(pilot, lambda: "Ranked by your taste" in text_of(pilot), tries=1200)
+        await until_shown(pilot, "batch 6 of 6")
         screen = screen_of(app)
         await until(
             pilot, lambda: screen.batches.current.candidates.rows[0].shown_text.startswith("Speech")
