@@ -7,9 +7,7 @@ import platform
 import shutil
 import sqlite3
 import stat
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +18,8 @@ from titletui import __version__
 from titletui.database import file_system, find_corruption, network_file_system
 from titletui.errors import TitletuiError
 from titletui.jobs.logind import kills_user_processes
-from titletui.models.validation import FLOORS
+from titletui.models.gpu import query_gpus
+from titletui.models.validation import MINIMUM_VERSIONS, installed_version, is_too_old
 from titletui.paths import Home
 from titletui.settings import load_settings
 
@@ -70,28 +69,19 @@ def _versions() -> Iterator[Check]:
     for name in _LIBRARIES:
         yield _library(name)
     for name in _EXTRAS:
-        yield Check("versions", name, _version(name) or "not installed (an extra)")
+        yield Check("versions", name, installed_version(name) or "not installed (an extra)")
 
 
 def _library(name: str) -> Check:
-    found = _version(name)
+    found = installed_version(name)
     if found is None:
         advice = "Install titletui again: pip install titletui."
         return Check("versions", name, "missing", "error", advice)
-    floor = FLOORS.get(name)
-    numbers = tuple(int(part) for part in found.split("+")[0].split(".")[:2] if part.isdigit())
-    if floor and numbers < floor:
-        needed = ".".join(map(str, floor))
+    if is_too_old(name, found):
+        needed = ".".join(map(str, MINIMUM_VERSIONS[name]))
         advice = f"Models need {name} {needed} or newer: pip install '{name}>={needed}'."
         return Check("versions", name, found, "error", advice)
     return Check("versions", name, found)
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _machine() -> Iterator[Check]:
@@ -106,27 +96,17 @@ def _machine() -> Iterator[Check]:
 
 
 def _gpus() -> Iterator[Check]:
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        yield Check("machine", "gpu", "none; models run on the processor")
-        return
-    query = "--query-gpu=name,memory.total,memory.free,driver_version"
     try:
-        done = subprocess.run(
-            [command, query, "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=10, check=True,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
-        finding = f"nvidia-smi fails ({type(error).__name__})"
+        found = query_gpus()
+    except TitletuiError as error:
         advice = "Check the NVIDIA driver; until then models run on the processor."
-        yield Check("machine", "gpu", finding, "warning", advice)
+        yield Check("machine", "gpu", str(error).rstrip("."), "warning", advice)
         return
-    for line in done.stdout.splitlines():
-        parts = [part.strip() for part in line.rsplit(",", 3)]
-        finding = line.strip()
-        if len(parts) == 4:
-            finding = "{0}, {2} of {1} free, driver {3}".format(*parts)
-        yield Check("machine", "gpu", finding)
+    for gpu in found:
+        memory = f"{gpu.free >> 20} of {gpu.total >> 20} MiB free"
+        yield Check("machine", "gpu", f"{gpu.name}, {memory}, driver {gpu.driver}")
+    if not found:
+        yield Check("machine", "gpu", "none; models run on the processor")
 
 
 def _folders(home: Home) -> Iterator[Check]:

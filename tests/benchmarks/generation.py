@@ -207,10 +207,10 @@ def _convert(folder: Path, converted: Path) -> Path:
 
 
 def _folder(model: str, scratch: Path) -> Path:
-    from titletui.models.registry import starter_folder
+    from titletui.paths import STARTER
 
     if model == "starter":
-        return starter_folder()
+        return STARTER
     from tests.support.models import TITLES
     from titletui.training.from_scratch import new_model, train_tokenizer
     from titletui.training.recipe import Recipe

@@ -21,7 +21,7 @@ from tests.support.models import tiny_gpt2
 from tests.support.processes import until
 from titletui.generation.client import GenerationClient
 from titletui.generation.protocol import Answer, Failed, Finished, Generated
-from titletui.models.registry import hub_cache
+from titletui.models.hub import hub_cache
 from titletui.paths import Home
 
 

@@ -14,7 +14,7 @@ from tests.support.training_worker import run_to_end, start_worker, warm_up
 from titletui.jobs.events import Started, Step
 from titletui.jobs.job import State
 from titletui.jobs.process_lock import is_held
-from titletui.models.registry import checkpoint_steps
+from titletui.models.checkpoints import checkpoint_steps
 from titletui.paths import Home
 
 STORM = 25

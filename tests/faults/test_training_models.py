@@ -13,8 +13,9 @@ import torch
 from tests.support.models import tiny_gpt2, tiny_llama
 from tests.support.training_runs import toy_corpus
 from titletui.errors import TitletuiError
-from titletui.models.registry import find_model, load_model
-from titletui.models.validation import FLOORS
+from titletui.models.loading import load_model
+from titletui.models.registry import find_model
+from titletui.models.validation import MINIMUM_VERSIONS
 from titletui.paths import Home
 from titletui.training.launch.runs import prepare_run
 from titletui.training.recipe import Recipe
@@ -106,14 +107,14 @@ HALF: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda m: (m / "model.safetensors").write_bytes(
             (m / "model.safetensors").read_bytes()[:20_000]
         ),
-        "only half there",
+        "incomplete",
     ),
-    "an empty file": (lambda m: (m / "model.safetensors").write_bytes(b""), "only half there"),
+    "an empty file": (lambda m: (m / "model.safetensors").write_bytes(b""), "incomplete"),
     "half a header": (
         lambda m: (m / "model.safetensors").write_bytes(
             (m / "model.safetensors").read_bytes()[:100]
         ),
-        "only half there",
+        "incomplete",
     ),
     "a pointer": (lambda m: (m / "model.safetensors").write_text(POINTER), "Git LFS pointer"),
     "a tokenizer pointer": (lambda m: (m / "tokenizer.json").write_text(POINTER), "LFS pointer"),
@@ -153,10 +154,10 @@ HALF: dict[str, tuple[Callable[[Path], object], str]] = {
     "an adapter without weights": (lambda m: adapter(m), "has no adapter_model"),
     "an adapter of nothing": (
         lambda m: adapter(m, weights=True, base_model_name_or_path=""),
-        "does not say which model",
+        "does not name its base model",
     ),
     "an adapter of itself": (
-        lambda m: adapter(m, weights=True, base_model_name_or_path=str(m)), "stands on itself"
+        lambda m: adapter(m, weights=True, base_model_name_or_path=str(m)), "is its own base model"
     ),
     "an adapter of another model": (
         lambda m: adapter(m, weights=True, base_model_name_or_path="starter"),
@@ -193,7 +194,7 @@ def test_an_adapter_that_stands_on_itself_is_refused_before_a_run_is_made(
     home: Home, model: Path
 ) -> None:
     adapter(model, weights=True, base_model_name_or_path=str(model))
-    with toy_corpus(home) as store, pytest.raises(TitletuiError, match="stands on itself"):
+    with toy_corpus(home) as store, pytest.raises(TitletuiError, match="is its own base model"):
         prepare_run(home, store, "toy", Recipe(base=str(model)))
     assert not (home.jobs / "run").exists()
 
@@ -288,7 +289,7 @@ def test_a_library_that_is_too_old_loads_no_model(
 def test_a_library_that_is_missing_loads_no_model(
     home: Home, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(FLOORS, "no-such-library", (1, 0))
+    monkeypatch.setitem(MINIMUM_VERSIONS, "no-such-library", (1, 0))
     with pytest.raises(TitletuiError, match="no-such-library is not installed"):
         load_model(find_model(home, str(model)), home=home)
 

@@ -16,7 +16,7 @@ from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.jobs.events import Step
 from titletui.jobs.job import Job, State
-from titletui.models.registry import checkpoint_steps
+from titletui.models.checkpoints import checkpoint_steps
 from titletui.paths import Home
 from titletui.training.launch.runs import prepare_run
 from titletui.training.manifest import damage

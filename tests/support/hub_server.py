@@ -15,7 +15,8 @@ class Hub:
     """What is served and how.
 
     Attributes:
-        cuts: how many answers with weights end after half of their bytes.
+        cuts: how many answers with weights end too early.
+        cut_at: after how many bytes; None means half of them.
         wrong: weights come with one bit flipped.
         status: answered to everything, in place of 200.
         ranges: the Range headers that were asked for.
@@ -25,6 +26,7 @@ class Hub:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cuts = 0
+        self.cut_at: int | None = None
         self.wrong = False
         self.status = 200
         self.ranges: list[str] = []
@@ -36,12 +38,20 @@ class Hub:
         for path in sorted(self.folder.iterdir()):
             data = path.read_bytes()
             entry: dict[str, object] = {"rfilename": path.name, "size": len(data)}
-            header = b"blob %d\x00" % len(data)
-            entry["blobId"] = hashlib.sha1(header + data).hexdigest()
+            entry["blobId"] = _git_sha1(data)
             if path.suffix == ".safetensors":
-                entry["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+                entry["lfs"] = {"sha256": _hash(path, data), "size": len(data), "pointerSize": 130}
             files.append(entry)
         return json.dumps({"id": "org/tiny", "sha": COMMIT, "siblings": files}).encode()
+
+
+def _git_sha1(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\x00" % len(data) + data).hexdigest()
+
+
+def _hash(path: Path, data: bytes) -> str:
+    """The hash that names the blob: SHA-256 of what is in LFS, else git's."""
+    return hashlib.sha256(data).hexdigest() if path.suffix == ".safetensors" else _git_sha1(data)
 
 
 @contextmanager
@@ -51,6 +61,9 @@ def hub_server(folder: Path) -> Iterator[Hub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def do_GET(self) -> None:
             if hub.status != 200:
@@ -64,6 +77,7 @@ def hub_server(folder: Path) -> Iterator[Hub]:
 
         def _file(self, path: Path) -> None:
             data = path.read_bytes()
+            etag = _hash(path, data)
             weights = path.suffix == ".safetensors"
             if weights and hub.wrong:
                 data = data[:-1] + bytes([data[-1] ^ 1])
@@ -74,10 +88,14 @@ def hub_server(folder: Path) -> Iterator[Hub]:
             body = data[first:]
             self.send_response(206 if asked else 200)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("ETag", f'"{etag}"')
             self.end_headers()
+            if self.command == "HEAD":
+                return
             if weights and hub.cuts:
                 hub.cuts -= 1
-                body = body[: len(body) // 2]
+                body = body[: len(body) // 2 if hub.cut_at is None else hub.cut_at]
                 self.close_connection = True
             if weights:
                 hub.sent += len(body)
@@ -87,7 +105,8 @@ def hub_server(folder: Path) -> Iterator[Hub]:
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             """Nothing is printed."""

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from titletui.models.registry import CARD, Card
+from titletui.models.card import CARD, Card
+from titletui.models.prompts import Task
 from titletui.training.from_scratch import END, new_model, train_tokenizer
-from titletui.training.recipe import Architecture, Recipe, Task
+from titletui.training.recipe import Architecture, Recipe
 
 TITLES = [
     f"{how} {what} for {where}"

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,16 +11,16 @@ from safetensors import SafetensorError
 from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.generation.protocol import Generate
-from titletui.inference.copy_bias import FEATURES, Pointer
 from titletui.inference.gpt2_decoder import Gpt2Decoder, fits
 from titletui.inference.int8_linear import has_byte_products, replace_products
 from titletui.inference.prefix import open_title
-from titletui.inference.sampler import Decoder, Favour, write_titles
+from titletui.inference.sampler import Decoder, write_titles
 from titletui.inference.transformers_decoder import TransformersDecoder
 from titletui.jobs.job import list_jobs
 from titletui.models.device import threads
-from titletui.models.prompts import Prompt, make_prompt, task_for, task_warning
-from titletui.models.registry import PROBE, LoadedModel, ModelInfo, find_model, load_model
+from titletui.models.loading import PROBE, LoadedModel, load_model
+from titletui.models.prompts import make_prompt, task_for, task_warning
+from titletui.models.registry import ModelInfo, find_model
 from titletui.models.token_bytes import Vocabulary, read_vocabulary, vocabulary_of
 from titletui.models.validation import check_libraries, check_model
 from titletui.paths import Home
@@ -87,19 +86,11 @@ class Engine(msgspec.Struct, frozen=True):
             params,
             request.count,
             one_line=task != "abstract",
-            favour=self._favour(prompt),
             cancelled=cancelled,
         ):
             # Some tokenizers begin every text with a space.
             text = (opening.shown + candidate.text).lstrip()
             yield msgspec.structs.replace(candidate, text=text)
-
-    def _favour(self, prompt: Prompt) -> Favour | None:
-        """How the words of the prompt's abstract are favoured, if the model has learned how."""
-        if not prompt.body or len(self.info.pointer) != len(FEATURES):
-            return None
-        pointer = Pointer(self.vocabulary, prompt.body)
-        return partial(pointer.favour, weights=torch.tensor(self.info.pointer))
 
 
 def open_engine(home: Home, name: str, say: Say) -> Engine:
@@ -114,14 +105,14 @@ def open_engine(home: Home, name: str, say: Say) -> Engine:
     info = find_model(home, name)
     torch.set_num_threads(threads())
 
-    def on_wait(file: str, done: int, total: int) -> None:
+    def on_progress(file: str, done: int, total: int) -> None:
         share = f", {100 * done // total} %" if total else ""
         say(f"downloading {name}: {file}{share}")
 
     try:
         if not torch.cuda.is_available() and (engine := _small_engine(info)) is not None:
             return engine
-        loaded = load_model(info, home=home, on_wait=on_wait)
+        loaded = load_model(info, home=home, on_progress=on_progress)
         return _on_device(home, loaded)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise TitletuiError(f"There is not enough memory for the model {name}.") from error
@@ -139,7 +130,7 @@ def _small_engine(info: ModelInfo) -> Engine | None:
     if not fits(check_model(info.path)):
         return None
     vocabulary = read_vocabulary(info.path)
-    if vocabulary is None or not vocabulary.gives_back(PROBE):
+    if vocabulary is None or not vocabulary.round_trips(PROBE):
         return None
     try:
         decoder = Gpt2Decoder(info.path)

@@ -65,10 +65,10 @@ def open_title(
         title = []
     max_tokens = max(1, min(max_tokens, context - min(_LEAST_ROOM, context // 2)))
     room = context - max_tokens
-    head = vocabulary.encode(prompt.head, markers=prompt.templated)
+    head = vocabulary.encode(prompt.head, special=prompt.templated)
     if not prompt.templated:
         head = [vocabulary.start, *head]
-    tail = vocabulary.encode(prompt.tail, markers=prompt.templated)
+    tail = vocabulary.encode(prompt.tail, special=prompt.templated)
     notes = []
     least = len(head) + len(tail)
     if least + len(title) > room:

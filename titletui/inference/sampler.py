@@ -7,7 +7,7 @@ leave, and new ones take their place.
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -26,8 +26,6 @@ _MOST = 128
 _CACHED_TOKENS = 65_536
 # Nats a token; larger ones would not be finite as a perplexity in JSON.
 _MOST_LOSS = 100.0
-
-Favour = Callable[[torch.Tensor, Sequence[Sequence[int]]], torch.Tensor]
 
 
 class Decoder(Protocol):
@@ -83,26 +81,22 @@ def write_titles(
     count: int,
     *,
     one_line: bool = True,
-    favour: Favour | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Candidate]:
     """Writes `count` titles, each handed out when it ends; stops early when `cancelled()`.
 
     Args:
         one_line: a line end ends the title.
-        favour: what the model's scores [rows, tokens] become, given the tokens of each row's title.
     """
     ends = vocabulary.line_ends if one_line else []
     copies = count if params.temperature == 0 else 1
     with torch.inference_mode():
-        begun = _beginnings(decoder, vocabulary, opening, ends, favour)
+        begun = _beginnings(decoder, vocabulary, opening, ends)
         rows = torch.arange(count // copies)
         first = draws(params.seed or 0, rows, torch.zeros_like(rows))
         chosen = choose(begun.scores.expand(len(rows), -1), params, first)
     waiting = _titles(begun, chosen, vocabulary)
-    writing = _write(
-        decoder, vocabulary, opening.max_tokens, params, waiting, ends, favour, cancelled
-    )
+    writing = _write(decoder, vocabulary, opening.max_tokens, params, waiting, ends, cancelled)
     for title in writing:
         for copy in range(copies):
             yield msgspec.structs.replace(title, index=title.index + copy)
@@ -115,12 +109,11 @@ def _write(
     params: SamplingParams,
     waiting: "deque[_Title]",
     line_ends: list[int],
-    favour: Favour | None,
     cancelled: Callable[[], bool],
 ) -> Iterator[Candidate]:
     """Writes on until none waits and none is on its way."""
     ends = {vocabulary.end, *line_ends}
-    barred = [token for token in vocabulary.silent if token != vocabulary.end]
+    barred = [token for token in vocabulary.special_ids if token != vocabulary.end]
     never = torch.tensor(barred, dtype=torch.long)
     alive: list[_Title] = []
     # The first few go alone until one of them has ended, so that it is there soon.
@@ -149,8 +142,6 @@ def _write(
             if barred:
                 scores[:, never] = _NEVER
             scores[:, len(vocabulary.pieces) :] = _NEVER
-            if favour is not None:
-                scores = favour(scores.cpu(), [title.written for title in alive])
             rows = torch.tensor([title.row for title in alive])
             steps = torch.tensor([len(title.written) for title in alive])
             tokens, gained = choose_scored(scores, params, draws(params.seed or 0, rows, steps))
@@ -225,7 +216,6 @@ def _beginnings(
     vocabulary: Vocabulary,
     opening: Opening,
     ends: list[int],
-    favour: Favour | None,
 ) -> _Beginnings:
     """Every way to write the ending of the prompt and go on from it, with its likelihood.
 
@@ -235,8 +225,6 @@ def _beginnings(
     prompt = list(opening.tokens)
     kept = len(prompt) - opening.ending
     after = torch.log_softmax(decoder.read(prompt, opening.ending + 1).float().cpu(), dim=-1)
-    if favour is not None and not opening.ending:
-        after = favour(after, [()]).log_softmax(dim=-1)
     ending = prompt[kept:]
     rest = vocabulary.bytes_of(ending)
     places, tokens, spelled, scores = [], [], [], []
@@ -244,8 +232,8 @@ def _beginnings(
     for index in range(opening.ending + 1):
         here = after[index].clone()
         here[len(vocabulary.pieces) :] = _NEVER
-        here[[*vocabulary.silent, *ends]] = _NEVER
-        covering = torch.tensor(vocabulary.going_beyond(rest), dtype=torch.long)
+        here[[*vocabulary.special_ids, *ends]] = _NEVER
+        covering = torch.tensor(vocabulary.extending(rest), dtype=torch.long)
         places.append(torch.full_like(covering, kept + index))
         tokens.append(covering)
         spelled.append(torch.full_like(covering, len(rest)))

@@ -1,4 +1,4 @@
-"""What a run computes on."""
+"""The device of a run: threads, precision, memory."""
 
 import ctypes
 import os
@@ -10,11 +10,9 @@ from typing import Any
 import psutil
 import torch
 
-from titletui.training.recipe import Precision
-
 
 def threads() -> int:
-    """`OMP_NUM_THREADS` where it is set, else the cores that this process may use."""
+    """How many threads to use: OMP_NUM_THREADS, or the physical cores of this process."""
     asked = os.environ.get("OMP_NUM_THREADS", "")
     if asked.isdigit() and int(asked) > 0:
         return int(asked)
@@ -33,35 +31,34 @@ def has_bf16(device: torch.device) -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def precision(wanted: Precision, device: torch.device) -> str:
-    """`bf16` or `fp32`."""
+def resolve_precision(wanted: str, device: torch.device) -> str:
+    """Resolve `auto` to `bf16` where the hardware has it, otherwise `fp32`."""
     if wanted == "auto":
         return "bf16" if has_bf16(device) else "fp32"
     return wanted
 
 
-def described(device: torch.device, numbers: str, processes: int) -> str:
-    """The device as a person would say it."""
+def describe_device(device: torch.device, dtype: str, processes: int) -> str:
+    """Name the device, for the user: `2 × NVIDIA H100, bf16`."""
     several = f"{processes} × " if processes > 1 else ""
     if device.type == "cuda":
-        return f"{several}{torch.cuda.get_device_name(device)}, {numbers}"
+        return f"{several}{torch.cuda.get_device_name(device)}, {dtype}"
     count = torch.get_num_threads()
-    return f"{several}{device.type.upper()}, {count} thread{'s' if count > 1 else ''}, {numbers}"
+    return f"{several}{device.type.upper()}, {count} thread{'s' if count > 1 else ''}, {dtype}"
 
 
 def memory_in_use(device: torch.device) -> int:
-    """Bytes: on the GPU where there is one, else the most that was resident."""
+    """Peak memory in bytes: allocated on the GPU, or resident."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def return_memory() -> None:
-    """Gives back to the system what the C library holds free between blocks in use.
+def trim_heap() -> None:
+    """Return free heap memory to the system (glibc).
 
-    The worker's allocator keeps all memory it ever had (see `workers`), which is quicker; but
-    batches of many shapes leave gaps that would grow with every hundred steps.
+    The worker's allocator never does (see `launch_env`), and batches of many shapes fragment it.
     """
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
@@ -70,18 +67,18 @@ def return_memory() -> None:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that a run could still take."""
+    """Free memory of the device, in bytes."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
 
 
-def set_dropout(model: Any, chance: float) -> None:
-    """Sets the dropout of all layers of the base model; that of LoRA is a setting of its own."""
+def set_dropout(model: Any, rate: float) -> None:
+    """Set the dropout of all layers but those of LoRA, which has a setting of its own."""
     for name, module in model.named_modules():
         if "lora_dropout" in name:
             continue
         if isinstance(module, torch.nn.Dropout):
-            module.p = chance
+            module.p = rate
         if isinstance(getattr(module, "attention_dropout", None), float):
-            module.attention_dropout = chance
+            module.attention_dropout = rate

@@ -1,11 +1,12 @@
-"""The GPUs of this machine, asked of their driver: no model library is loaded."""
+"""The GPUs of this machine, asked of the NVIDIA driver without loading torch."""
 
 import os
+import shutil
 import subprocess
 
 import msgspec
 
-_ASKED = "index,name,memory.total,memory.free"
+from titletui.errors import TitletuiError
 
 
 class Gpu(msgspec.Struct, frozen=True):
@@ -15,30 +16,51 @@ class Gpu(msgspec.Struct, frozen=True):
     name: str
     total: int
     free: int
+    driver: str = ""
+
+
+def query_gpus() -> list[Gpu]:
+    """All NVIDIA GPUs; none without `nvidia-smi`.
+
+    Raises:
+        TitletuiError: `nvidia-smi` fails.
+    """
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return []
+    query = "--query-gpu=index,name,memory.total,memory.free,driver_version"
+    try:
+        output = subprocess.run(
+            [command, query, "--format=csv,noheader,nounits"],
+            capture_output=True, text=True, timeout=10, check=True,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        raise TitletuiError(f"nvidia-smi fails ({type(error).__name__}).") from error
+    found = []
+    for line in output.splitlines():
+        index, _, rest = line.partition(", ")
+        parts = [part.strip() for part in rest.rsplit(",", 3)]
+        if len(parts) == 4 and index.isdigit() and parts[1].isdigit() and parts[2].isdigit():
+            name, total, free, driver = parts
+            found.append(Gpu(int(index), name, int(total) << 20, int(free) << 20, driver))
+    return found
 
 
 def gpus() -> list[Gpu]:
-    """The NVIDIA GPUs that CUDA_VISIBLE_DEVICES leaves; none where the driver does not answer."""
-    command = ["nvidia-smi", f"--query-gpu={_ASKED}", "--format=csv,noheader,nounits"]
+    """The GPUs that CUDA_VISIBLE_DEVICES leaves; none if the driver does not answer."""
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
+        return _visible(query_gpus())
+    except TitletuiError:
         return []
-    found = []
-    for line in answer.stdout.splitlines():
-        parts = [part.strip() for part in line.split(",")]
-        if len(parts) == 4 and all(parts[place].isdigit() for place in (0, 2, 3)):
-            found.append(Gpu(int(parts[0]), parts[1], int(parts[2]) << 20, int(parts[3]) << 20))
-    return _visible(found)
 
 
 def has_gpu() -> bool:
-    """Whether there is one."""
+    """Whether there is a visible GPU."""
     return bool(gpus())
 
 
 def freest(count: int) -> list[Gpu]:
-    """The `count` GPUs with the most free memory."""
+    """The `count` visible GPUs with the most free memory."""
     return sorted(gpus(), key=lambda one: -one.free)[:count]
 
 
@@ -46,6 +68,6 @@ def _visible(found: list[Gpu]) -> list[Gpu]:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     parts = [part.strip() for part in (named or "").split(",") if part.strip()]
     if named is None or not all(part.lstrip("-").isdigit() for part in parts):
-        # Names (GPU-…, MIG-…) are left to CUDA.
+        # UUIDs (GPU-…, MIG-…) are left to CUDA.
         return found
     return [one for one in found if str(one.index) in parts]

@@ -1,240 +1,173 @@
-"""Fetching a model from the Hugging Face hub: only data, every byte checked, resumed where it was.
+"""Models of the Hugging Face hub: download into the hub's cache, and list what is there.
 
-Files go where the hub's own client keeps them (`models--org--name/{blobs,refs,snapshots}`), under
-the hash that the hub lists for them, so that other programs use them too. A part that a cut line or
-a kill left is gone on with; a file is named only once its hash is right, the model only once it is
-whole.
+Only data is downloaded: configuration, tokenizer and safetensors. `refs/main` is written last, so
+that a model is listed once all its files have arrived and match their hashes.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-import msgspec
-
-from titletui.atomic_write import sync_directory, write_atomically
-from titletui.errors import TitletuiError
+from titletui.atomic_write import write_atomically
+from titletui.errors import TitletuiError, first_line
 from titletui.models import validation
-from titletui.models.registry import hub_cache
 from titletui.paths import private_folder
 
-if TYPE_CHECKING:
-    import httpx
+OnProgress = Callable[[str, int, int], None]
 
-_WANTED = (
-    "config.json", "generation_config.json", "model.safetensors", "model.safetensors.index.json",
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "chat_template.jinja",
+_FILES = (
+    "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
+    "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+    "chat_template.jinja", "model.safetensors.index.json",
 )  # fmt: skip
-_TRIES = 4
-_PAUSE = 0.5
-_PART = ".titletui-part"
-
-OnWait = Callable[[str, int, int], None]
+# Parts of downloads that nobody has written to for so many seconds are of processes that died.
+_ABANDONED = 3600.0
 
 
-class Large(msgspec.Struct, frozen=True):
-    """What the hub says of a large file."""
-
-    sha256: str
-
-
-class Listed(msgspec.Struct, frozen=True, rename="camel"):
-    """A file as the hub lists it; a small one has git's hash in `blob_id`."""
-
-    rfilename: str
-    size: int = 0
-    blob_id: str = ""
-    lfs: Large | None = None
+def hub_cache() -> Path:
+    """The hub's cache folder, by the environment variables that huggingface_hub reads."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    home = os.environ.get("HF_HOME")
+    if home is None:
+        home = os.environ.get("XDG_CACHE_HOME", "~/.cache") + "/huggingface"
+    return Path(home).expanduser() / "hub"
 
 
-class Model(msgspec.Struct, frozen=True):
-    """A model as the hub lists it; `sha` is the commit."""
+def cached_models() -> list[tuple[str, Path]]:
+    """Complete models in the hub's cache: id and folder."""
+    found = []
+    for folder in sorted(hub_cache().glob("models--*")):
+        try:
+            commit = (folder / "refs" / "main").read_text().strip()
+            snapshot = folder / "snapshots" / commit
+            validation.check_model(snapshot)
+        except (OSError, TitletuiError):
+            continue
+        found.append((folder.name.removeprefix("models--").replace("--", "/"), snapshot))
+    return found
 
-    sha: str
-    siblings: list[Listed] = []
 
-
-def download(model: str, on_wait: OnWait | None = None) -> Path:
-    """Fetches a model into the hub's cache; returns its folder, checked and whole.
+def download(model: str, on_progress: OnProgress | None = None) -> Path:
+    """Download a model into the hub's cache; return its folder.
 
     Args:
         model: a hub id (`gpt2`, `EleutherAI/gpt-neo-125m`).
-        on_wait: told the file, bytes so far and bytes in all; what it raises ends the download.
+        on_progress: called with the file, bytes so far and total bytes; what it raises ends the
+            download.
 
     Raises:
-        TitletuiError: there is no network, no such model, no right to read it, no room, or wrong
-            bytes came; one sentence.
+        TitletuiError: no network, no such model, no permission, no room, no safetensors, or bytes
+            that do not match their hash.
     """
-    import httpx
-
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         raise TitletuiError(f"{model} is not on this machine, and HF_HUB_OFFLINE forbids the hub.")
-    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    token = os.environ.get("HF_TOKEN", "")
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    timeout = httpx.Timeout(30.0, connect=10.0)
-    with (
-        httpx.Client(headers=headers, timeout=timeout, follow_redirects=True) as client,
-        _explained(model),
-    ):
-        listed = _list(client, endpoint, model)
-        files = _wanted(model, listed)
-        folder = private_folder(hub_cache() / f"models--{model.replace('/', '--')}")
-        total = sum(file.size for file in files)
-        _check_room(folder, total, model)
-        snapshot = private_folder(folder / "snapshots" / listed.sha)
-        blobs = private_folder(folder / "blobs")
-        done = 0
-        for file in files:
+    from huggingface_hub import HfApi
 
-            def told(size: int, name: str = file.rfilename, before: int = done) -> None:
-                if on_wait:
-                    on_wait(name, before + size, total)
-
-            url = f"{endpoint}/{model}/resolve/{listed.sha}/{file.rfilename}"
-            blob = _fetch(client, url, file, blobs, told)
-            link = snapshot / file.rfilename
-            link.unlink(missing_ok=True)
-            link.symlink_to(os.path.relpath(blob, snapshot))
-            done += file.size
-        for part in (*blobs.glob(f"*{_PART}"), *blobs.glob("*.incomplete")):
-            part.unlink(missing_ok=True)
+    # huggingface_hub reads its environment once, at import; these may have changed since.
+    endpoint, cache = os.environ.get("HF_ENDPOINT"), hub_cache()
+    api = HfApi(endpoint=endpoint)
+    with _explained(model):
+        info = api.model_info(model, files_metadata=True)
+        if not (info.sha or "").isalnum():
+            raise ValueError("no commit")
+        sizes = _select_files(model, {f.rfilename: f.size or 0 for f in info.siblings or ()})
+        folder = private_folder(cache / f"models--{model.replace('/', '--')}")
+        total = sum(sizes.values())
+        _check_free_space(folder, total, model)
+        progress = _Progress(on_progress, total)
+        for name, size in sizes.items():
+            bar: Any = partial(progress.file, name)
+            api.hf_hub_download(model, name, revision=info.sha, cache_dir=cache, tqdm_class=bar)
+            progress.finish(name, size)
+        snapshot = folder / "snapshots" / str(info.sha)
+        verify_blobs(snapshot)
         validation.check_model(snapshot)
-        sync_directory(snapshot)
-        write_atomically(private_folder(folder / "refs") / "main", listed.sha.encode())
+        _remove_abandoned_parts(folder / "blobs")
+        write_atomically(private_folder(folder / "refs") / "main", str(info.sha).encode())
     return snapshot
 
 
-def check_blobs(snapshot: Path) -> None:
-    """Makes sure that the large files of a downloaded model are what the hub had.
+def verify_blobs(snapshot: Path) -> None:
+    """Check the files of a downloaded model against the hashes that name their blobs.
 
     Raises:
-        TitletuiError: one is not; it was deleted.
+        TitletuiError: a file has other bytes; it was deleted.
     """
-    for path in snapshot.glob("*.safetensors"):
-        name = path.resolve().name
-        if len(name) == 64 and _sha256(path.resolve()) != name:
-            path.resolve().unlink(missing_ok=True)
+    for path in snapshot.iterdir():
+        blob = path.resolve()
+        if len(blob.name) in _HASHES and _HASHES[len(blob.name)](blob) != blob.name:
+            blob.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise TitletuiError(
-                f"{path} has wrong bytes (its sha256 does not match) and was deleted; try again to "
+                f"{path} has wrong bytes (its hash does not match) and was deleted; try again to "
                 "download it anew."
             )
 
 
-def _list(client: "httpx.Client", endpoint: str, model: str) -> Model:
-    answer = _retried(
-        lambda: client.get(f"{endpoint}/api/models/{model}", params={"blobs": "true"})
-    )
-    answer.raise_for_status()
-    listed = msgspec.json.decode(answer.content, type=Model)
-    if not listed.sha.isalnum():
-        raise msgspec.ValidationError("no commit")
-    return listed
+class _Progress:
+    """Adds up the bytes of several files.
+
+    One object is also the progress bar of each file, as far as huggingface_hub asks for one: tqdm
+    itself would print.
+    """
+
+    def __init__(self, on_progress: OnProgress | None, total: int) -> None:
+        self._on_progress = on_progress
+        self._total = total
+        self._finished = 0
+        self._current = 0
+        self._name = ""
+
+    def file(self, name: str, *_: Any, initial: int = 0, **__: Any) -> Self:
+        self._name, self._current = name, initial
+        self.update(0)
+        return self
+
+    def update(self, count: float | None = 1) -> None:
+        self._current += int(count or 0)
+        if self._on_progress:
+            self._on_progress(self._name, self._finished + self._current, self._total)
+
+    def finish(self, name: str, size: int) -> None:
+        """A file is complete, downloaded or found in the cache."""
+        self._finished += size
+        self._name, self._current = name, 0
+        self.update(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def close(self) -> None:
+        return
 
 
-def _wanted(model: str, listed: Model) -> list[Listed]:
-    names = {file.rfilename: file for file in listed.siblings}
-    shards = [
-        name
-        for name in names
-        if name.startswith("model-") and name.endswith(".safetensors") and "/" not in name
-    ]
-    if "model.safetensors" not in names and not shards:
+def _select_files(model: str, sizes: dict[str, int]) -> dict[str, int]:
+    """The files to download, weights last, with their sizes."""
+    weights = ["model.safetensors"]
+    if "model.safetensors" not in sizes:
+        weights = [
+            name
+            for name in sizes
+            if name.startswith("model-") and name.endswith(".safetensors") and "/" not in name
+        ]
+    if not weights:
         raise TitletuiError(
             f"{model} has no weights as safetensors; only those are loaded, as others can run code."
         )
-    if "model.safetensors" in names:
-        shards = []
-    return [names[name] for name in (*_WANTED, *shards) if name in names]
+    return {name: sizes[name] for name in (*_FILES, *weights) if name in sizes}
 
 
-def _fetch(
-    client: "httpx.Client", url: str, file: Listed, blobs: Path, told: Callable[[int], None]
-) -> Path:
-    """The blob of a file, fetched where it is not there yet."""
-    name = file.lfs.sha256 if file.lfs else file.blob_id
-    if not name.isalnum():
-        raise msgspec.ValidationError(f"no hash of {file.rfilename}")
-    blob = blobs / name
-    if blob.exists() and _is_right(blob, file):
-        told(file.size)
-        return blob
-    path = blobs / f"{name}{_PART}"
-    with path.open("ab") as part:
-        try:
-            fcntl.lockf(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise TitletuiError(
-                f"{file.rfilename} is being downloaded by another process."
-            ) from None
-        _retried(lambda: _append(client, url, part, file.size, told))
-        part.flush()
-        os.fsync(part.fileno())
-        if not _is_right(path, file):
-            path.unlink()
-            raise TitletuiError(
-                f"{file.rfilename} came with wrong bytes (its hash does not match) and was "
-                "deleted; try again."
-            )
-        path.rename(blob)
-    sync_directory(blobs)
-    return blob
-
-
-def _append(
-    client: "httpx.Client", url: str, part: Any, size: int, told: Callable[[int], None]
-) -> None:
-    """Fetches what a part lacks."""
-    have = part.seek(0, os.SEEK_END)
-    if have and have >= size:
-        return
-    headers = {"range": f"bytes={have}-"} if have else {}
-    with client.stream("GET", url, headers={**headers, "accept-encoding": "identity"}) as answer:
-        answer.raise_for_status()
-        if answer.status_code != 206:
-            part.truncate(0)
-            have = 0
-        told(have)
-        for block in answer.iter_raw():
-            part.write(block)
-            have += len(block)
-            told(have)
-
-
-def _retried(act: Callable[[], Any]) -> Any:
-    """Tries again after a cut line, a few times, with pauses that double."""
-    import httpx
-
-    for attempt in range(_TRIES - 1):
-        try:
-            return act()
-        except httpx.TransportError:
-            time.sleep(_PAUSE * 2**attempt)
-    return act()
-
-
-def _is_right(path: Path, file: Listed) -> bool:
-    if file.lfs:
-        return _sha256(path) == file.lfs.sha256
-    data = path.read_bytes()
-    # Git's hash of a blob: its length stands before its bytes.
-    digest = hashlib.sha1(b"blob %d\x00" % len(data) + data, usedforsecurity=False)
-    return digest.hexdigest() == file.blob_id
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _check_room(folder: Path, size: int, model: str) -> None:
+def _check_free_space(folder: Path, size: int, model: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise TitletuiError(
@@ -243,28 +176,58 @@ def _check_room(folder: Path, size: int, model: str) -> None:
         )
 
 
+def _remove_abandoned_parts(blobs: Path) -> None:
+    for part in (*blobs.glob("*.incomplete"), *blobs.glob("*.titletui-part")):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _git_sha1(path: Path) -> str:
+    """Git's hash of a blob: its length stands before its bytes."""
+    data = path.read_bytes()
+    header = b"blob %d\x00" % len(data)
+    return hashlib.sha1(header + data, usedforsecurity=False).hexdigest()
+
+
+# Files in LFS are named after their SHA-256, others after git's SHA-1.
+_HASHES = {64: _sha256, 40: _git_sha1}
+
+
 @contextlib.contextmanager
 def _explained(model: str) -> Iterator[None]:
-    """Turns what can go wrong into sentences."""
-    import httpx
+    """Turn what huggingface_hub and the disk raise into sentences."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         yield
-    except httpx.HTTPStatusError as error:
-        code = error.response.status_code
-        if code in (401, 403, 404):
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        if status in (401, 403, 404):
             raise TitletuiError(
-                f"The hub has no model {model}, or it asks for a login (answer {code}); check the "
-                "name, or set HF_TOKEN."
+                f"The hub has no model {model}, or it asks for a login (answer {status}); check "
+                "the name, or run `hf auth login`."
             ) from error
-        raise TitletuiError(f"The hub answered {code} for {model}; try again later.") from error
-    except httpx.TransportError as error:
-        raise TitletuiError(
-            f"{model} cannot be downloaded: the hub cannot be reached or the line was cut; check "
-            "the network and try again, or give a local folder."
-        ) from error
-    except msgspec.MsgspecError as error:
-        raise TitletuiError(f"The hub's answer about {model} cannot be read ({error}).") from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise TitletuiError(f"{model} cannot be downloaded ({reason}).") from error
+        raise TitletuiError(f"The hub answered {status} for {model}; try again later.") from error
+    except (TitletuiError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        # huggingface_hub uses httpx or httpx2, by its version.
+        if isinstance(error, LocalEntryNotFoundError) or type(error).__module__.startswith("httpx"):
+            raise TitletuiError(
+                f"{model} cannot be downloaded: the hub cannot be reached or the line was cut; "
+                "check the network and try again, or give a local folder."
+            ) from error
+        if isinstance(error, ValueError):
+            raise TitletuiError(
+                f"The hub's answer about {model} cannot be read ({first_line(error)})."
+            ) from error
+        if isinstance(error, OSError):
+            reason = error.strerror or first_line(error)
+            raise TitletuiError(f"{model} cannot be downloaded ({reason}).") from error
+        raise

@@ -1,6 +1,6 @@
-"""How a request becomes the text that a model continues; the same in training and generation.
+"""The prompt of each task, the same in training and generation.
 
-The model is given its start token, then the prompt, then it writes the title and its end token:
+A sequence is the start token, the prompt, the title, the end token:
 
 | task | prompt |
 |---|---|
@@ -10,29 +10,29 @@ The model is given its start token, then the prompt, then it writes the title an
 | instruction | an instruction with the abstract, in the tokenizer's chat template if it has one |
 | abstract | nothing; the model writes an abstract in place of a title |
 
-Head, body and tail are made into tokens apart, so that a body which is cut to fit leaves the rest
-as it was.
+Head, body and tail are tokenized separately, so that truncating the body leaves the others as they
+are.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from titletui.training.recipe import Task
+Task = Literal["title", "abstract-to-title", "abstract", "year-to-title", "instruction"]
 
 INSTRUCTION = "Write a title for the scientific paper that has the following abstract."
 TITLE_ROOM = 32
-"""Tokens that are kept for a title; of a hundred titles, two are longer."""
+"""Tokens that are kept free for a title; two titles in a hundred are longer."""
 _BODY = "\u241fabstract\u241f"
 
 
 class Prompt(msgspec.Struct, frozen=True):
-    """What stands before the title.
+    """What comes before the title.
 
     Attributes:
-        body: the part that may be cut from its end.
-        templated: `head` came from a chat template and holds the start token.
+        body: the part that may be truncated at its end.
+        templated: `head` is from a chat template, which writes the start token itself.
     """
 
     head: str = ""
@@ -48,7 +48,7 @@ class Prompt(msgspec.Struct, frozen=True):
 def make_prompt(
     task: Task, *, abstract: str = "", year: int | None = None, tokenizer: Any = None
 ) -> Prompt:
-    """The prompt of a task.
+    """Make the prompt of a task.
 
     Args:
         tokenizer: a transformers tokenizer; its chat template, if any, shapes `instruction`.
@@ -65,7 +65,7 @@ def make_prompt(
 
 
 def instruction_frame(tokenizer: Any = None) -> tuple[str, str, bool]:
-    """What stands before and after the abstract, and whether a chat template made it."""
+    """The text before and after the abstract, and whether a chat template made it."""
     if tokenizer is not None and getattr(tokenizer, "chat_template", None):
         rendered = str(
             tokenizer.apply_chat_template(
@@ -85,13 +85,10 @@ def instruction_frame(tokenizer: Any = None) -> tuple[str, str, bool]:
 
 
 def task_for(tasks: Sequence[Task], *, abstract: str = "", year: int | None = None) -> Task:
-    """Which of a model's tasks answers a request.
-
-    A model is always asked for something it has learned; `task_warning` says what to tell the
-    person.
+    """The task of a model that answers a request best; see `task_warning`.
 
     Args:
-        tasks: what the model was trained for; empty where that is not known.
+        tasks: what the model was trained for; empty if unknown.
     """
     if not tasks:
         return "abstract-to-title" if abstract.strip() else "title"
@@ -104,7 +101,7 @@ def task_for(tasks: Sequence[Task], *, abstract: str = "", year: int | None = No
 
 
 def task_warning(tasks: Sequence[Task], *, abstract: str = "", year: int | None = None) -> str:
-    """What a person should know where a model has not learned what a request asks for; else ""."""
+    """A sentence for the user if the model was not trained for the request; otherwise empty."""
     task = task_for(tasks, abstract=abstract, year=year)
     if abstract.strip() and task not in ("abstract-to-title", "instruction"):
         return "This model has not learned to write titles from abstracts; the abstract is unused."
@@ -140,25 +137,24 @@ def prompt_tokens(
 
 
 def max_prompt_tokens(limit: int) -> int:
-    """Tokens of a sequence of `limit` that its prompt may take, whatever the title is.
+    """How many of a sequence's `limit` tokens its prompt may take, whatever the title is.
 
-    A prompt that is cut to fit its own title would tell the model by its length where the title
-    ends.
+    A prompt truncated to fit its own title would leak the title's length.
     """
     return max(limit - TITLE_ROOM, limit // 2)
 
 
 def tokens(tokenizer: Any, text: str) -> list[int]:
-    """`text` as tokens, without any that the tokenizer would add of its own."""
+    """Tokenize `text` without the special tokens that the tokenizer would add."""
     return list(tokenizer.encode(text, add_special_tokens=False)) if text else []
 
 
 def start_token(tokenizer: Any) -> int:
-    """The token that every sequence begins with: the beginning's, else the end's."""
+    """The first token of every sequence: BOS, or EOS where there is no BOS."""
     token = tokenizer.bos_token_id
     return int(tokenizer.eos_token_id if token is None else token)
 
 
 def end_token(tokenizer: Any) -> int:
-    """The token that ends a title."""
+    """The token that ends a title: EOS."""
     return int(tokenizer.eos_token_id)

@@ -1,4 +1,4 @@
-"""A model's tokens and the bytes that each stands for, without loading transformers."""
+"""A vocabulary as bytes: what each token adds to a text. Does not load transformers."""
 
 import json
 from bisect import bisect_left
@@ -12,15 +12,12 @@ from titletui.errors import TitletuiError
 
 
 class Vocabulary:
-    """The tokens of one model.
-
-    Text is encoded as it stands: what looks like a marker (`<|endoftext|>`) is text, unless
-    `markers` says otherwise.
+    """The vocabulary of one model.
 
     Attributes:
-        start: the token that every sequence begins with.
+        start: the first token of every sequence.
         end: the token that ends a title.
-        pieces: token → the bytes that it adds to the text; empty for markers.
+        pieces: token → the bytes that it adds to a text; empty for special tokens.
     """
 
     def __init__(self, tokenizer: Tokenizer, start: int, end: int) -> None:
@@ -29,22 +26,22 @@ class Vocabulary:
         self.end = end
         self.pieces = _pieces(tokenizer)
 
-    def encode(self, text: str, *, markers: bool = False) -> list[int]:
-        """`text` as tokens; with `markers`, special tokens in it are recognised."""
+    def encode(self, text: str, *, special: bool = False) -> list[int]:
+        """Tokenize `text`; `<|endoftext|>` in it is plain text unless `special`."""
         if not text:
             return []
-        self._tokenizer.encode_special_tokens = not markers
+        self._tokenizer.encode_special_tokens = not special
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
 
     def bytes_of(self, tokens: list[int]) -> bytes:
         return b"".join(self.pieces[token] for token in tokens)
 
-    def gives_back(self, text: str) -> bool:
-        """Whether `text` survives being made into tokens."""
+    def round_trips(self, text: str) -> bool:
+        """Whether `text` is decoded as it was encoded."""
         return self.bytes_of(self.encode(text)).decode(errors="replace").strip() == text
 
-    def beginning_with(self, start: bytes) -> list[int]:
-        """All tokens whose bytes begin with `start` (markers never do)."""
+    def starting_with(self, start: bytes) -> list[int]:
+        """All tokens whose bytes start with `start`, special tokens excepted."""
         words, tokens = self._sorted
         first = bisect_left(words, start)
         last = first
@@ -52,39 +49,22 @@ class Vocabulary:
             last += 1
         return tokens[first:last]
 
-    def going_beyond(self, start: bytes) -> list[int]:
-        """All tokens whose bytes begin with `start` and go on."""
+    def extending(self, start: bytes) -> list[int]:
+        """All tokens whose bytes start with `start` and are longer."""
         if not start:
             return self._sorted[1]
         return [
-            token for token in self.beginning_with(start) if len(self.pieces[token]) > len(start)
+            token for token in self.starting_with(start) if len(self.pieces[token]) > len(start)
         ]
 
     @cached_property
-    def kinds(self) -> list[str]:
-        """token → what it spells but for capitals."""
-        return [piece.decode(errors="replace").casefold() for piece in self.pieces]
-
-    def of_kind(self, kind: str) -> list[int]:
-        """All tokens that spell `kind` but for capitals."""
-        return self._by_kind.get(kind, [])
-
-    @cached_property
-    def _by_kind(self) -> dict[str, list[int]]:
-        found: dict[str, list[int]] = {}
-        for token, kind in enumerate(self.kinds):
-            if kind:
-                found.setdefault(kind, []).append(token)
-        return found
-
-    @cached_property
-    def silent(self) -> list[int]:
-        """Tokens that add nothing to a text (markers, gaps), the end among them."""
+    def special_ids(self) -> list[int]:
+        """Tokens without bytes: special tokens, the end token included, and unused ids."""
         return [token for token, piece in enumerate(self.pieces) if not piece]
 
     @cached_property
     def line_ends(self) -> list[int]:
-        """Tokens with a line end in them."""
+        """Tokens that contain a newline."""
         return [token for token, piece in enumerate(self.pieces) if b"\n" in piece]
 
     @cached_property
@@ -101,7 +81,7 @@ def vocabulary_of(tokenizer: Any) -> Vocabulary:
 
 
 def read_vocabulary(folder: Path) -> Vocabulary | None:
-    """The vocabulary in a model's folder; None where transformers is needed to read it.
+    """Read the vocabulary of a model folder; None if that takes transformers.
 
     Raises:
         TitletuiError: `tokenizer.json` is damaged.
@@ -156,7 +136,7 @@ def _pieces(tokenizer: Tokenizer) -> list[bytes]:
 
 
 def _byte_letters() -> dict[str, int]:
-    """The printable letters that byte-level BPE writes bytes as (Radford et al. 2019)."""
+    """Byte-level BPE's printable letter → the byte that it stands for (Radford et al. 2019)."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in set(plain)]
     letters = {chr(byte): byte for byte in plain}

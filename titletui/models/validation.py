@@ -1,7 +1,7 @@
-"""What a folder must hold before its files are given to a model library, and what it must not.
+"""Check a model folder before a model library opens it, and the libraries themselves.
 
-Only data is read: a configuration of a known model type, weights as safetensors, a tokenizer as
-JSON. Whatever could bring code with it is refused.
+Only data is accepted: a configuration of a known model type, safetensors, a tokenizer as JSON.
+Anything that could run code is refused.
 """
 
 import json
@@ -14,12 +14,12 @@ import msgspec
 
 from titletui.errors import TitletuiError
 
-# Types whose output layer is one matrix on the last hidden state, which is what the loss relies on.
+# Architectures whose logits are one matrix product with the last hidden state, as the loss needs.
 MODEL_TYPES = (
     "gpt2", "gpt_neo", "gpt_neox", "gptj", "llama", "mistral", "qwen2", "qwen3", "opt", "olmo",
     "olmo2", "smollm3", "gemma", "stablelm", "starcoder2", "bloom",
 )  # fmt: skip
-FLOORS = {"torch": (2, 6), "transformers": (5, 3)}
+MINIMUM_VERSIONS = {"torch": (2, 6), "transformers": (5, 3)}
 _CODE_KEYS = (
     "auto_map", "custom_pipelines", "trust_remote_code", "_attn_implementation_internal",
     "_attn_implementation", "attn_implementation", "_experts_implementation_internal",
@@ -29,7 +29,7 @@ _HEADER_LIMIT = 100_000_000
 
 
 class Weights(msgspec.Struct, frozen=True):
-    """What the headers of a folder's safetensors files say.
+    """The headers of a folder's safetensors files.
 
     Attributes:
         shapes: tensor name → shape.
@@ -50,34 +50,45 @@ class Weights(msgspec.Struct, frozen=True):
         return total
 
 
+def installed_version(library: str) -> str | None:
+    """The version of an installed library; None if it is missing."""
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def is_too_old(library: str, version: str) -> bool:
+    """Whether models cannot be loaded safely with this version of a library."""
+    numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2] if part.isdigit())
+    return numbers < MINIMUM_VERSIONS.get(library, ())
+
+
 def check_libraries() -> None:
-    """Makes sure that torch and transformers are new enough to load models safely.
+    """Check that torch and transformers are recent enough to load models safely.
 
     Raises:
-        TitletuiError: one is missing or too old; the message names the version.
+        TitletuiError: one is missing or too old.
     """
-    for library, floor in FLOORS.items():
-        least = ".".join(map(str, floor))
-        try:
-            version = metadata.version(library)
-        except metadata.PackageNotFoundError:
+    for library, minimum in MINIMUM_VERSIONS.items():
+        version = installed_version(library)
+        if version is None:
             raise TitletuiError(
                 f"{library} is not installed; install titletui with its dependencies."
-            ) from None
-        numbers = tuple(int(part) for part in version.split("+")[0].split(".")[:2])
-        if numbers < floor:
+            )
+        if is_too_old(library, version):
             raise TitletuiError(
                 f"{library} {version} is too old to load models safely; "
-                f"install {library} {least} or newer."
+                f"install {library} {'.'.join(map(str, minimum))} or newer."
             )
 
 
 def check_model(folder: Path) -> dict[str, Any]:
-    """The configuration in `folder`, if all in it is fit to be loaded.
+    """Check a model folder; return its configuration.
 
     Raises:
-        TitletuiError: a file is missing, half there, a pointer, a pickle, would load code, or the
-            model type is not known; one sentence.
+        TitletuiError: a file is missing, incomplete, an LFS pointer or a pickle, would load code,
+            or the model type is unknown.
     """
     if not folder.is_dir():
         raise TitletuiError(f"There is no model folder {folder}.")
@@ -96,7 +107,7 @@ def check_model(folder: Path) -> dict[str, Any]:
 
 
 def check_adapter(folder: Path) -> dict[str, Any]:
-    """The configuration of a LoRA adapter in `folder`, if it is fit to be loaded.
+    """Check a LoRA adapter folder; return its configuration.
 
     Raises:
         TitletuiError: as `check_model`.
@@ -110,7 +121,7 @@ def check_adapter(folder: Path) -> dict[str, Any]:
 
 
 def check_tokenizer(folder: Path) -> None:
-    """Makes sure that `folder` holds a tokenizer as data, with a vocabulary.
+    """Check that `folder` holds a tokenizer as data, with a vocabulary.
 
     Raises:
         TitletuiError: it does not.
@@ -135,10 +146,10 @@ def check_tokenizer(folder: Path) -> None:
 
 
 def read_weights(folder: Path) -> Weights:
-    """What the headers of the weights in `folder` say, after a check that the files are whole.
+    """Read the headers of the weights in `folder` and check that the files are complete.
 
     Raises:
-        TitletuiError: there are none, they are pickles, or a file is not whole.
+        TitletuiError: there are none, they are pickles, or a file is incomplete.
     """
     index = folder / "model.safetensors.index.json"
     if (folder / "model.safetensors").exists():
@@ -204,7 +215,7 @@ def _refuse_code(path: Path, table: dict[str, Any]) -> None:
     for key in _CODE_KEYS:
         if table.get(key):
             raise TitletuiError(
-                f"{path} asks for code of its own ({key}); such models are not loaded."
+                f"{path} asks for code to be loaded ({key}); such models are not loaded."
             )
     for value in table.values():
         if isinstance(value, dict):
@@ -233,7 +244,7 @@ def _tensors(path: Path) -> tuple[dict[str, list[int]], int]:
                 raise TitletuiError(_pointer_text(path))
             length = int.from_bytes(start[:8], "little")
             if size < 8 or length > min(_HEADER_LIMIT, size - 8):
-                raise TitletuiError(f"{path} is damaged or only half there.")
+                raise TitletuiError(f"{path} is damaged or incomplete.")
             file.seek(8)
             header = json.loads(file.read(length))
         header.pop("__metadata__", None)
@@ -246,5 +257,5 @@ def _tensors(path: Path) -> tuple[dict[str, list[int]], int]:
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise TitletuiError(f"{path} is damaged: its header cannot be read.") from error
     if not ends or max(ends) != size - 8 - length:
-        raise TitletuiError(f"{path} is damaged or only half there.")
+        raise TitletuiError(f"{path} is damaged or incomplete.")
     return shapes, max(ends)

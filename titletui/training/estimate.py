@@ -133,7 +133,8 @@ def _say(forecast: Forecast) -> None:
 
 def _answer(question: Question) -> Iterator[Forecast]:
     from titletui.corpus.store import CorpusStore
-    from titletui.models.registry import find_model, load_tokenizer
+    from titletui.models.loading import load_tokenizer
+    from titletui.models.registry import find_model
     from titletui.paths import find_home
     from titletui.training.data.dataset import build
 
@@ -195,15 +196,15 @@ def _measured(
     import torch
 
     from titletui.models import device
-    from titletui.models.registry import load_model
+    from titletui.models.loading import load_model
     from titletui.training import setup
     from titletui.training.from_scratch import new_model
 
     where = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    numbers = device.precision(recipe.precision, where)
+    numbers = device.resolve_precision(recipe.precision, where)
     torch.set_num_threads(device.threads())
     free = device.free_memory(where)
-    forecast.device, forecast.free = device.described(where, numbers, 1), free
+    forecast.device, forecast.free = device.describe_device(where, numbers, 1), free
     needs = memory_check.needed(recipe, forecast.parameters)
     if needs > free:
         forecast.memory, forecast.problem = needs, _problem(recipe, forecast, needs)

@@ -1,48 +1,19 @@
 """Figures of a finished model."""
 
 import contextlib
-import heapq
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from titletui.corpus.paper import Paper
 from titletui.corpus.statistics import frequent_words
-from titletui.inference.copy_bias import fit
 from titletui.jobs.events import Evaluated
+from titletui.models.prompts import Task
 from titletui.text import fold
 from titletui.training.data.dataset import TrainingSet
-from titletui.training.data.frozen_papers import hash_fraction, in_split, read_papers
-from titletui.training.recipe import Recipe, Task
-from titletui.training.run_spec import RunSpec
+from titletui.training.recipe import Recipe
 from titletui.training.samples import greedy_titles, sample_titles
 
 _WORDS = 20
-_FITTED = 200
-
-
-def fit_pointer(
-    model: Any, tokenizer: Any, spec: RunSpec, papers: Path, limit: int
-) -> tuple[float, ...]:
-    """The weights of an abstract's words (`pointer.fit`), where the run has read abstracts.
-
-    Args:
-        papers: the frozen papers of the run.
-        limit: tokens that the model can take.
-
-    Raises:
-        TitletuiError: the papers are not those that the run began with.
-    """
-    task = _task_with_abstract(spec.recipe)
-    if task is None:
-        return ()
-    learned = (
-        paper
-        for paper in read_papers(papers, spec.sha256)
-        if paper.abstract and not in_split(paper, spec.recipe.heldout, "heldout")
-    )
-    few = heapq.nsmallest(_FITTED, learned, key=lambda paper: hash_fraction(paper, "pointer"))
-    return fit(model, tokenizer, task, few, limit)
 
 
 def figures(
@@ -52,7 +23,6 @@ def figures(
     data: TrainingSet,
     step: int,
     limit: int,
-    pointer: tuple[float, ...] = (),
 ) -> Evaluated:
     """Evaluate the finished model.
 
@@ -76,9 +46,7 @@ def figures(
     pairs = [paper for paper in data.heldout_papers if paper.abstract][: recipe.final_titles]
     if task and pairs:
         with contextlib.suppress(ModuleNotFoundError):
-            written = greedy_titles(
-                model, tokenizer, task, pairs, recipe.preview_tokens, limit, pointer
-            )
+            written = greedy_titles(model, tokenizer, task, pairs, recipe.preview_tokens, limit)
             found |= rouge(written, pairs)
     return Evaluated(step=step, figures=found, words=words)
 

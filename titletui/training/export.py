@@ -10,7 +10,9 @@ import torch
 
 from titletui.atomic_write import sync_directory
 from titletui.jobs.job import Job
-from titletui.models.registry import CARD, Card, find_model, load_model, read_card
+from titletui.models.card import CARD, Card
+from titletui.models.loading import load_model
+from titletui.models.registry import find_model
 from titletui.paths import find_home
 from titletui.training.checkpoint import Checkpoint, sync_all
 from titletui.training.recipe import Recipe
@@ -27,7 +29,6 @@ def save_model(
     spec: RunSpec,
     run: str,
     step: int,
-    pointer: tuple[float, ...] = (),
 ) -> None:
     """Write a model in the Hugging Face layout (a LoRA adapter alone), with its card."""
     model.save_pretrained(path)
@@ -40,10 +41,9 @@ def save_model(
         corpus=spec.corpus,
         run=run,
         step=step,
-        recipe=recipe,
+        recipe=msgspec.to_builtins(recipe),
         parent=spec.parent,
         base=base if recipe.method == "lora" else "",
-        pointer=pointer,
     )
     (path / CARD).write_bytes(msgspec.json.encode(card))
 
@@ -55,13 +55,11 @@ def write_finished(
     tokenizer: Any,
     step: int,
     best: Checkpoint | None,
-    pointer: tuple[float, ...] = (),
 ) -> None:
     """Write the finished model to the run's `model/`, completely or not at all.
 
     Args:
         best: the checkpoint whose model is to be the finished one; None takes `model`.
-        pointer: see `evaluation.fit_pointer`.
 
     Raises:
         OSError: the disk is full or read-only.
@@ -73,15 +71,13 @@ def write_finished(
         # Copied, so that the base model is not loaded a second time.
         ignored = shutil.ignore_patterns(*_TRAINER_FILES)
         shutil.copytree(best.path, part, ignore=ignored, dirs_exist_ok=True)
-        card = msgspec.structs.replace(read_card(part), pointer=pointer)
-        (part / CARD).write_bytes(msgspec.json.encode(card))
     else:
         if best is not None:
             home = find_home()
             model = load_model(find_model(home, str(best.path)), home=home).model
             step = best.step
         model = _cast(model, spec.recipe)
-        save_model(part, model, tokenizer, spec, job.name, step, pointer)
+        save_model(part, model, tokenizer, spec, job.name, step)
     sync_all(part)
     shutil.rmtree(job.model, ignore_errors=True)
     part.rename(job.model)

@@ -178,13 +178,10 @@ def finish(state: TrainerState, reason: str = "") -> JobResult:
     job = state.job
     if state.accelerator.is_main_process:
         state.module.eval()
-        pointer = evaluation.fit_pointer(
-            state.model, state.tokenizer, state.spec, job.folder.papers, state.max_length
-        )
         try:
             export.write_finished(
                 job.folder, state.spec, state.model, state.tokenizer, state.step,
-                _best_checkpoint(state), pointer,
+                _best_checkpoint(state),
             )  # fmt: skip
         except OSError as error:
             kept = "the last checkpoint is kept" if saved else "no checkpoint of it is left"
@@ -195,7 +192,7 @@ def finish(state: TrainerState, reason: str = "") -> JobResult:
         with state.accelerator.autocast():
             figures = evaluation.figures(
                 state.model, state.tokenizer, state.recipe, state.data, state.step,
-                state.max_length, pointer,
+                state.max_length,
             )  # fmt: skip
         job.emit(figures)
     state.accelerator.wait_for_everyone()

@@ -20,8 +20,6 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from titletui.jobs.events import Heldout, Started
-from titletui.jobs.job import Job
 from titletui.text import fold
 
 FACTOR = 0.99
@@ -138,14 +136,3 @@ def memorization_floor(pairs: Iterable[tuple[int, int]], tokens: int) -> float:
         prompts[prompt] += count
     nats = sum(count * math.log(prompts[prompt] / count) for (prompt, _), count in counts.items())
     return nats / max(1, tokens)
-
-
-def best_step(job: Job) -> int | None:
-    """The step of a run's lowest held-out loss; None where nothing was measured."""
-    losses: dict[int, float] = {}
-    for event in job.tail().read():
-        if isinstance(event, Started):
-            losses = {step: loss for step, loss in losses.items() if step <= event.step}
-        elif isinstance(event, Heldout) and event.loss is not None and event.step > 0:
-            losses[event.step] = event.loss
-    return min(losses, key=lambda step: (losses[step], step)) if losses else None

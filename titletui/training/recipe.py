@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-Task = Literal["title", "abstract-to-title", "abstract", "year-to-title", "instruction"]
+from titletui.models.prompts import Task
+
 Method = Literal["full", "lora"]
 Schedule = Literal["constant", "linear", "cosine", "step-decay"]
 Precision = Literal["auto", "fp32", "bf16"]

@@ -1,16 +1,13 @@
 """A few titles while a run trains, sampled beside it without touching its random state."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from titletui.corpus.paper import Paper
-from titletui.inference.copy_bias import Pointer
-from titletui.models.prompts import end_token, make_prompt, max_prompt_tokens, prompt_tokens
-from titletui.models.token_bytes import vocabulary_of
-from titletui.training.recipe import Recipe, Task
+from titletui.models.prompts import Task, end_token, make_prompt, max_prompt_tokens, prompt_tokens
+from titletui.training.recipe import Recipe
 
 TOP_P = 0.95
 _ROWS = 32
@@ -46,17 +43,13 @@ def greedy_titles(
     papers: list[Paper],
     most: int,
     limit: int,
-    pointer: tuple[float, ...] = (),
 ) -> list[str]:
     """The likeliest title of each paper's abstract, token by token.
 
     Args:
         most: tokens of a title.
         limit: tokens that the model can take.
-        pointer: the weights of the abstract's words, see `pointer.fit`.
     """
-    weights = torch.tensor(pointer)
-    vocabulary = vocabulary_of(tokenizer)
     prompts = []
     for paper in papers:
         prompt = make_prompt(task, abstract=paper.abstract, tokenizer=tokenizer)
@@ -65,12 +58,8 @@ def greedy_titles(
     titles = [""] * len(prompts)
     for first in range(0, len(order), _ROWS):
         part = order[first : first + _ROWS]
-        favours = [
-            partial(Pointer(vocabulary, papers[index].abstract).favour, weights=weights)
-            for index in (part if pointer else ())
-        ]
         beginnings = [prompts[index] for index in part]
-        written = _greedy(model, tokenizer, beginnings, most, limit, favours)
+        written = _greedy(model, tokenizer, beginnings, most, limit)
         for index, title in zip(part, written, strict=True):
             titles[index] = title
     return titles
@@ -82,13 +71,8 @@ def _greedy(
     prompts: list[list[int]],
     most: int,
     limit: int,
-    favours: Sequence[Callable[..., torch.Tensor]],
 ) -> list[str]:
-    """Prompts of unlike length side by side, padded at the left.
-
-    Args:
-        favours: what becomes of each row's scores with the tokens written so far, or nothing.
-    """
+    """Prompts of unlike length side by side, padded at the left."""
     end = end_token(tokenizer)
     target = model.get_input_embeddings().weight.device
     longest = max(map(len, prompts))
@@ -109,8 +93,6 @@ def _greedy(
         )
         cache = output.past_key_values
         scores = output.logits[:, -1].float().cpu()
-        for row, favour in enumerate(favours):
-            scores[row] = favour(scores[row : row + 1], [written[row].tolist()])[0]
         token = scores.argmax(dim=-1)
         token[ended] = end
         written = torch.cat([written, token[:, None]], dim=1)

@@ -17,7 +17,8 @@ from titletui.errors import TitletuiError
 from titletui.jobs.events import Note, Progress
 from titletui.jobs.worker import JobContext
 from titletui.models import device
-from titletui.models.registry import LoadedModel, find_model, load_model, load_tokenizer
+from titletui.models.loading import LoadedModel, load_model, load_tokenizer
+from titletui.models.registry import find_model
 from titletui.paths import find_home
 from titletui.training.checkpoint import Checkpoint, sync_all
 from titletui.training.data import token_cache
@@ -54,12 +55,12 @@ def make_accelerator(recipe: Recipe) -> Any:
 
 def describe_device(accelerator: Any, recipe: Recipe) -> str:
     """The device, the compute dtype and the number of ranks, for a person."""
-    return device.described(accelerator.device, _dtype(recipe), accelerator.num_processes)
+    return device.describe_device(accelerator.device, _dtype(recipe), accelerator.num_processes)
 
 
 def _dtype(recipe: Recipe) -> str:
     kind = "cuda" if torch.cuda.is_available() else "cpu"
-    return device.precision(recipe.precision, torch.device(kind))
+    return device.resolve_precision(recipe.precision, torch.device(kind))
 
 
 def load_base(job: JobContext, spec: RunSpec, found: Checkpoint | None) -> LoadedModel:
@@ -86,7 +87,7 @@ def load_base(job: JobContext, spec: RunSpec, found: Checkpoint | None) -> Loade
         home=home,
         merge=not found,
         quantization=recipe.quantization,
-        on_wait=_DownloadProgress(job),
+        on_progress=_DownloadProgress(job),
     )
     if recipe.dropout is not None:
         device.set_dropout(loaded.model, recipe.dropout)

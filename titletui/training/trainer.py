@@ -134,7 +134,7 @@ class Trainer:
         step, last = state.step, state.step == state.steps
         overfit = hooks.report_step(state, seconds)
         if step % _TRIM_EVERY == 0:
-            device.return_memory()
+            device.trim_heap()
         rising = improved = False
         if len(state.data.heldout) and (step % recipe.eval_every == 0 or last):
             rising = self._evaluate()

@@ -12,12 +12,14 @@ import torch
 from tests.benchmarks.starter.papers import is_heldout, kept_share, read_papers
 from titletui.corpus.paper import Paper
 from titletui.models.device import threads
-from titletui.models.registry import LoadedModel, ModelInfo, load_model
+from titletui.models.loading import LoadedModel, load_model
+from titletui.models.prompts import Task
+from titletui.models.registry import ModelInfo
 from titletui.paths import Home
 from titletui.training.data.batching import collate, cut_batches
 from titletui.training.data.dataset import build
 from titletui.training.loss import TitleLoss
-from titletui.training.recipe import Recipe, Task
+from titletui.training.recipe import Recipe
 
 
 class Score(msgspec.Struct, frozen=True):

@@ -9,7 +9,8 @@ from titletui.corpus.paper import Paper, plain_id, title_id
 from titletui.corpus.store import CorpusStore
 from titletui.errors import UsageError
 from titletui.importing.paper_reader import PaperReader, RejectedRecord
-from titletui.models.registry import ModelInfo, read_card
+from titletui.models.card import read_card
+from titletui.models.registry import ModelInfo
 from titletui.text import clean
 from titletui.training.data.frozen_papers import in_split
 
@@ -52,9 +53,9 @@ def kept_share(model: ModelInfo) -> float:
     recipe = read_card(model.path).recipe
     if recipe is None:
         raise UsageError(f"{model.path} has no recipe in its card; nobody knows what it has seen.")
-    if recipe.heldout == 0:
+    if recipe["heldout"] == 0:
         raise UsageError(f"{model.path} was trained on all papers; nothing is held out.")
-    return min(SHARE, recipe.heldout)
+    return min(SHARE, float(recipe["heldout"]))
 
 
 def is_heldout(paper: Paper, share: float) -> bool:

@@ -122,9 +122,9 @@ def test_settings_that_cannot_be_followed_are_told(home: Home) -> None:
 @pytest.mark.parametrize(
     ("script", "verdict", "finding"),
     [
-        ("echo 'NVIDIA H100, PCIe, 81559 MiB, 81000 MiB, 550.54'", "ok",
-         "NVIDIA H100, PCIe, 81000 MiB of 81559 MiB free, driver 550.54"),
-        ("echo 'No devices were found'", "ok", "No devices were found"),
+        ("echo '0, NVIDIA H100, PCIe, 81559, 81000, 550.54'", "ok",
+         "NVIDIA H100, PCIe, 81000 of 81559 MiB free, driver 550.54"),
+        ("echo 'No devices were found'", "ok", "none; models run on the processor"),
         ("exit 9", "warning", "nvidia-smi fails (CalledProcessError)"),
     ],
 )  # fmt: skip

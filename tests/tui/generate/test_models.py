@@ -10,8 +10,7 @@ from tests.support.pilot import opened, text_of, until, until_open, until_shown
 from tests.support.run_folders import run_folder
 from titletui.candidate import Candidate, Novelty
 from titletui.jobs.job import JobResult
-from titletui.models.registry import starter_folder
-from titletui.paths import Home
+from titletui.paths import STARTER, Home
 from titletui.settings import GenerateSettings, Settings
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
@@ -77,7 +76,7 @@ async def test_a_second_model_is_asked_for_and_writes_beside_the_first(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(starter_folder(), tmp_path / "other")
+    shutil.copytree(STARTER, tmp_path / "other")
     app = writing(home, count=1, length=4)
     async with app.run_test(size=(120, 30)) as pilot:
         await until_shown(pilot, "No titles yet")

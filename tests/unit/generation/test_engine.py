@@ -16,9 +16,9 @@ from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.generation.engine import Engine, open_engine
 from titletui.inference.gpt2_decoder import Gpt2Decoder
-from titletui.models.registry import load_model, starter_folder
-from titletui.paths import Home
-from titletui.training.recipe import Task
+from titletui.models.loading import load_model
+from titletui.models.prompts import Task
+from titletui.paths import STARTER, Home
 
 ABSTRACT = "We study speech in noisy rooms. It is hard. "
 
@@ -167,7 +167,7 @@ def test_a_tokenizer_that_does_not_give_text_back_is_refused(home: Home, tmp_pat
     path.write_text(
         json.dumps({**json.loads(path.read_text()), "normalizer": {"type": "Lowercase"}})
     )
-    with pytest.raises(TitletuiError, match="does not give text back as it was"):
+    with pytest.raises(TitletuiError, match="does not decode what it encoded"):
         opened(home, tmp_path)
 
 
@@ -180,9 +180,7 @@ def test_a_token_that_the_model_has_no_row_for_is_refused(home: Home, tmp_path: 
         opened(home, tmp_path)
 
 
-@pytest.mark.skipif(
-    not (starter_folder() / "model.safetensors").exists(), reason="no starter is bundled"
-)
+@pytest.mark.skipif(not (STARTER / "model.safetensors").exists(), reason="no starter is bundled")
 def test_the_starter_finishes_half_a_word(home: Home) -> None:
     engine = open_engine(home, "starter", lambda _: None)
     asked = request("starter", prefix="Deep learning for netw", count=20, max_tokens=20)

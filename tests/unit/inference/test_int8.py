@@ -9,7 +9,8 @@ import torch
 from tests.support.models import tiny_gpt2, tiny_llama
 from titletui.inference import int8_linear
 from titletui.inference.int8_linear import ByteProduct, has_byte_products, product, replace_products
-from titletui.models.registry import ModelInfo, load_model
+from titletui.models.loading import load_model
+from titletui.models.registry import ModelInfo
 
 needs_bytes = pytest.mark.skipif(not has_byte_products(), reason="no byte products here")
 

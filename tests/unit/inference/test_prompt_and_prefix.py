@@ -131,7 +131,7 @@ def test_a_vocabulary_read_from_a_folder_is_the_same(tmp_path: Path) -> None:
 
 
 def test_tokens_are_found_by_what_they_begin_with(vocabulary: Vocabulary) -> None:
-    found = vocabulary.beginning_with(b" S")
+    found = vocabulary.starting_with(b" S")
     expected = [t for t, piece in enumerate(vocabulary.pieces) if piece.startswith(b" S")]
     assert sorted(found) == expected
     assert len(found) > 1

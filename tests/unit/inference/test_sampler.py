@@ -18,8 +18,9 @@ from titletui.inference.gpt2_decoder import Gpt2Decoder
 from titletui.inference.prefix import open_title
 from titletui.inference.sampler import Decoder, write_titles
 from titletui.inference.transformers_decoder import TransformersDecoder
+from titletui.models.loading import LoadedModel, load_model
 from titletui.models.prompts import Prompt
-from titletui.models.registry import LoadedModel, ModelInfo, load_model
+from titletui.models.registry import ModelInfo
 from titletui.models.token_bytes import Vocabulary, vocabulary_of
 from titletui.sampling_params import SamplingParams
 
@@ -146,7 +147,7 @@ def test_the_loss_is_that_of_the_model_on_the_own_tokens(
             scores = model.model(ids).logits[0, :-1].log_softmax(dim=-1)
         # The first token may not be the end, so its chances are those of the others.
         first = scores[0].clone()
-        first[vocabulary.silent] = float("-inf")
+        first[vocabulary.special_ids] = float("-inf")
         scores[0] = first.log_softmax(dim=-1)
         loss = -scores.gather(1, ids[0, 1:, None]).sum()
         assert loss_of(title) == pytest.approx(float(loss), rel=1e-3)

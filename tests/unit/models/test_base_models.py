@@ -8,15 +8,11 @@ from tests.support.models import END, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.support.run_folders import run_folder
 from titletui.errors import TitletuiError, UsageError
 from titletui.models import registry
+from titletui.models.card import CARD
+from titletui.models.hub import cached_models, hub_cache
+from titletui.models.loading import load_model, load_tokenizer
 from titletui.models.prompts import make_prompt, prompt_tokens
-from titletui.models.registry import (
-    CARD,
-    find_model,
-    hub_cache,
-    list_models,
-    load_model,
-    load_tokenizer,
-)
+from titletui.models.registry import find_model, list_models
 from titletui.models.validation import check_model
 from titletui.paths import Home
 
@@ -79,7 +75,7 @@ def test_a_model_of_which_the_cache_keeps_only_the_name_is_to_be_downloaded(home
     gone = hub_cache() / "models--org--gone"
     (gone / "refs").mkdir(parents=True)
     (gone / "refs" / "main").write_text("0123456789abcdef")
-    assert registry.cached_models() == []
+    assert cached_models() == []
     assert find_model(home, "org/gone").path is None
     with pytest.raises(TitletuiError, match="There is no model folder"):
         check_model(gone / "snapshots" / "0123456789abcdef")
@@ -121,7 +117,7 @@ def test_a_models_mark_says_which_checkpoint(home: Home) -> None:
 def test_without_the_starter_all_else_is_there_and_it_is_asked_to_be_installed_again(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "starter_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "STARTER", tmp_path)
     assert list_models(home) == []
     with pytest.raises(TitletuiError, match="install titletui again"):
         find_model(home, "starter")

@@ -10,15 +10,15 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import BPE
 
 from titletui.errors import TitletuiError
-from titletui.models.registry import starter_folder
 from titletui.models.token_bytes import read_vocabulary
+from titletui.paths import STARTER
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """The starter's tokenizer, to be changed."""
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(starter_folder() / name, tmp_path / name)
+        shutil.copy(STARTER / name, tmp_path / name)
     return tmp_path
 
 
@@ -87,4 +87,4 @@ def test_bytes_spaces_and_added_words_are_spelled_as_they_are_written(tmp_path: 
     assert vocabulary is not None
     assert vocabulary.pieces == [b"", b"\n", b"\xc3", b" speech", "é".encode(), b"<mark>"]
     assert vocabulary.line_ends == [1]
-    assert vocabulary.silent == [0]
+    assert vocabulary.special_ids == [0]

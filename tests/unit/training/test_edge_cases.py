@@ -161,7 +161,8 @@ def test_a_run_whose_folder_cannot_be_made_is_told(home: Home) -> None:
 
 
 def test_embeddings_that_are_frozen_are_not_trained(home: Home) -> None:
-    from titletui.models.registry import find_model, load_model
+    from titletui.models.loading import load_model
+    from titletui.models.registry import find_model
 
     model = load_model(find_model(home, str(toy_base(home))), home=home).model
     adapted = setup.add_adapters(model, Recipe(freeze_embeddings=True))
@@ -184,7 +185,8 @@ def test_a_new_model_is_made_once_for_a_run(home: Home) -> None:
 
 
 def test_titles_that_have_all_ended_are_written_no_further(home: Home) -> None:
-    from titletui.models.registry import find_model, load_model
+    from titletui.models.loading import load_model
+    from titletui.models.registry import find_model
 
     loaded = load_model(find_model(home, str(toy_base(home))), home=home)
     with torch.no_grad():
@@ -290,7 +292,7 @@ def test_a_run_whose_last_turn_failed_begins_again_in_the_next_one(
 
 
 def test_a_task_that_no_paper_fits_says_what_it_needs(home: Home) -> None:
-    from titletui.models.registry import load_tokenizer
+    from titletui.models.loading import load_tokenizer
     from titletui.training.data.dataset import build
 
     tokenizer = load_tokenizer(toy_base(home))

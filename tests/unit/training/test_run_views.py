@@ -9,7 +9,9 @@ from tests.support.training_runs import toy_run, view
 from tests.support.training_worker import run_to_end
 from titletui.cli.run_report import line
 from titletui.jobs.events import Ended, Started
-from titletui.models.registry import find_model, load_model, read_card
+from titletui.models.card import read_card
+from titletui.models.loading import load_model
+from titletui.models.registry import find_model
 from titletui.paths import Home
 from titletui.training import export
 from titletui.training.checkpoint import Checkpoint

@@ -8,7 +8,8 @@ import pytest
 from tests.support.training_runs import toy_run, view, weights
 from tests.support.training_worker import run_to_end
 from titletui.jobs.job import Job, State
-from titletui.models.registry import find_model, load_model
+from titletui.models.loading import load_model
+from titletui.models.registry import find_model
 from titletui.paths import Home
 from titletui.training.data import token_cache
 from titletui.training.data.dataset import TrainingSet, build

@@ -11,7 +11,8 @@ from textual.widgets import Input, Static
 
 from titletui.errors import TitletuiError
 from titletui.jobs.job import list_jobs
-from titletui.models.registry import ModelInfo, checkpoint_steps, find_model, list_models
+from titletui.models.checkpoints import checkpoint_steps
+from titletui.models.registry import ModelInfo, find_model, list_models
 from titletui.paths import Home
 from titletui.text import display
 from titletui.tui.app_base import AppBase
@@ -129,7 +130,7 @@ def _models(home: Home) -> list[ModelInfo]:
         found.append(one)
         found += [
             ModelInfo(
-                name=f"{one.name}@{step}", kind="run", task=one.task, parameters=one.parameters
+                name=f"{one.name}@{step}", kind="run", tasks=one.tasks, parameters=one.parameters
             )
             for step in reversed(steps.get(one.name, []) if one.kind == "run" else [])
         ]
