@@ -144,7 +144,7 @@ HALF: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no end token": (lambda m: change(m / "tokenizer_config.json", eos_token=None), "no end token"),
     "more tokens than rows": (more_tokens, "more tokens"),
-    "a tokenizer that forgets": (forgetful, "does not give text back"),
+    "a tokenizer that forgets": (forgetful, "does not decode what it encoded"),
     "a tokenizer of another kind": (
         lambda m: change(m / "tokenizer.json", decoder={"type": "Nothing"}), "cannot be used"
     ),
