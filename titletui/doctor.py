@@ -14,7 +14,6 @@ from typing import Literal
 import msgspec
 import psutil
 
-from titletui import __version__
 from titletui.database import file_system, find_corruption, network_file_system
 from titletui.errors import TitletuiError
 from titletui.jobs.logind import kills_user_processes
@@ -22,6 +21,7 @@ from titletui.models.gpu import query_gpus
 from titletui.models.validation import MINIMUM_VERSIONS, installed_version, is_too_old
 from titletui.paths import Home
 from titletui.settings import load_settings
+from titletui.version import __version__
 
 _LIBRARIES = (
     "textual", "torch", "transformers", "tokenizers", "accelerate", "peft", "safetensors",

@@ -19,6 +19,6 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
 
     temperature: Annotated[float, Meta(ge=0, le=5)] = 0.8
     top_p: Annotated[float, Meta(gt=0, le=1)] = 0.95
-    top_k: Annotated[int, Meta(ge=0)] = 0
+    top_k: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     max_tokens: Annotated[int, Meta(ge=1, le=1024)] = 48
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None

@@ -1,4 +1,4 @@
-"""The walls of the house that static checks cannot see: what a room loads when it is imported."""
+"""What each package loads when it is imported, which static checks cannot see."""
 
 import os
 import pkgutil
@@ -10,20 +10,20 @@ import pytest
 import titletui
 
 MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "peft", "ctranslate2"}
-FACES = {"textual"}
+SCREENS = {"textual"}
 LIGHT = (
     "corpus",
     "jobs",
     "shortlist",
     "training.recipe",
-    "training.plan",
+    "training.run_spec",
     "training.presets",
-    "training.prompts",
+    "models.prompts",
     "training.overfit",
-    "training.base_models",
-    "training.runs",
+    "models.registry",
+    "training.launch.runs",
     "generation.client",
-    "generation.messages",
+    "generation.protocol",
     "generation.novelty",
     "generation.server",
 )
@@ -45,26 +45,33 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("room", LIGHT)
-def test_a_room_loads_no_face_and_no_model_library(room: str) -> None:
-    modules = [name for name in EVERY_MODULE if f"{name}.".startswith(f"titletui.{room}.")]
+@pytest.mark.parametrize("package", LIGHT)
+def test_a_light_package_loads_neither_textual_nor_a_model_library(package: str) -> None:
+    modules = [name for name in EVERY_MODULE if f"{name}.".startswith(f"titletui.{package}.")]
     assert modules
     loaded = loaded_by("\n".join(f"import {name}" for name in modules))
-    assert not loaded & (MODEL_LIBRARIES | FACES)
+    assert not loaded & (MODEL_LIBRARIES | SCREENS)
 
 
-@pytest.mark.parametrize("face", ["cli", "tui"])
-def test_a_face_loads_no_model_library(face: str) -> None:
-    modules = [name for name in EVERY_MODULE if name.startswith(f"titletui.{face}")]
+@pytest.mark.parametrize("package", ["cli", "tui"])
+def test_the_app_and_the_command_line_load_no_model_library(package: str) -> None:
+    modules = [name for name in EVERY_MODULE if name.startswith(f"titletui.{package}")]
     loaded = loaded_by("\n".join(f"import {name}" for name in modules))
     assert not loaded & (MODEL_LIBRARIES | {"arxivscraper"})
 
 
-def test_the_command_line_loads_no_screen() -> None:
-    loaded = loaded_by("from titletui.cli import main, _parser; _parser()")
-    assert not loaded & (MODEL_LIBRARIES | FACES | {"rich", "httpx", "sqlite3"})
+def test_the_parser_of_the_command_line_loads_no_large_library() -> None:
+    loaded = loaded_by("from titletui.cli import main, build_parser; build_parser()")
+    assert not loaded & (MODEL_LIBRARIES | SCREENS | {"rich", "httpx", "sqlite3"})
 
 
-def test_the_version_is_told_without_any_library() -> None:
+def test_the_version_is_printed_without_any_library() -> None:
     loaded = loaded_by("from titletui.cli import main; main(['--version'])")
-    assert not loaded & (MODEL_LIBRARIES | FACES | {"httpx", "sqlite3", "msgspec", "asyncio"})
+    assert not loaded & (
+        MODEL_LIBRARIES | SCREENS | {"httpx", "sqlite3", "msgspec", "asyncio", "argparse", "typing"}
+    )
+
+
+def test_importing_the_package_loads_no_library() -> None:
+    loaded = loaded_by("import titletui; titletui.__version__")
+    assert not loaded & (MODEL_LIBRARIES | SCREENS | {"httpx", "sqlite3", "msgspec", "typing"})

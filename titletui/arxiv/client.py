@@ -14,9 +14,9 @@ import httpx
 import msgspec
 import tenacity
 
-from titletui import __version__
 from titletui.arxiv.rate_limit import RateLimiter, is_loopback
 from titletui.errors import TitletuiError
+from titletui.version import __version__
 
 ARXIV = "https://oaipmh.arxiv.org/oai"
 _POLL = 0.1

@@ -1,21 +1,28 @@
-"""The `titletui` command: the app without arguments, else one of the commands."""
+"""The `titletui` command: the app without arguments, else one of the commands.
 
-import argparse
+`titletui --version` imports nothing but this file, so the other imports are in functions.
+"""
+
 import sys
-from collections.abc import Sequence
 
-from titletui import __version__
-from titletui.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say
-from titletui.errors import TitletuiError, UsageError
+from titletui.version import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run a command line; return 0 done, 1 failed, 2 usage error, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     if words in (["--version"], ["-V"]):
         print(f"titletui {__version__}")
         return 0
-    arguments = _parser().parse_args(words)
+    from titletui.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, say
+    from titletui.errors import TitletuiError, UsageError
+
+    arguments = build_parser().parse_args(words)
     try:
         return int(arguments.run(arguments))
     except UsageError as error:
@@ -31,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> "argparse.ArgumentParser":
+    """Return the parser of all commands."""
+    import argparse
+
     from titletui.cli import corpora, generate, runs, shortlist, system
 
     parser = argparse.ArgumentParser(
@@ -46,11 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _open_app(_: argparse.Namespace) -> int:
-    """Open the app; returns its exit code."""
+def _open_app(_: "argparse.Namespace") -> int:
     import gc
 
-    # Nothing loaded so far is garbage; `preload.freeze_gc` turns collection on again.
+    # Nothing imported so far is garbage; `preload.freeze_gc` enables the collector again.
     gc.disable()
     from titletui.tui.app import run_app
 

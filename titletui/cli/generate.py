@@ -1,47 +1,47 @@
-"""Titles from the command line."""
+"""The command `generate`."""
 
 import argparse
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from titletui.errors import TitletuiError, UsageError
+from titletui.errors import UsageError
 
 if TYPE_CHECKING:
     from titletui.candidate import Candidate
-    from titletui.generation.novelty import NoveltyIndex
-    from titletui.generation.protocol import Generate
-
-_MOST_ROUNDS = 50
+    from titletui.generation.protocol import Generate, Loaded, Loading
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds this room's commands to the parser."""
+    """Add `generate`."""
     parser = commands.add_parser(
         "generate",
-        help="write titles",
-        description="Writes titles; each is printed as soon as it ends.",
+        help="generate titles",
+        description="Generates titles; each is printed as soon as it is complete.",
     )
     parser.add_argument("--model", default="starter", help="starter, a run, a folder or a hub id")
-    parser.add_argument("--prefix", default="", help="what each title begins with")
+    parser.add_argument("--prefix", default="", help="the beginning of every title")
     parser.add_argument("-n", "--count", default="10", help="how many (1 to 1000)")
-    parser.add_argument("--temperature", default="0.8", help="0 takes the likeliest words")
+    parser.add_argument("--temperature", default="0.8", help="0 is greedy decoding")
     parser.add_argument(
-        "--top-p", default="0.95", help="only the likeliest that make up this share"
+        "--top-p", default="0.95", help="sample from the likeliest tokens of this total probability"
     )
-    parser.add_argument("--top-k", default="0", help="only so many of the likeliest; 0 means all")
+    parser.add_argument(
+        "--top-k", default="0", help="sample from so many likeliest tokens; 0 means all"
+    )
     parser.add_argument("--length", default="48", help="most new tokens of a title")
-    parser.add_argument("--abstract", metavar="FILE", help="titles of this abstract; - reads stdin")
-    parser.add_argument("--year", help="titles of this year, from a model that knows years")
+    parser.add_argument(
+        "--abstract", metavar="FILE", help="titles for this abstract; - reads stdin"
+    )
+    parser.add_argument("--year", help="titles of this year, for models trained on years")
     parser.add_argument("--seed", help="the same seed gives the same titles")
     parser.add_argument("--against", metavar="CORPUS", help="compare with this corpus, not all")
-    parser.add_argument("--new-only", action="store_true", help="go on until so many are new")
+    parser.add_argument("--new-only", action="store_true", help="continue until so many are new")
     parser.add_argument(
         "--sort",
         choices=("arrival", "agreement"),
         default="arrival",
-        help="agreement: at the end, the title first that says what most say (for --abstract)",
+        help="agreement: at the end, first the title that most others agree with (--abstract)",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=_generate)
@@ -54,51 +54,53 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> "Generate":
-    """What the options ask for.
+    """Return the request that the options describe.
 
     Raises:
-        UsageError: one of them is no number, or out of range.
+        UsageError: an option is not a number, or out of range.
     """
     from titletui.generation.protocol import Generate
     from titletui.sampling_params import SamplingParams
+    from titletui.settings import GenerateSettings
 
-    prefix = arguments.prefix.encode(errors="replace").decode()
     return Generate(
         id=1,
         model=arguments.model,
-        prefix=prefix,
+        prefix=arguments.prefix.encode(errors="replace").decode(),
         abstract=_abstract(arguments.abstract),
-        year=None if arguments.year is None else _whole("--year", arguments.year, 1, 9999),
-        count=_whole("-n", arguments.count, 1, 1000),
+        year=_year(arguments.year),
+        count=_parse("-n", GenerateSettings, "count", arguments.count),
         sampling=SamplingParams(
-            temperature=_number("--temperature", arguments.temperature, 0, 5),
-            top_p=_number("--top-p", arguments.top_p, 0, 1, above=True),
-            top_k=_whole("--top-k", arguments.top_k, 0, 1_000_000),
-            max_tokens=_whole("--length", arguments.length, 1, 1024),
-            seed=None if arguments.seed is None else _whole("--seed", arguments.seed, 0, 2**63 - 1),
+            temperature=_parse(
+                "--temperature", SamplingParams, "temperature", arguments.temperature
+            ),
+            top_p=_parse("--top-p", SamplingParams, "top_p", arguments.top_p),
+            top_k=_parse("--top-k", SamplingParams, "top_k", arguments.top_k),
+            max_tokens=_parse("--length", SamplingParams, "max_tokens", arguments.length),
+            seed=_parse("--seed", SamplingParams, "seed", arguments.seed),
         ),
     )
 
 
-def _whole(option: str, text: str, least: int, most: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = None
-    if value is None or not least <= value <= most:
-        raise UsageError(f"{option} takes a whole number from {least} to {most}, not {text!r:.40}.")
-    return value
+def _parse(option: str, schema: type[Any], name: str, text: str | None) -> Any:
+    """Parse an option as the field `name` of `schema`; None where it was not given."""
+    import msgspec
+
+    from titletui.settings import field, parse
+
+    return (
+        None
+        if text is None
+        else parse(msgspec.structs.replace(field(schema, name), name=option), text)
+    )
 
 
-def _number(option: str, text: str, least: float, most: float, *, above: bool = False) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not (least < value <= most if above else least <= value <= most):
-        start = f"above {least:g}" if above else f"from {least:g}"
-        raise UsageError(f"{option} takes a number {start} to {most:g}, not {text!r:.40}.")
-    return value
+def _year(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= 9999):
+        raise UsageError(f"--year must be a whole number from 1 to 9999, not {text!r:.40}.")
+    return int(text)
 
 
 def _abstract(file: str | None) -> str:
@@ -115,78 +117,40 @@ def _abstract(file: str | None) -> str:
 
 
 async def _write(arguments: argparse.Namespace, request: "Generate") -> int:
-    """Prints titles until there are as many as were asked for; returns the exit code."""
-    from titletui.generation.client import GenerationClient
+    """Print candidates as they arrive, or sorted at the end; return the exit code."""
+    from titletui.generation.candidates import stream_candidates
     from titletui.generation.mbr import by_agreement
     from titletui.paths import find_home
 
-    home = find_home()
-    if arguments.against and not home.corpus_db.exists():
-        raise UsageError(f"There is no corpus named {arguments.against!r:.80}; there is none yet.")
-    new = 0
     waiting: list[Candidate] = []
-    async with GenerationClient(home) as client:
-        # It starts while the corpora are opened here.
-        await client.start()
-        from titletui.generation.novelty import NoveltyIndex
-
-        with NoveltyIndex(home.corpus_db, arguments.against) as novelty:
-            async for candidate in _compared(client, request, novelty, arguments.new_only):
-                is_new = candidate.novelty is not None and candidate.novelty.kind == "new"
-                new += is_new
-                if arguments.new_only and not is_new:
-                    continue
-                if arguments.sort == "agreement":
-                    waiting.append(candidate)
-                else:
-                    _print(arguments, candidate)
-    for place in by_agreement([candidate.text for candidate in waiting]):
-        _print(arguments, waiting[place])
-    if arguments.new_only and new < request.count:
-        raise TitletuiError(
-            f"Only {new} titles are new after many tries; "
-            "try a higher temperature or another prefix."
-        )
+    stream = stream_candidates(
+        find_home(),
+        request,
+        against=arguments.against,
+        new_only=arguments.new_only,
+        on_message=_show_loading,
+    )
+    try:
+        async for candidate in stream:
+            if arguments.sort == "agreement":
+                waiting.append(candidate)
+            else:
+                _print(arguments, candidate)
+    finally:
+        for place in by_agreement([candidate.text for candidate in waiting]):
+            _print(arguments, waiting[place])
     return 0
 
 
-async def _compared(
-    client: Any, request: "Generate", novelty: "NoveltyIndex", new_only: bool
-) -> AsyncIterator["Candidate"]:
-    """Each candidate with its novelty; with `new_only`, until `request.count` are new."""
-    import asyncio
-
-    import msgspec
-
+def _show_loading(message: "Loading | Loaded") -> None:
     from titletui.cli.output import say
-    from titletui.generation.protocol import Failed, Generated, Loaded, Loading, with_seed
-    from titletui.text import fold
+    from titletui.generation.protocol import Loading
 
-    wanted = request.count
-    before: set[str] = set()
-    for _ in range(_MOST_ROUNDS if new_only else 1):
-        async for answer in client.generate(request):
-            match answer:
-                case Loading() if sys.stderr.isatty():
-                    say(f"{answer.what} …")
-                case Loaded() if answer.note:
-                    say(answer.note)
-                case Failed():
-                    raise TitletuiError(answer.error)
-                case Generated():
-                    candidate = answer.candidate
-                    if new_only and fold(candidate.text) in before:
-                        continue
-                    before.add(fold(candidate.text))
-                    found = await asyncio.to_thread(novelty.check, candidate.text)
-                    wanted -= found.kind == "new"
-                    yield msgspec.structs.replace(candidate, novelty=found)
-                    request = with_seed(request, candidate.seed)
-                    if new_only and wanted <= 0:
-                        return
-        # Another seed, derived from the first, so that --seed still decides all titles.
-        request = with_seed(request, ((request.sampling.seed or 0) + 1) % 2**63)
-        request = msgspec.structs.replace(request, id=request.id + 1)
+    if not isinstance(message, Loading):
+        if message.note:
+            say(message.note)
+    elif sys.stderr.isatty():
+        say(f"{message.what} …")
 
 
 def _print(arguments: argparse.Namespace, candidate: "Candidate") -> None:

@@ -14,12 +14,12 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from titletui import __version__
 from titletui.atomic_write import sync_directory, write_atomically
 from titletui.errors import TitletuiError, UsageError
 from titletui.jobs import process_lock, slurm_queue
 from titletui.jobs.event_log import EventTail
 from titletui.paths import checked_name, private_folder
+from titletui.version import __version__
 
 SPEC_SCHEMA = 1
 _NEW = 20.0

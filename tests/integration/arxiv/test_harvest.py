@@ -15,7 +15,6 @@ from tests.support.harvests import (
 )
 from tests.support.oai_server import Asked, OaiServer, Record, Reply, papers, serving
 from tests.support.processes import until
-from titletui import __version__
 from titletui.arxiv.filters import Filter, first_month, keeps, parse_filters
 from titletui.arxiv.job import HarvestQuery, last_query, start_harvest, start_update
 from titletui.corpus.paper import Paper
@@ -23,6 +22,7 @@ from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 from titletui.jobs.job import State
 from titletui.paths import Home
+from titletui.version import __version__
 
 
 def first_requests(server: OaiServer) -> list[dict[str, str]]:
