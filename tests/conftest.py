@@ -5,6 +5,7 @@ records were lost, how many bad inputs were tried. A test counts by its marker `
 `record_property("records_lost", n)` and by `record_property("bad_inputs", n)`.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +13,18 @@ from typing import Any
 
 import pytest
 
+from tests.support.processes import end_jobs
 from titletui.paths import Home, find_home
+
+# Two test processes share the cores with the processes that they start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)
-def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _isolated(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Give the test a home of its own and no network; afterwards end the jobs it has started."""
     root = tmp_path_factory.mktemp("home")
     root.chmod(0o700)
     monkeypatch.setenv("TITLETUI_HOME", str(root))
@@ -26,6 +34,8 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "0")
     for name in ("HF_TOKEN", "NO_COLOR", "TMUX", "TEXTUAL"):
         monkeypatch.delenv(name, raising=False)
+    yield
+    end_jobs(root)
 
 
 @pytest.fixture

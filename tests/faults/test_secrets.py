@@ -45,7 +45,6 @@ def test_a_token_is_written_nowhere_and_shown_to_nobody(
 ) -> None:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         monkeypatch.setenv(name, CANARY)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     titles = tmp_path / "titles.txt"
     titles.write_text("\n".join(TITLES))
     base = tiny_gpt2(tmp_path / "tiny", tasks=["title"])

@@ -176,10 +176,7 @@ async def test_five_browsers_at_once_have_one_shortlist(
 
 
 @pytest.mark.fault("F67")
-async def test_a_run_goes_on_when_the_browser_is_closed(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+async def test_a_run_goes_on_when_the_browser_is_closed(home: Home) -> None:
     job = toy_run(home, steps="400")
     with served() as address:
         async with browsers(address, 1) as (browser,):

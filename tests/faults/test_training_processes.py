@@ -27,11 +27,6 @@ from titletui.training.run_spec import RunSpec
 PATIENCE = 200
 
 
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
 def ended(job: Job) -> State:
     return launch.wait_until(
         job, State.DONE, State.FAILED, State.STOPPED, State.INTERRUPTED, timeout=PATIENCE

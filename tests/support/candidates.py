@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from textual.pilot import Pilot
 
+from tests.support.pilot import generate_screen as screen_of
 from titletui.candidate import Candidate, Novelty
 from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings
@@ -12,7 +13,6 @@ from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.generate.batch_column import BatchColumn
-from titletui.tui.generate.screen import GenerateScreen
 
 TITLES = ("Neural Aardvarks", "Neural Badgers", "Neural Civets")
 
@@ -46,12 +46,6 @@ def two_batches(home: Home) -> Iterator[Library]:
 def opened(home: Home, **knobs: object) -> TitletuiApp:
     generate = GenerateSettings(**knobs)  # type: ignore[arg-type]
     return TitletuiApp(home, Settings(mode="generate", welcome=False, generate=generate))
-
-
-def screen_of(pilot: Pilot[int]) -> GenerateScreen:
-    screen = pilot.app.screen_stack[0]
-    assert isinstance(screen, GenerateScreen)
-    return screen
 
 
 def current(pilot: Pilot[int]) -> BatchColumn:

@@ -13,7 +13,11 @@ from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.training.estimate import Forecast
 from titletui.tui.app import TitletuiApp
+from titletui.tui.corpus.screen import CorpusScreen
+from titletui.tui.generate.screen import GenerateScreen
+from titletui.tui.shortlist.screen import ShortlistScreen
 from titletui.tui.train import estimate
+from titletui.tui.train.screen import TrainScreen
 
 Shown = TypeVar("Shown", bound=Screen[Any])
 
@@ -25,6 +29,30 @@ def opened(home: Home, mode: str) -> TitletuiApp:
 
 def app_of(pilot: Pilot[int]) -> TitletuiApp:
     return cast(TitletuiApp, pilot.app)
+
+
+def corpus_screen(pilot: Pilot[int] | TitletuiApp) -> CorpusScreen:
+    return mode_screen(pilot, CorpusScreen)
+
+
+def train_screen(pilot: Pilot[int] | TitletuiApp) -> TrainScreen:
+    return mode_screen(pilot, TrainScreen)
+
+
+def generate_screen(pilot: Pilot[int] | TitletuiApp) -> GenerateScreen:
+    return mode_screen(pilot, GenerateScreen)
+
+
+def shortlist_screen(pilot: Pilot[int] | TitletuiApp) -> ShortlistScreen:
+    return mode_screen(pilot, ShortlistScreen)
+
+
+def mode_screen(pilot: Pilot[int] | TitletuiApp, kind: type[Shown]) -> Shown:
+    """The screen of the current mode, also under a dialog."""
+    app = pilot if isinstance(pilot, TitletuiApp) else pilot.app
+    screen = app.screen_stack[0]
+    assert isinstance(screen, kind)
+    return screen
 
 
 def text_of(pilot: Pilot[int]) -> str:

@@ -1,5 +1,6 @@
 """Waiting for real processes in tests."""
 
+import contextlib
 import os
 import sys
 import time
@@ -10,7 +11,7 @@ import msgspec
 import psutil
 
 from titletui.jobs import launch
-from titletui.jobs.job import Job, create_job, list_jobs
+from titletui.jobs.job import Job, create_job
 from titletui.paths import Home
 
 ROOT = Path(__file__).parents[2]
@@ -46,32 +47,33 @@ def start_counting(folder: Job, *arguments: str, environment: dict[str, str] | N
 
 def processes_of(folder: Job) -> list[psutil.Process]:
     """The job's processes, supervisor first: its folder stands in their command lines."""
-    return [process for _, process in _supervisors_first(folder)]
+    return [process for _, process in _supervisors_first(str(folder.path).__eq__)]
 
 
 def workers_of(folder: Job) -> list[psutil.Process]:
     """The job's processes that are no supervisors."""
-    return [process for is_worker, process in _supervisors_first(folder) if is_worker]
+    return [
+        process for is_worker, process in _supervisors_first(str(folder.path).__eq__) if is_worker
+    ]
 
 
-def end_jobs(home: Home) -> None:
-    """Kills what a test has started."""
-    for job in list_jobs(home.jobs):
-        for process in processes_of(job):
-            try:
-                process.kill()
-            except psutil.Error:
-                continue
+def end_jobs(root: Path) -> None:
+    """Kill the processes of all jobs under `root`, supervisors first."""
+    if not any(root.glob("jobs/*/*")):
+        return
+    for _, process in _supervisors_first(lambda word: word.startswith(f"{root}/jobs/")):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
 
 
-def _supervisors_first(folder: Job) -> list[tuple[bool, psutil.Process]]:
+def _supervisors_first(is_job: Callable[[str], bool]) -> list[tuple[bool, psutil.Process]]:
     found = []
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
         except psutil.Error:
             continue
-        if str(folder.path) in words and process.pid != os.getpid():
+        if any(map(is_job, words)) and process.pid != os.getpid():
             found.append(("titletui.jobs.supervisor" not in words, process))
     return sorted(found, key=lambda pair: pair[0])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.corpora import fill, paper
-from tests.support.corpora import screen_of as corpus_screen
 from tests.support.pilot import (
     app_of,
+    corpus_screen,
     forecast_at_once,
     opened,
     text_of,

@@ -5,13 +5,12 @@ import math
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.disks import read_only_folder
-from tests.support.processes import end_jobs, until
+from tests.support.processes import until
 from tests.support.run_folders import held, overfit_run, run_folder
 from tests.support.terminal import QUIT, Terminal
 from titletui.cli import main
@@ -24,13 +23,6 @@ from titletui.paths import Home
 from titletui.training.estimate import Forecast
 
 DONE = JobResult(outcome="done")
-
-
-@pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield
-    end_jobs(home)
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,21 +1,13 @@
 """Jobs are followed from the command line."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.processes import counting, end_jobs, until
+from tests.support.processes import counting, until
 from titletui.cli import job_progress
 from titletui.cli.job_progress import JobProgress, follow
 from titletui.jobs.events import Progress
 from titletui.jobs.job import State
 from titletui.paths import Home
-
-
-@pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home) -> Iterator[None]:
-    yield
-    end_jobs(home)
 
 
 def interrupted_at(monkeypatch: pytest.MonkeyPatch, *looks: int) -> None:

@@ -34,10 +34,7 @@ def recipe(home: Home, **changes: str) -> Recipe:
     return override(preset("starter-titles"), {"base": str(toy_base(home)), **changes})
 
 
-def test_counts_come_first_and_then_memory_and_time(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_counts_come_first_and_then_memory_and_time(home: Home) -> None:
     toy_corpus(home).close()
     asked = recipe(home, steps="30", batch_tokens="128")
     before = sorted(home.data.rglob("*"))
@@ -120,10 +117,7 @@ def run_estimate(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_the_command_line_says_what_a_run_would_take_and_starts_nothing(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def test_the_command_line_says_what_a_run_would_take_and_starts_nothing(home: Home) -> None:
     toy_corpus(home).close()
     base = str(toy_base(home))
     plain = run_estimate("--base", base, "--steps", "30")

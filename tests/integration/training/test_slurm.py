@@ -32,7 +32,6 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def cluster(slurm: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SLURM_CONF", str(slurm))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield
     subprocess.run(["scancel", "--user=root"], check=True)
     partition("UP")

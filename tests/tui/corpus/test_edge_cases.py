@@ -3,24 +3,22 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.support.corpora import fill, names, paper, screen_of
+from tests.support.corpora import fill, names, paper
 from tests.support.pilot import (
     app_of,
-    forecast_at_once,
     opened,
     until,
     until_gone,
     until_open,
     until_shown,
 )
-from tests.support.processes import end_jobs
+from tests.support.pilot import corpus_screen as screen_of
 from tests.support.run_folders import held
 from titletui.arxiv.job import HarvestQuery
 from titletui.corpus.pagination import END, ListedPaper, Page
@@ -38,13 +36,6 @@ from titletui.tui.corpus.page_window import PaperPages
 from titletui.tui.corpus.paper_dialog import PaperDialog
 from titletui.tui.dialogs.confirm import ConfirmDialog
 from titletui.tui.dialogs.prompt import PromptDialog
-
-
-@pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    forecast_at_once(monkeypatch)
-    yield
-    end_jobs(home)
 
 
 def harvest(home: Home, name: str, corpus: str, **ended: str) -> Job:

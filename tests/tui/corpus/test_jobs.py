@@ -1,7 +1,6 @@
 """The Corpus screen: scraping and importing, with real harvests and imports."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ from tests.support.corpora import fill, names, paper
 from tests.support.harvests import point_to
 from tests.support.oai_server import Reply, serving, spread
 from tests.support.pilot import (
-    forecast_at_once,
     opened,
     text_of,
     until,
@@ -18,7 +16,7 @@ from tests.support.pilot import (
     until_open,
     until_shown,
 )
-from tests.support.processes import end_jobs, processes_of
+from tests.support.processes import processes_of
 from titletui.arxiv.filters import parse_filters
 from titletui.arxiv.job import HarvestQuery, start_harvest
 from titletui.corpus.store import CorpusStore
@@ -27,13 +25,6 @@ from titletui.paths import Home
 from titletui.tui.corpus.harvest_dialog import ScrapeDialog
 from titletui.tui.corpus.import_dialog import ImportDialog
 from titletui.tui.widgets.path_input import PathInput, complete
-
-
-@pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    forecast_at_once(monkeypatch)
-    yield
-    end_jobs(home)
 
 
 async def test_a_category_is_found_by_its_name_and_scraped(

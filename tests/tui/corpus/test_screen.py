@@ -1,16 +1,14 @@
 """The Corpus screen: what it shows, and what each key does."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.corpora import fill, names, paper, screen_of
+from tests.support.corpora import fill, names, paper
 from tests.support.hostile_texts import HOSTILE
 from tests.support.pilot import (
     app_of,
-    forecast_at_once,
     opened,
     text_of,
     until,
@@ -18,7 +16,7 @@ from tests.support.pilot import (
     until_open,
     until_shown,
 )
-from tests.support.processes import end_jobs
+from tests.support.pilot import corpus_screen as screen_of
 from titletui.corpus.store import CorpusStore
 from titletui.importing.job import Source, start_import
 from titletui.jobs.job import State
@@ -31,13 +29,6 @@ from titletui.tui.corpus.paper_dialog import PaperDialog
 from titletui.tui.dialogs.confirm import ConfirmDialog
 from titletui.tui.dialogs.prompt import PromptDialog
 from titletui.tui.train.new_run_dialog import NewRunDialog
-
-
-@pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    forecast_at_once(monkeypatch)
-    yield
-    end_jobs(home)
 
 
 async def test_without_corpora_it_says_what_to_press(home: Home) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import TextArea
 
+from tests.support.pilot import generate_screen as screen_of
 from tests.support.pilot import opened, text_of, until, until_open, until_shown
 from tests.support.run_folders import run_folder
 from titletui.candidate import Candidate, Novelty
@@ -16,7 +17,6 @@ from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.generate.model_dialog import ModelDialog
-from titletui.tui.generate.screen import GenerateScreen
 from titletui.tui.train.metrics import number
 from titletui.tui.widgets.edit_line import EditLine
 from titletui.tui.widgets.row_list import RowList
@@ -25,12 +25,6 @@ from titletui.tui.widgets.row_list import RowList
 def writing(home: Home, **knobs: object) -> TitletuiApp:
     generate = GenerateSettings(**knobs)  # type: ignore[arg-type]
     return TitletuiApp(home, Settings(mode="generate", welcome=False, generate=generate))
-
-
-def screen_of(app: TitletuiApp) -> GenerateScreen:
-    screen = app.screen_stack[0]
-    assert isinstance(screen, GenerateScreen)
-    return screen
 
 
 @pytest.fixture

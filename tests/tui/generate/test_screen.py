@@ -10,10 +10,11 @@ import pytest
 from textual import events
 from textual.widgets import Input, TextArea
 
-from tests.support.candidates import TITLES, current, opened, screen_of, shown, two_batches
+from tests.support.candidates import TITLES, current, opened, shown, two_batches
 from tests.support.hostile_texts import HOSTILE
 from tests.support.models import tiny_gpt2
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
+from tests.support.pilot import generate_screen as screen_of
 from titletui.candidate import Candidate, Novelty
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from tests.support.candidates import TITLES, current, opened, screen_of, two_batches
+from tests.support.candidates import TITLES, current, opened, two_batches
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
+from tests.support.pilot import generate_screen as screen_of
 from titletui.candidate import Candidate
 from titletui.paths import Home
 from titletui.shortlist.library import Library

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 from textual.pilot import Pilot
 
-from tests.support.corpora import fill, screen_of
+from tests.support.corpora import fill
+from tests.support.pilot import corpus_screen as screen_of
 from tests.support.pilot import until, until_shown
 from tests.support.run_folders import held
 from tests.tui.scenes.scene import Scene, put

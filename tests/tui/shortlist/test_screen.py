@@ -10,13 +10,13 @@ from textual.widgets import Input
 
 from tests.support.hostile_texts import HOSTILE
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
+from tests.support.pilot import shortlist_screen as screen_of
 from titletui.candidate import Candidate, Novelty
 from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.shortlist.screen import ShortlistScreen
 
 TITLES = ("Aardvark Speech", "Badger Audio", "Civet Music")
 
@@ -39,12 +39,6 @@ def library(home: Home) -> Library:
 
 def opened(home: Home) -> TitletuiApp:
     return TitletuiApp(home, Settings(mode="shortlist", welcome=False))
-
-
-def screen_of(pilot: Pilot[int]) -> ShortlistScreen:
-    screen = pilot.app.screen_stack[0]
-    assert isinstance(screen, ShortlistScreen)
-    return screen
 
 
 def shown(pilot: Pilot[int]) -> list[str]:

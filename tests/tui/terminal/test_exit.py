@@ -42,9 +42,8 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.fixture
-def endless(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+def endless(home: Home) -> Home:
     """A home whose knobs ask for more titles than there is time for."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     knobs = GenerateSettings(count=1000, length=200)
     save_settings(home.config_toml, Settings(welcome=False, generate=knobs))
     return home

@@ -1,7 +1,5 @@
 """The Train screen at its edges: no run, runs without a model or a plan, the mouse, the form."""
 
-from collections.abc import Iterator
-
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Collapsible, Input
@@ -16,7 +14,7 @@ from tests.support.pilot import (
     until_open,
     until_shown,
 )
-from tests.support.processes import end_jobs
+from tests.support.pilot import train_screen as screen_of
 from tests.support.run_folders import held, run_folder
 from tests.support.training_runs import toy_corpus
 from titletui.jobs.event_log import EventLog
@@ -30,24 +28,9 @@ from titletui.tui.train.log_dialog import LogDialog
 from titletui.tui.train.metrics_dialog import FiguresDialog
 from titletui.tui.train.new_run_dialog import NewRunDialog
 from titletui.tui.train.run_list import RunList
-from titletui.tui.train.screen import TrainScreen
 from titletui.tui.widgets.choice import Choice
 
 DONE = JobResult(outcome="done")
-
-
-@pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    forecast_at_once(monkeypatch, examples=10)
-    yield
-    end_jobs(home)
-
-
-def screen_of(pilot: Pilot[int]) -> TrainScreen:
-    screen = pilot.app.screen_stack[0]
-    assert isinstance(screen, TrainScreen)
-    return screen
 
 
 async def new_run(pilot: Pilot[int]) -> NewRunDialog:

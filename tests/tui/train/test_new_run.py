@@ -4,7 +4,6 @@ import asyncio
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
 
 import pytest
 from textual.pilot import Pilot
@@ -20,7 +19,6 @@ from tests.support.pilot import (
     until_open,
     until_shown,
 )
-from tests.support.processes import end_jobs
 from tests.support.processes import until as wait_until
 from tests.support.training_runs import QUICK, toy_base, toy_corpus
 from titletui.corpus.paper import Paper
@@ -37,14 +35,6 @@ from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.train.new_run_dialog import NewRunDialog
 from titletui.tui.train.recipe_form import ASKED_ABOVE, FIELDS, RecipeForm
 from titletui.tui.widgets.choice import Choice
-
-
-@pytest.fixture(autouse=True)
-def _no_job_is_left(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    forecast_at_once(monkeypatch, examples=10)
-    yield
-    end_jobs(home)
 
 
 async def new_run(pilot: Pilot[int]) -> NewRunDialog:

@@ -14,6 +14,7 @@ from tests.support.pilot import (
     until_open,
     until_shown,
 )
+from tests.support.pilot import train_screen as screen_of
 from tests.support.run_folders import held, overfit_run, run_folder
 from titletui.jobs.event_log import EventLog
 from titletui.jobs.events import Evaluated, HeldoutRising, Note, Overfit
@@ -26,15 +27,8 @@ from titletui.tui.train.log_dialog import LogDialog
 from titletui.tui.train.loss_chart.widget import LossChart
 from titletui.tui.train.metrics_dialog import FiguresDialog
 from titletui.tui.train.new_run_dialog import NewRunDialog
-from titletui.tui.train.screen import TrainScreen
 
 FALLING = [5.0 * 0.99**step + 1.0 for step in range(212)]
-
-
-def screen_of(app: TitletuiApp) -> TrainScreen:
-    screen = app.screen_stack[0]
-    assert isinstance(screen, TrainScreen)
-    return screen
 
 
 def chart_text(app: TitletuiApp) -> str:

@@ -7,7 +7,8 @@ from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from tests.support.corpora import fill, paper, screen_of
+from tests.support.corpora import fill, paper
+from tests.support.pilot import corpus_screen as screen_of
 from tests.support.pilot import until, until_shown
 from titletui.paths import Home
 from titletui.settings import Settings

@@ -280,7 +280,6 @@ def test_a_run_whose_last_turn_failed_begins_again_in_the_next_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     job = toy_run(home, "a-1", steps="2")
     job.prepare()
     slurm_queue.take_ticket(job.path, "7", job.began)

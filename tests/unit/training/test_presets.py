@@ -171,9 +171,8 @@ def test_a_finished_run_is_continued_on_another_corpus(home: Home) -> None:
 
 
 def test_a_run_is_continued_on_the_shortlist(
-    home: Home, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     first = toy_run(home, "first", steps="5")
     assert run_to_end(first) == 0
     stars = [f"A starred title number {n}" for n in range(12)]
