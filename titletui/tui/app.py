@@ -23,6 +23,7 @@ from titletui.tui.terminal import restore
 from titletui.tui.terminal.crash_report import CrashReportApp
 from titletui.tui.terminal.encoding import require_utf8
 from titletui.tui.textual_patches.mode_preload import ModePreloadApp
+from titletui.tui.textual_patches.removed_nodes import RemovedNodeApp
 from titletui.tui.textual_patches.stylesheet_cache import CachedStylesheet
 from titletui.tui.themes import DEFAULT_THEME, THEMES
 
@@ -45,7 +46,7 @@ def _commands() -> "type[Provider]":
     return Commands
 
 
-class TitletuiApp(ModePreloadApp, CrashReportApp, AppBase):
+class TitletuiApp(RemovedNodeApp, ModePreloadApp, CrashReportApp, AppBase):
     """The app of four modes.
 
     Attributes:
