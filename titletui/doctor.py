@@ -16,7 +16,7 @@ import psutil
 
 from titletui.database import file_system, find_corruption, network_file_system
 from titletui.errors import TitletuiError
-from titletui.jobs.logind import kills_user_processes
+from titletui.jobs.lifetime import lifetime_limits
 from titletui.models.gpu import query_gpus
 from titletui.models.validation import MINIMUM_VERSIONS, installed_version, is_too_old
 from titletui.paths import Home
@@ -208,9 +208,9 @@ def _terminal() -> Iterator[Check]:
 
 
 def _session() -> Iterator[Check]:
-    if kills_user_processes():
-        finding = "KillUserProcesses=yes: jobs end when you log out"
-        advice = "Run: loginctl enable-linger, or start titletui inside tmux under systemd-run."
-        yield Check("session", "logind", finding, "warning", advice)
-    else:
-        yield Check("session", "logind", "jobs continue after you log out")
+    limits = list(lifetime_limits())
+    for limit in limits:
+        finding = f"{limit.cause}: jobs end {limit.end}"
+        yield Check("session", "jobs", finding, "warning", limit.advice)
+    if not limits:
+        yield Check("session", "jobs", "continue after you log out")

@@ -1,8 +1,8 @@
-"""The app in a browser, behind a token: for a GPU box that one reaches with `ssh -L`.
+"""Serve the app to a browser, protected by a token: for a GPU machine reached with `ssh -L`.
 
-textual-serve, which runs the app and speaks with the browser, accepts any Origin and Host and asks
-for no password. The middleware here closes that: the Host must be this machine's, the Origin the
-page's own, and every request must carry the token, once in the address, from then on in a cookie.
+textual-serve, which runs the app for the browser, has no authentication and accepts any Origin and
+Host. The middleware here requires this machine's Host, the page's own Origin, and the token: in the
+address of the first request, from then on in a cookie.
 """
 
 import ipaddress
@@ -23,7 +23,7 @@ _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'"
 )
-# Without it a person would have to click before the first key counts.
+# Focuses the terminal, so that the first key arrives without a click.
 _FOCUS = """<script>
 const waiting = setInterval(() => {
   const keyboard = document.querySelector(".xterm-helper-textarea");
@@ -37,10 +37,10 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class TitletuiServer(Server):
-    """textual-serve's server with a door.
+    """textual-serve's server with authentication.
 
     Args:
-        remote: whether other machines may reach it.
+        remote: accept connections of other machines.
     """
 
     def __init__(self, host: str, port: int, *, remote: bool) -> None:
@@ -51,23 +51,23 @@ class TitletuiServer(Server):
 
     @property
     def address(self) -> str:
-        """The page's address with the token, to be opened once."""
+        """The address of the page, with the token."""
         host = "127.0.0.1" if _is_anywhere(self.host) else self.host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/?token={self.token}"
 
     async def _make_app(self) -> web.Application:
         app = await super()._make_app()
-        app.middlewares.append(self._door)
+        app.middlewares.append(self._authenticate)
         return app
 
     def initialize_logging(self) -> None:
-        """Warnings only: an access log would hold the token."""
+        """Log warnings only: an access log would contain the token."""
 
     async def on_startup(self, app: web.Application) -> None:
-        """Says nothing: the command line does."""
+        """Print nothing: the command line prints the address."""
 
     async def handle_index(self, request: web.Request) -> web.StreamResponse:
-        """The page, with addresses of the port that the browser sees (behind `ssh -L` another)."""
+        """Return the page, with the port that the browser sees, which `ssh -L` may have changed."""
         self.public_url = f"http://{request.host}"
         response = await super().handle_index(request)
         assert isinstance(response, web.Response)
@@ -77,7 +77,7 @@ class TitletuiServer(Server):
         return response
 
     @web.middleware
-    async def _door(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+    async def _authenticate(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         if not self._is_own_host(request.host):
             return _refuse("this server does not answer to that host name")
         origin = request.headers.get("Origin")
@@ -100,20 +100,20 @@ class TitletuiServer(Server):
             return True
         if not self.remote:
             return False
-        # A name under somebody else's control could point here (DNS rebinding); an address cannot.
+        # Any other name may resolve to this address (DNS rebinding); a literal address cannot.
         return _is_address(name) or name in (socket.gethostname(), socket.getfqdn())
 
 
 def serve_app(host: str, port: int, *, remote: bool, announce: Callable[[str], None]) -> None:
-    """Serves the app until it is interrupted.
+    """Serve the app until it is interrupted.
 
     Args:
-        remote: let other machines in; else `host` must be a loopback address.
-        announce: is given the address to open, once.
+        remote: accept other machines; else `host` must be a loopback address.
+        announce: called once with the address to open.
 
     Raises:
-        UsageError: `host` is no loopback address and `remote` is not set.
-        TitletuiError: the port cannot be had.
+        UsageError: `host` is not a loopback address and `remote` is not set.
+        TitletuiError: the port cannot be used.
     """
     if not remote and host != "localhost" and not _is_loopback(host):
         raise UsageError(

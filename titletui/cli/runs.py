@@ -1,4 +1,4 @@
-"""Runs from the command line: train, watch, stop, resume, continue, rename, delete."""
+"""The commands about runs: train, watch, stop, resume, continue, rename, delete."""
 
 import argparse
 from typing import Any
@@ -7,7 +7,7 @@ from titletui.cli.output import print_json, print_line, say
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds this room's commands to the parser."""
+    """Add the commands about runs."""
     train = commands.add_parser("train", help="fine-tune a model on a corpus")
     train.add_argument("corpus", metavar="CORPUS", nargs="?")
     _from_stars(train)
@@ -18,7 +18,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     _recipe_options(train)
     train.set_defaults(run=_train)
 
-    go_on = commands.add_parser("continue", help="train a finished run's model on as a new run")
+    go_on = commands.add_parser("continue", help="train a finished run's model further")
     go_on.add_argument("parent", metavar="RUN", help="RUN, RUN@STEP or RUN@best")
     go_on.add_argument("--corpus", help="another corpus (default: the same)")
     _from_stars(go_on)
@@ -33,8 +33,8 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
     for word, handler, text in (
         ("watch", _watch, "follow a run until it ends"),
-        ("stop", _stop, "end a run at its next step, with a checkpoint"),
-        ("resume", _resume, "let a stopped or interrupted run go on"),
+        ("stop", _stop, "stop a run at its next step, with a checkpoint"),
+        ("resume", _resume, "resume a stopped or interrupted run"),
         ("delete", _delete, "delete a run and its checkpoints"),
     ):
         command = commands.add_parser(word, help=text)
@@ -52,7 +52,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _from_stars(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--shortlist", action="store_true", help="learn from the starred titles, not from a corpus"
+        "--shortlist", action="store_true", help="train on the starred titles instead of a corpus"
     )
 
 
@@ -62,20 +62,20 @@ def _recipe_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any field of the recipe"
     )
-    command.add_argument("--processes", type=int, default=1, metavar="K", help="side by side")
+    command.add_argument("--processes", type=int, default=1, metavar="K", help="processes")
     command.add_argument("--slurm", action="store_true", help="submit it to Slurm")
-    command.add_argument("--detach", action="store_true", help="start it and return at once")
+    command.add_argument("--detach", action="store_true", help="start the run and return at once")
     command.add_argument(
-        "--estimate", action="store_true", help="say what it would take, and start nothing"
+        "--estimate", action="store_true", help="estimate time and memory, and start nothing"
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
 
 
 def _changes(arguments: argparse.Namespace) -> dict[str, str]:
-    """What the command line asks to change of a recipe.
+    """Return the changes to the recipe that the options ask for.
 
     Raises:
-        UsageError: a `--set` is no KEY=VALUE.
+        UsageError: a `--set` is not KEY=VALUE.
     """
     from titletui.errors import UsageError
 
@@ -108,11 +108,11 @@ def _train(arguments: argparse.Namespace) -> int:
             say(f"{existing.name} is {existing.state.value}; watching it.")
         else:
             resume_run(home, existing.name)
-            say(f"{existing.name} goes on.")
+            say(f"{existing.name} resumes.")
         return _follow(existing, arguments)
     papers = _starred(corpus)
-    usual = DEFAULT if papers is None else STARRED
-    recipe = override(preset(arguments.preset or usual), _changes(arguments))
+    default = DEFAULT if papers is None else STARRED
+    recipe = override(preset(arguments.preset or default), _changes(arguments))
     return _begin(corpus, recipe, papers, arguments)
 
 
@@ -122,8 +122,8 @@ def _continue(arguments: argparse.Namespace) -> int:
 
     parent = arguments.parent
     plan = parent_spec(find_home(), parent)
-    same = "" if arguments.shortlist else plan.corpus
-    corpus = _source(arguments, arguments.corpus or same)
+    default = "" if arguments.shortlist else plan.corpus
+    corpus = _source(arguments, arguments.corpus or default)
     papers = _starred(corpus)
     recipe = continuation_recipe(
         plan.recipe, parent, _changes(arguments), starred=papers is not None
@@ -134,7 +134,7 @@ def _continue(arguments: argparse.Namespace) -> int:
 def _begin(
     corpus: str, recipe: Any, papers: Any, arguments: argparse.Namespace, *, parent: str = ""
 ) -> int:
-    """Starts a run and watches it, or says only what it would be."""
+    """Start a run and follow it, or print only an estimate."""
     from titletui.corpus.store import CorpusStore
     from titletui.paths import find_home
     from titletui.training.launch.runs import prepare_run, start_run
@@ -160,23 +160,23 @@ def _begin(
 
 
 def _source(arguments: argparse.Namespace, corpus: str | None) -> str:
-    """What to learn from: a corpus, or the shortlist under its name.
+    """Return the name of the training data: a corpus, or `SHORTLIST`.
 
     Raises:
-        UsageError: both are named, or neither is.
+        UsageError: both are given, or neither is.
     """
     from titletui.errors import UsageError
     from titletui.shortlist.export import SHORTLIST
 
     if corpus and corpus != SHORTLIST and arguments.shortlist:
-        raise UsageError(f"Learn from the corpus {corpus} or from the --shortlist, not from both.")
+        raise UsageError(f"Train on the corpus {corpus} or on the --shortlist, not on both.")
     if not corpus and not arguments.shortlist:
-        raise UsageError("Name the corpus to learn from, or --shortlist.")
+        raise UsageError("Name the corpus to train on, or --shortlist.")
     return SHORTLIST if arguments.shortlist else str(corpus)
 
 
 def _starred(source: str) -> Any:
-    """The starred titles where they are what to learn from, and None for a corpus."""
+    """Return the starred titles as papers if they are the training data; None for a corpus."""
     from titletui.paths import find_home
     from titletui.shortlist.export import SHORTLIST, as_papers
     from titletui.shortlist.library import Library
@@ -188,7 +188,7 @@ def _starred(source: str) -> Any:
 
 
 def _estimate(corpus: str, recipe: Any, papers: Any, arguments: argparse.Namespace) -> int:
-    """Says what a run would be; returns 1 where it cannot be."""
+    """Print an estimate of a run; return 1 if it does not fit."""
     from titletui.cli.run_report import estimate
     from titletui.corpus.store import CorpusStore
     from titletui.paths import find_home
@@ -207,15 +207,13 @@ def _estimate(corpus: str, recipe: Any, papers: Any, arguments: argparse.Namespa
 
 
 def _follow(job: Any, arguments: argparse.Namespace) -> int:
-    """Watches, unless the run is to be left alone."""
+    """Watch the run, unless `--detach` is given."""
     from titletui.cli.run_report import watch
-    from titletui.jobs.logind import kills_user_processes
+    from titletui.jobs.lifetime import lifetime_limits
 
-    if kills_user_processes():
-        say(
-            "This machine ends your processes when you log out (KillUserProcesses=yes): run "
-            "`loginctl enable-linger` once, so that the run goes on without you."
-        )
+    for limit in lifetime_limits():
+        if arguments.detach or limit.end == "when you log out":
+            say(f"Beware: {limit.cause}, so the run ends {limit.end}. {limit.advice}")
     if arguments.detach:
         if arguments.json:
             print_json({"name": job.name, "state": job.state.value})
@@ -246,7 +244,7 @@ def _stop(arguments: argparse.Namespace) -> int:
         say(f"{job.name} is {job.state.value} already.")
         return 0
     launch.stop(job)
-    say(f"{job.name} ends at its next step.")
+    say(f"{job.name} stops at its next step.")
     return 0
 
 
@@ -255,7 +253,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     from titletui.training.launch.runs import resume_run
 
     job = resume_run(find_home(), arguments.name)
-    say(f"{job.name} goes on.")
+    say(f"{job.name} resumes.")
     return _follow(job, arguments)
 
 

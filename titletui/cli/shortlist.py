@@ -1,4 +1,4 @@
-"""The shortlist from the command line."""
+"""The command `shortlist`."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds `shortlist`."""
+    """Add `shortlist`."""
     from titletui.settings import SHORTLIST_SORTS
 
     parser = commands.add_parser(
@@ -21,13 +21,13 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         description="Lists the starred titles, or does one thing with them.",
     )
     one = parser.add_mutually_exclusive_group()
-    one.add_argument("--add", metavar="TEXT", help="star a title, or find it starred already")
-    one.add_argument("--remove", metavar="TEXT", help="take a title from the shortlist")
-    one.add_argument("--edit", nargs=2, metavar=("TEXT", "NEW"), help="change how a title reads")
-    one.add_argument("--undo", action="store_true", help="take back the last change")
-    one.add_argument("--redo", action="store_true", help="make the change again that was undone")
+    one.add_argument("--add", metavar="TEXT", help="star a title")
+    one.add_argument("--remove", metavar="TEXT", help="remove a title from the shortlist")
+    one.add_argument("--edit", nargs=2, metavar=("TEXT", "NEW"), help="edit a title")
+    one.add_argument("--undo", action="store_true", help="undo the last change")
+    one.add_argument("--redo", action="store_true", help="redo the change that was undone last")
     one.add_argument(
-        "--taste", action="store_true", help="learn from the stars; tell how well it goes"
+        "--taste", action="store_true", help="fit the preference model; report how well it ranks"
     )
     one.add_argument("--export", type=Path, metavar="FILE", help="write .md, .txt, .csv or .jsonl")
     parser.add_argument("--overwrite", action="store_true", help="--export may replace the file")
@@ -47,9 +47,9 @@ def _run(arguments: argparse.Namespace) -> int:
     from titletui.shortlist.library import Library
 
     if arguments.add is None and (arguments.note is not None or arguments.tag):
-        raise UsageError("--note and --tag belong to a title; name it with --add.")
+        raise UsageError("--note and --tag need a title; give it with --add.")
     if arguments.overwrite and arguments.export is None:
-        raise UsageError("--overwrite belongs to --export.")
+        raise UsageError("--overwrite needs --export.")
     with Library.open(find_home()) as library:
         for notice in library.notices:
             say(notice)

@@ -1,4 +1,4 @@
-"""The rest of the command line: models, doctor, serve."""
+"""The commands models, doctor and serve."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from typing import Any
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Adds this room's commands to the parser."""
+    """Add models, doctor and serve."""
     models = commands.add_parser("models", help="list the models that can generate")
     models.add_argument("--json", action="store_true", help="one JSON object a line")
     models.set_defaults(run=_models)
 
-    doctor = commands.add_parser("doctor", help="examine this machine and titletui's files")
+    doctor = commands.add_parser("doctor", help="diagnose this machine and titletui's files")
     doctor.add_argument("--json", action="store_true", help="one JSON object a line")
     doctor.set_defaults(run=_doctor)
 
@@ -19,7 +19,9 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     serve.add_argument("--port", type=int, default=8765, metavar="N")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     serve.add_argument(
-        "--allow-remote", action="store_true", help="let other machines in (unencrypted)"
+        "--allow-remote",
+        action="store_true",
+        help="accept other machines (unencrypted)",
     )
     serve.set_defaults(run=_serve)
 
@@ -94,7 +96,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         if not arguments.allow_remote:
             port = arguments.port
             say(f"From another machine first run: ssh -L {port}:127.0.0.1:{port} THIS-HOST")
-        say("Ctrl-C ends it; runs go on without it.")
+        say("Ctrl-C stops it; runs continue without it.")
 
     serve_app(arguments.host, arguments.port, remote=arguments.allow_remote, announce=announce)
     return 0

@@ -22,6 +22,7 @@ from titletui.paths import checked_name, private_folder
 from titletui.version import __version__
 
 SPEC_SCHEMA = 1
+_RESERVED = ("starter", "new")
 _NEW = 20.0
 """Seconds after its creation in which a job that was never started counts as queued."""
 
@@ -316,7 +317,7 @@ class Job:
             UsageError: `name` is not valid.
             TitletuiError: a worker is running, or the name is taken.
         """
-        target = self.path.with_name(checked_name(name, f"{self.kind} name"))
+        target = self.path.with_name(_checked_name(self.kind, name))
         if self.state.alive:
             raise TitletuiError(f"{self.name} is running; stop it before you rename it.")
         if target.exists():
@@ -344,7 +345,7 @@ def create_job(
         UsageError: `name` is not valid.
         TitletuiError: a job of that kind and name exists.
     """
-    name = checked_name(name, f"{kind} name")
+    name = _checked_name(kind, name)
     path = private_folder(root / kind) / name
     try:
         path.mkdir(mode=0o700)
@@ -401,6 +402,17 @@ def list_jobs(root: Path, *kinds: Kind) -> list[Job]:
                 f"{root / kind} cannot be read ({error.strerror}); it should be a folder of yours."
             ) from error
     return sorted(jobs, key=_created, reverse=True)
+
+
+def _checked_name(kind: str, name: str) -> str:
+    """Return `name` if a job can have it; the names of runs are names of models, too."""
+    name = checked_name(name, f"{kind} name")
+    if kind == "run" and (name in _RESERVED or "@" in name):
+        raise UsageError(
+            f"{name!r} is not a valid run name: "
+            + ("RUN@STEP is a checkpoint." if "@" in name else "it stands for another model.")
+        )
+    return name
 
 
 def _created(job: Job) -> tuple[float, str]:

@@ -14,7 +14,7 @@ from titletui import doctor
 from titletui.cli import main
 from titletui.database import file_system, network_file_system
 from titletui.doctor import Check, diagnose
-from titletui.jobs.logind import kills_user_processes
+from titletui.jobs.lifetime import kills_user_processes, lifetime_limits
 from titletui.paths import Home
 from titletui.tui.keymap import keymap_problems
 
@@ -61,9 +61,39 @@ def test_logind_that_kills_jobs_is_recognised(
     if drop is not None:
         (tmp_path / "logind.conf.d").mkdir()
         (tmp_path / "logind.conf.d" / "10-site.conf").write_text(drop)
-    assert kills_user_processes([tmp_path], tmp_path / "nobody-lingers") is kills
-    (tmp_path / "lingers").touch()
-    assert kills_user_processes([tmp_path], tmp_path / "lingers") is False
+    assert kills_user_processes([tmp_path]) is kills
+    user = {"USER": "ada"}
+    limits = list(lifetime_limits(user, tmp_path, [tmp_path]))
+    assert [limit.cause for limit in limits] == ["KillUserProcesses=yes"] * kills
+    lingering = tmp_path / "var" / "lib" / "systemd" / "linger"
+    lingering.mkdir(parents=True)
+    (lingering / "ada").touch()
+    assert list(lifetime_limits(user, tmp_path, [tmp_path])) == []
+
+
+@pytest.mark.fault("F44")
+@pytest.mark.parametrize(
+    ("variables", "files", "cause"),
+    [
+        ({"SLURM_JOB_ID": "7"}, {}, "this shell is part of Slurm job 7"),
+        ({"PBS_JOBID": "8.host"}, {}, "this shell is part of PBS job 8.host"),
+        ({"JOB_ID": "9"}, {}, ""),
+        ({}, {".dockerenv": ""}, "this is a container"),
+        ({"container": "podman"}, {}, "this is a container"),
+        ({}, {"proc/self/cgroup": "0::/run-r1.scope"}, "this shell is in a systemd scope"),
+        ({}, {"proc/self/cgroup": f"0::/user@{os.getuid()}.service/app.slice/tmux.scope"},
+         "this shell belongs to systemd's user manager"),
+        ({}, {"proc/self/cgroup": "0::/user.slice/session-3.scope"}, ""),
+    ],
+)  # fmt: skip
+def test_what_ends_jobs_early_is_recognised(
+    tmp_path: Path, variables: dict[str, str], files: dict[str, str], cause: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    limits = list(lifetime_limits(variables, tmp_path, []))
+    assert [limit.cause for limit in limits] == [cause] * bool(cause)
 
 
 def test_ceph_counts_as_a_network_file_system(

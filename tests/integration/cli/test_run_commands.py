@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import socket
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from titletui.cli.run_report import estimate
 from titletui.corpus.store import CorpusStore
 from titletui.jobs.events import AnyEvent, Diverged, Evaluated, HeldoutRising, Note, Progress
 from titletui.jobs.job import JobResult
-from titletui.jobs.logind import kills_user_processes
+from titletui.jobs.lifetime import lifetime_limits
 from titletui.paths import Home
 from titletui.training.estimate import Forecast
 
@@ -123,7 +124,7 @@ def test_the_name_of_a_run_that_is_there_goes_on_with_it_or_watches_it(
     began = job.began
     assert main(["train", "eess.AS", "--run", "a-1", "--detach", "--json"]) == 0
     out, error = capsys.readouterr()
-    assert "a-1 goes on." in error
+    assert "a-1 resumes." in error
     assert json.loads(out)["name"] == "a-1"
     until(lambda: job.began != began)
 
@@ -190,7 +191,7 @@ def test_leaving_the_app_says_what_goes_on_without_it(home: Home) -> None:
         terminal.until("● a-1 step 10")
         terminal.press(QUIT)
         assert terminal.ended() == 0
-        assert "a-1 keeps running; `titletui` shows it again." in terminal.text
+        assert "a-1 trains on; `titletui` shows it again." in terminal.text
 
 
 @pytest.mark.fault("F60")
@@ -228,17 +229,17 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(
     assert not job.stop_requested
 
 
-def test_a_machine_that_ends_processes_at_logout_is_told_of_at_the_start(
+def test_a_machine_that_ends_processes_at_logout_warns_at_the_start(
     home: Home,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "logind.conf").write_text("[Login]\nKillUserProcesses=yes\n")
-    monkeypatch.setattr(kills_user_processes, "__defaults__", ([tmp_path], tmp_path / "nobody"))
+    monkeypatch.setattr(lifetime_limits, "__defaults__", (os.environ, tmp_path, [tmp_path]))
     job = run_folder(home, "a-1", [3.0] * 10, steps=500)
     with held(job):
         assert main(["train", "eess.AS", "--run", "a-1", "--detach"]) == 0
-    assert "run `loginctl enable-linger` once" in capsys.readouterr().err
+    assert "Run `loginctl enable-linger` once" in capsys.readouterr().err
     assert main(["doctor"]) == 0
     assert "KillUserProcesses=yes" in capsys.readouterr().out

@@ -89,6 +89,16 @@ def test_a_name_is_taken_once(home: Home) -> None:
         create_job(home.jobs, "run", "one", Nothing())
 
 
+@pytest.mark.parametrize("name", ["starter", "new", "a@b", "a@best"])
+def test_a_run_cannot_have_the_name_of_another_model(home: Home, name: str) -> None:
+    with pytest.raises(UsageError, match="is not a valid run name"):
+        create_job(home.jobs, "run", name, Nothing())
+    run = create_job(home.jobs, "run", "mine", Nothing())
+    with pytest.raises(UsageError, match="is not a valid run name"):
+        run.rename(name)
+    assert create_job(home.jobs, "harvest", name, Nothing()).name == name
+
+
 def test_an_unknown_job_is_answered_with_the_known_ones(home: Home) -> None:
     with pytest.raises(UsageError, match="there is none yet"):
         find_job(home.jobs, "run", "two")

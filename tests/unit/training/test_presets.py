@@ -201,7 +201,7 @@ def test_a_run_is_continued_on_the_shortlist(
     assert main(["train", "toy", "--shortlist"]) == 2
     assert "not from both" in capsys.readouterr().err
     assert main(["train"]) == 2
-    assert "Name the corpus to learn from, or --shortlist" in capsys.readouterr().err
+    assert "Name the corpus to train on, or --shortlist" in capsys.readouterr().err
 
 
 def test_early_stop_makes_the_best_checkpoint_the_model(home: Home) -> None:
