@@ -116,7 +116,7 @@ def test_a_server_whose_other_side_was_killed_ends_while_it_writes(model: Path) 
         while b'"candidate"' not in server.answers.readline():
             pass
         server.asked.close()
-        until(lambda: server.process.poll() is not None, 10)
+        until(lambda: server.process.poll() is not None)
 
 
 def test_only_answers_come_on_standard_output(model: Path) -> None:

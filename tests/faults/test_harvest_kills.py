@@ -135,7 +135,7 @@ def test_two_harvests_of_one_account_ask_in_turn(
             start_harvest(home, HarvestQuery(corpus=name, category="cs.CL"))
             for name in ("one", "two")
         ]
-        until(lambda: all(folder.state is State.DONE for folder in folders), 60)
+        until(lambda: all(folder.state is State.DONE for folder in folders))
         assert min(server.gaps()) >= 0.19
         with CorpusStore(home.corpus_db) as store:
             assert [corpus.papers for corpus in store.corpora()] == [200, 200]

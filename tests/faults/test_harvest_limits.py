@@ -160,7 +160,7 @@ def test_keys_are_answered_while_a_harvest_pages_into_the_store(
             terminal.until(lambda: server.sent_pages >= 1)
             times = pressed(terminal, 40)
             assert times[int(0.95 * len(times))] < 1_000
-            terminal.until(lambda: server.sent_pages >= 12, 60)
+            terminal.until(lambda: server.sent_pages >= 12)
 
 
 def test_a_redirect_in_a_circle_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def test_an_hour_of_waiting_is_shown_and_can_be_cut_short(
         here.stop_when(waiting)
         began = time.monotonic()
         assert here.run().outcome == "stopped"
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 60
         assert re.search(r"tries again in 3[56]\d\d s", waits[0])
         assert len(server.asked) == 2
         assert len(stored(home)) == 50
@@ -149,7 +149,7 @@ def test_a_server_that_hangs_is_given_up_in_time(
         server.fault = hang
         began = time.monotonic()
         assert run_here(home, retry_policy=retry_policy).outcome == "done"
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         assert not missing(home, server.records)
         assert len(server.asked) == 5
 
@@ -239,7 +239,7 @@ def test_a_harvest_is_stopped_at_once_wherever_it_is(
         time.sleep(0.2)
         asked = time.monotonic()
         launch.stop(folder)
-        until(lambda: folder.state is State.STOPPED, 10)
+        until(lambda: folder.state is State.STOPPED, 25)  # less than any of the waits
         record_property("seconds", round(time.monotonic() - asked, 2))
         server.fault = server.after_page = None
         monkeypatch.setenv("TITLETUI_OAI_INTERVAL", "0")

@@ -119,7 +119,7 @@ def test_a_million_lines_are_read_whole(tmp_path: Path) -> None:
     path.write_bytes(line * 1_000_000)
     began = time.monotonic()
     assert len(EventTail(path).read()) == 1_000_000
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
 
 
 @pytest.mark.fault("F40")
@@ -180,7 +180,7 @@ def test_a_damaged_exit_is_a_failure_that_can_be_resumed(home: Home) -> None:
 def test_a_worker_that_cannot_even_begin_shows_its_last_words(home: Home) -> None:
     folder = create_job(home.jobs, "run", "no-module", Nothing())
     launch.start(folder, [sys.executable, "-c", "import no_such_module", str(folder.path)])
-    until(lambda: folder.state is State.FAILED, 10)
+    until(lambda: folder.state is State.FAILED)
     assert folder.exit is not None
     assert "no_such_module" in folder.exit.reason
 

@@ -68,7 +68,7 @@ def test_a_token_is_written_nowhere_and_shown_to_nobody(
     with Terminal() as terminal:
         terminal.until("Prefix")
         terminal.press("\r")
-        terminal.until(lambda: "ppl" in terminal.text or "did not work" in terminal.text, 120)
+        terminal.until(lambda: "ppl" in terminal.text or "did not work" in terminal.text)
         terminal.press("\x1b[27u")
         terminal.press(SHORTLIST)
         terminal.until("Nothing starred yet")

@@ -188,8 +188,8 @@ async def test_a_run_goes_on_when_the_browser_is_closed(home: Home) -> None:
                 await asyncio.sleep(0.05)
         assert job.state.alive
     reached = view(job).step
-    until(lambda: view(job).step > reached, 60)
-    until(lambda: not job.state.alive, 120)
+    until(lambda: view(job).step > reached)
+    until(lambda: not job.state.alive)
     assert job.exit is not None
     assert job.exit.outcome == "done"
 

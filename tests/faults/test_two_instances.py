@@ -50,9 +50,9 @@ def test_the_last_of_two_instances_wins_and_both_see_it(tmp_path: Path) -> None:
                     other.stdin.write(f"{word}\n")
                     other.stdin.flush()
                     there = int(other.stdout.readline())
-                    until = time.monotonic() + 2
+                    until = time.monotonic() + 30
                     while mine.revision == before and there != held:
-                        assert time.monotonic() < until, "the change was not noticed in 2 s"
+                        assert time.monotonic() < until, "the change was not noticed"
                     seen = len(mine.favourites())
                 else:
                     if word == "star":
@@ -86,14 +86,15 @@ async def test_a_hung_process_is_named_and_nobody_waits_for_it_on_the_event_loop
         try:
             assert hung.stdout.readline() == b"held\n"
             waiting = asyncio.create_task(asyncio.to_thread(library.star, "Meanwhile"))
-            ticks = 0
+            ticks, longest = 0, 0.0
             while not waiting.done():
                 began = time.monotonic()
                 assert library.revision == revision
-                assert time.monotonic() - began < 0.25
+                longest = max(longest, time.monotonic() - began)
                 ticks += 1
                 await asyncio.sleep(0.01)
             assert ticks > 10
+            assert longest < 0.5  # what a write waits for
             with pytest.raises(
                 DatabaseBusyError, match=rf"held by another process \(pid {hung.pid}"
             ):

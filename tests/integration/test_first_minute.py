@@ -1,7 +1,6 @@
 """A newcomer's first minute: a prefix, titles, a star, and everything still there afterwards."""
 
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def write_and_star(terminal: Terminal) -> str:
     """Types a prefix, waits for titles, stars the first; returns it."""
     terminal.until("Press space to star")
     terminal.press("Neural" + ENTER)
-    terminal.until(lambda: terminal.text.count("ppl") > 2, 120)
+    terminal.until(lambda: terminal.text.count("ppl") > 2)
     terminal.press(" ")
     terminal.until(lambda: starred(terminal))
     return starred(terminal)
@@ -64,10 +63,7 @@ def test_two_instances_see_each_others_stars(home: Home) -> None:
         second.press(SHORTLIST)
         second.until("Nothing starred yet")
         title = write_and_star(first)
-        began = time.monotonic()
         second.until(title)
-        # Two seconds is what it takes at most; a machine that does much else takes longer.
-        assert time.monotonic() - began < 20
         second.press("x")
         second.until("Nothing starred yet")
         first.until(lambda: not starred(first))
@@ -93,4 +89,4 @@ def test_what_is_typed_while_the_app_opens_is_not_lost(home: Home) -> None:
     with Terminal([sys.executable, "-c", SLOW]) as terminal:
         terminal.until(lambda: terminal.painted)
         terminal.press("Zebrafish")
-        terminal.until("Zebrafish", 20)
+        terminal.until("Zebrafish")

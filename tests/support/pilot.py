@@ -1,6 +1,7 @@
 """What stands on the screen of an app under test, and waiting for it."""
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -69,13 +70,13 @@ def forecast_at_once(monkeypatch: pytest.MonkeyPatch, **known: object) -> None:
     monkeypatch.setattr(estimate, "command", lambda: command)
 
 
-async def until(pilot: Pilot[int], true: Callable[[], object], tries: int = 300) -> None:
+async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 120.0) -> None:
     """Waits until `true()`; fails with what is on the screen."""
-    for _ in range(tries):
-        if true():
-            return
+    limit = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > limit:
+            raise AssertionError(f"it did not come; on the screen:\n{text_of(pilot)}")
         await pilot.pause(0.05)
-    raise AssertionError(f"it did not come; on the screen:\n{text_of(pilot)}")
 
 
 async def until_open(pilot: Pilot[int], kind: type[Shown]) -> Shown:

@@ -21,7 +21,7 @@ class Nothing(msgspec.Struct):
     """A job without a description."""
 
 
-def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+def until(true: Callable[[], object], seconds: float = 120.0) -> None:
     """Waits until `true()`; fails loudly when it does not come."""
     limit = time.monotonic() + seconds
     while not true():

@@ -136,7 +136,7 @@ class Terminal:
                 parts.append(os.read(self._master, 1 << 16))
         return b"".join(parts)
 
-    def until(self, true: str | Callable[[], object], seconds: float = 60.0) -> None:
+    def until(self, true: str | Callable[[], object], seconds: float = 120.0) -> None:
         """Reads until a text stands on the screen, or until `true()`."""
         limit = time.monotonic() + seconds
         while not (true in self.text if isinstance(true, str) else true()):

@@ -480,16 +480,14 @@ async def test_generate_writes_again_side_by_side_and_until_new(filled: Home) ->
         await until(pilot, lambda: screen.batches.current is screen.batches.columns[1])
         await pilot.press(*keys("generate.left"))
         await until(pilot, lambda: screen.batches.current is screen.batches.columns[0])
-        await until(
-            pilot, lambda: all(one.live_batch.rows for one in screen.batches.columns), tries=2000
-        )
+        await until(pilot, lambda: all(one.live_batch.rows for one in screen.batches.columns))
         await pilot.press(*keys("generate.again"))
         await until(pilot, lambda: len(screen.batches.columns) == 1)
-        await until(pilot, lambda: bool(screen.batches.current.live_batch.rows), tries=2000)
+        await until(pilot, lambda: bool(screen.batches.current.live_batch.rows))
         app.settings.generate.count = 1000
         app.settings.generate.length = 100
         await pilot.press(*keys("generate.until_new"))
-        await until(pilot, lambda: len(screen.batches.current.live_batch.rows) > 2, tries=2000)
+        await until(pilot, lambda: len(screen.batches.current.live_batch.rows) > 2)
         assert screen.batches.current.live_batch.running
         await pilot.press(*keys("generate.stop"))
         await until(pilot, lambda: not screen.batches.current.live_batch.running)

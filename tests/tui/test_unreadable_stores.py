@@ -199,7 +199,7 @@ async def test_titles_that_cannot_be_kept_are_told_while_they_are_written(home: 
         assert isinstance(screen, GenerateScreen)
         await app.library.run(lambda library: library._connection.execute("PRAGMA query_only = 1"))
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, MessageDialog), tries=1200)
+        await until(pilot, lambda: isinstance(pilot.app.screen, MessageDialog))
         await pilot.press("escape")
         await until(pilot, lambda: not screen.batches.current.live_batch.running)
         assert screen.batches.current.live_batch.id is None

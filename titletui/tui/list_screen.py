@@ -2,13 +2,16 @@
 
 import asyncio
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 from titletui.tui.mode_screen import ModeScreen
 
-if TYPE_CHECKING:
-    from titletui.tui.corpus.corpus_list import CorpusLine
-    from titletui.tui.train.run_status import RunLine
+
+class Named(Protocol):
+    """A row of the list."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class ListScreen(ModeScreen):
@@ -40,7 +43,7 @@ class ListScreen(ModeScreen):
 
     @property
     @abstractmethod
-    def chosen(self) -> "CorpusLine | RunLine | None":
+    def chosen(self) -> Named | None:
         """The highlighted one."""
 
     @abstractmethod

@@ -121,7 +121,7 @@ def test_ctrl_c_ends_it_with_130_and_leaves_no_server(model: Path) -> None:
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(20) == 130
     process.stdout.close()
-    until(lambda: not any(Path(f"/proc/{server}").exists() for server in servers), 10)
+    until(lambda: not any(Path(f"/proc/{server}").exists() for server in servers))
 
 
 def test_the_title_that_says_what_most_say_can_come_first(home: Home, tmp_path: Path) -> None:

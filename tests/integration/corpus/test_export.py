@@ -94,7 +94,7 @@ def test_a_corpus_is_exported_and_imported_again_without_loss(
         assert export_corpus(store, "c", path) == 4
         store.delete("c")
     folder = start_import(home, Source(corpus="again", path=str(path)))
-    until(lambda: not folder.state.alive, 120)
+    until(lambda: not folder.state.alive)
     assert folder.state is State.DONE
     with CorpusStore(home.corpus_db) as store:
         assert list(store.papers("again")) == before

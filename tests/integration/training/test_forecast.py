@@ -175,7 +175,7 @@ def test_it_ends_when_the_one_that_asked_is_killed(home: Home) -> None:
     assert asker.stdout is not None
     pid = int(asker.stdout.readline())
     until(lambda: "titletui.training.estimate" in psutil.Process(pid).cmdline())
-    time.sleep(1)
+    until(lambda: psutil.Process(pid).num_threads() > 1)  # one of them watches its parent
     asker.kill()
     asker.wait()
     until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")

@@ -79,9 +79,7 @@ async def test_a_second_model_is_asked_for_and_writes_beside_the_first(
         await pilot.press(*"./other", "enter")
         screen = screen_of(app)
         await until(pilot, lambda: len(screen.batches.columns) == 2)
-        await until(
-            pilot, lambda: all(one.live_batch.rows for one in screen.batches.columns), tries=1200
-        )
+        await until(pilot, lambda: all(one.live_batch.rows for one in screen.batches.columns))
         seeds = {one.live_batch.rows[0].seed for one in screen.batches.columns}
         assert len(seeds) == 1, "what differs should be the model alone"
 
@@ -111,7 +109,6 @@ async def test_titles_that_are_all_copies_are_written_anew_until_one_is_new(home
                 len(screen.batches.current.live_batch.rows) >= 4
                 and not screen.batches.current.live_batch.running
             ),
-            tries=1200,
         )
         assert screen.batches.current.live_batch.new_titles >= 4
         assert len({row.seed for row in screen.batches.current.live_batch.rows}) > 1
@@ -173,7 +170,7 @@ async def test_titles_are_ranked_by_taste_as_they_come(home: Home) -> None:
                 library.star(text, candidate=candidate)
     app = writing(home, sort="taste", count=2, length=6)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
-        await until(pilot, lambda: "Ranked by your taste" in text_of(pilot), tries=1200)
+        await until(pilot, lambda: "Ranked by your taste" in text_of(pilot))
         await until_shown(pilot, "batch 6 of 6")
         screen = screen_of(app)
         await until(
@@ -189,7 +186,6 @@ async def test_titles_are_ranked_by_taste_as_they_come(home: Home) -> None:
                 len(rows := screen.batches.current.live_batch.rows) == 2
                 and all(row.preference is not None for row in rows)
             ),
-            tries=1200,
         )
 
 

@@ -41,7 +41,7 @@ async def test_a_newcomer_writes_stars_and_finds_the_star_again(home: Home) -> N
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, "Type how a title begins")
         await pilot.press(*"Neural", "enter")
-        await until(pilot, lambda: len(shown(pilot)) == 3, tries=1200)
+        await until(pilot, lambda: len(shown(pilot)) == 3)
         assert all(title.startswith("Neural") for title in shown(pilot))
         await pilot.press("space")
         await until_shown(pilot, "★")
@@ -93,7 +93,7 @@ async def test_a_key_that_is_quicker_than_the_screen_stars_the_title_that_has_ar
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until_shown(pilot, "No titles yet")
         await pilot.press("enter")
-        await until(pilot, lambda: current(pilot).live_batch.rows, tries=1200)
+        await until(pilot, lambda: current(pilot).live_batch.rows)
         await pilot.press("space")
         await until_shown(pilot, "★")
     with Library.open(home) as library:
@@ -128,7 +128,6 @@ async def test_two_models_write_at_the_same_time_side_by_side(home: Home, tmp_pa
         await until(
             pilot,
             lambda: [len(one.live_batch.rows) for one in screen.batches.columns] == [3, 3],
-            tries=1200,
         )
         assert app.generator.pid != app.second_generator.pid
         assert app.second_generator.pid is not None
@@ -165,19 +164,19 @@ async def test_what_a_model_has_not_learned_is_said_while_it_writes(
         screen.use_model(str(model))
         screen.sampling.year = 2027
         await pilot.press("enter")
-        await until(pilot, lambda: "has not learned about years" in text_of(pilot), tries=1200)
-        await until(pilot, lambda: len(shown(pilot)) == 1, tries=1200)
+        await until(pilot, lambda: "has not learned about years" in text_of(pilot))
+        await until(pilot, lambda: len(shown(pilot)) == 1)
 
 
 async def test_a_generator_that_is_killed_comes_back_by_itself(home: Home) -> None:
     async with opened(home, count=2, length=8).run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: len(shown(pilot)) == 2, tries=1200)
+        await until(pilot, lambda: len(shown(pilot)) == 2)
         first, killed = shown(pilot), app_of(pilot).generator.pid
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
         await pilot.press("r")
-        await until(pilot, lambda: len(shown(pilot)) == 2 and shown(pilot) != first, tries=1200)
+        await until(pilot, lambda: len(shown(pilot)) == 2 and shown(pilot) != first)
         assert app_of(pilot).generator.pid not in (None, killed)
         assert len(pilot.app.screen_stack) == 1
 
@@ -185,7 +184,7 @@ async def test_a_generator_that_is_killed_comes_back_by_itself(home: Home) -> No
 async def test_a_model_that_is_not_there_is_said_in_one_sentence(home: Home) -> None:
     async with opened(home, model="/nowhere/model").run_test(size=(80, 24)) as pilot:
         await pilot.press("enter")
-        await until(pilot, lambda: len(pilot.app.screen_stack) == 2, tries=1200)
+        await until(pilot, lambda: len(pilot.app.screen_stack) == 2)
         await until_shown(pilot, "/nowhere/model")
         await pilot.press("escape")
         await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
@@ -465,7 +464,7 @@ async def test_writing_until_some_are_new_ends_after_a_number_of_rounds(
         await until_shown(pilot, "No titles yet")
         screen = screen_of(pilot)
         screen.write([("", screen.request())], until_new=100)
-        await until(pilot, lambda: len(screen.batches.current.live_batch.rows) == 3, tries=1200)
+        await until(pilot, lambda: len(screen.batches.current.live_batch.rows) == 3)
         await until(pilot, lambda: not screen.batches._writing)
         assert len(screen.batches.current.live_batch.rows) == 3
         assert not screen.batches.current.live_batch.running
@@ -486,6 +485,6 @@ async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> N
         await until_shown(pilot, "batch 6 of 6")
         assert shown(pilot)[0].startswith("Quantum")
         await pilot.press("s", "s", "s", "s", "s")
-        await until(pilot, lambda: "Ranked by your taste" in text_of(pilot), tries=1200)
+        await until(pilot, lambda: "Ranked by your taste" in text_of(pilot))
         await until(pilot, lambda: all(t.startswith("Speech") for t in shown(pilot)[:4]))
         await until_shown(pilot, "sorted by taste")

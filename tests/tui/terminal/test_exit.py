@@ -10,7 +10,7 @@ from tests.support.terminal import APP, Terminal
 from titletui.paths import Home
 from titletui.settings import GenerateSettings, Settings, load_settings, save_settings
 
-SOON = 20.0
+SOON = 60.0
 NOHUP = ("sh", "-c", f"trap '' HUP; exec {' '.join(APP)}")
 
 
@@ -19,7 +19,7 @@ def writing(terminal: Terminal) -> list[psutil.Process]:
     terminal.until("Prefix")
     terminal.quiet()
     terminal.press("\r")
-    terminal.until("ppl", 120)
+    terminal.until("ppl")
     processes: list[psutil.Process] = psutil.Process(terminal.process.pid).children(recursive=True)
     assert processes
     return processes

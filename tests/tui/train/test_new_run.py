@@ -341,7 +341,7 @@ async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> 
         (job,) = list_jobs(home.jobs, "run")
         assert job.work(RunSpec).recipe.steps == 12
         assert job.work(RunSpec).recipe.batch_tokens == 128
-        await until(pilot, lambda: job.state is State.DONE, tries=2400)
+        await until(pilot, lambda: job.state is State.DONE)
         await until_shown(pilot, "✓ first run", "12/12", "held-out", "━━ average")
         await pilot.press("C")
         again = await until_open(pilot, NewRunDialog)
