@@ -22,7 +22,7 @@ class StatisticsView(StableStatic):
     """Name, source and dates of a corpus; lengths, years and frequent words of its papers."""
 
     DEFAULT_CSS = """
-    InsightView {
+    StatisticsView {
         height: auto;
         max-height: 6;
         padding: 0 1;
