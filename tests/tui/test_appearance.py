@@ -11,7 +11,7 @@ from titletui.corpus.statistics import CorpusStatistics, Lengths
 from titletui.paths import Home
 from titletui.settings import Settings, describe_range
 from titletui.tui.app import TitletuiApp
-from titletui.tui.corpus.statistics_view import _counted
+from titletui.tui.corpus.statistics_view import _statistics_lines
 from titletui.tui.generate.candidate_list import CandidateList
 from titletui.tui.generate.candidate_row import CandidateRow
 from titletui.tui.widgets.empty_state import keyed
@@ -29,7 +29,7 @@ INSIGHT = CorpusStatistics(
 
 def test_figures_of_titles_and_abstracts_stand_under_one_another() -> None:
     for width in (40, 50, 81, 150):
-        title, abstract, years, *_ = (row.plain for row in _counted(INSIGHT, width))
+        title, abstract, years, *_ = (row.plain for row in _statistics_lines(INSIGHT, width))
         assert title.index(" words") == abstract.index(" words")
         assert ("median" in title) == ("median" in abstract)
         assert len(abstract) <= width
@@ -37,7 +37,7 @@ def test_figures_of_titles_and_abstracts_stand_under_one_another() -> None:
 
 
 def test_what_a_cut_loses_is_told_before_mode_and_median() -> None:
-    abstract = _counted(INSIGHT, 70)[1].plain
+    abstract = _statistics_lines(INSIGHT, 70)[1].plain
     assert "50% over 256 tokens" in abstract
     assert "median" not in abstract
 

@@ -68,7 +68,7 @@ REMOTE = {
         "generate.abstract abstract.open",
     "generate.test_screen.test_a_model_is_chosen_from_the_list_or_typed":
         "generate.model generate.versus",
-    "generate.test_screen.test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand":
+    "generate.test_screen.test_the_sampling_dialog_keeps_values_and_refuses_those_out_of_range":
         "generate.more more.keep",
     "generate.test_screen.test_more_like_this_takes_the_beginning_of_the_title": "generate.like",
     "dialogs.test_settings.test_a_theme_shows_at_once_and_stays_only_if_it_is_kept":

@@ -31,9 +31,9 @@ from titletui.tui.corpus import corpus_view
 from titletui.tui.corpus import screen as corpus_screen
 from titletui.tui.corpus.harvest_dialog import ScrapeDialog
 from titletui.tui.corpus.import_dialog import ImportDialog
-from titletui.tui.corpus.list_screen import CorporaScreen
 from titletui.tui.corpus.page_window import PaperPages
 from titletui.tui.corpus.paper_dialog import PaperDialog
+from titletui.tui.corpus.screen import CorpusScreen
 from titletui.tui.dialogs.confirm import ConfirmDialog
 from titletui.tui.dialogs.prompt import PromptDialog
 
@@ -102,7 +102,7 @@ async def test_a_job_that_cannot_be_read_is_deleted_by_x(home: Home) -> None:
 async def test_the_end_of_a_long_deletion_is_told(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_screen, "_LONG", 20)
+    monkeypatch.setattr(corpus_screen, "_LARGE_CORPUS", 20)
     fill(home, "a", [paper(n, f"Speech {n}") for n in range(30)])
     async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "30 papers")
@@ -149,7 +149,7 @@ async def test_keys_for_papers_do_no_harm_in_a_corpus_without_any(home: Home) ->
 async def test_a_paper_that_was_taken_away_meanwhile_is_told(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CorporaScreen, "LOOK", 1_000.0)
+    monkeypatch.setattr(CorpusScreen, "LOOK", 1_000.0)
     fill(home, "a", [paper(n, f"Speech {n}") for n in range(3)])
     async with opened(home, "corpus").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "Speech 2")
@@ -164,7 +164,7 @@ async def test_a_paper_that_was_taken_away_meanwhile_is_told(
 async def test_a_corpus_that_vanishes_while_it_waits_to_be_counted_says_so(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(CorporaScreen, "LOOK", 1_000.0)
+    monkeypatch.setattr(CorpusScreen, "LOOK", 1_000.0)
     for name in ("a", "b"):
         fill(home, name, [paper(ord(name), f"Speech {name}")])
     go_on = threading.Event()
@@ -179,7 +179,7 @@ async def test_a_corpus_that_vanishes_while_it_waits_to_be_counted_says_so(
         go_on.set()
         await slow
         await until_gone(pilot, "counting…")
-        assert "There is no corpus" in str(screen.view.insight.content)
+        assert "There is no corpus" in str(screen.view.statistics.content)
 
 
 async def test_a_file_is_replaced_by_an_export_once_that_was_asked(
@@ -252,7 +252,7 @@ async def test_a_corpus_that_grows_does_not_move_who_reads_further_down(home: Ho
 async def test_a_search_that_is_taken_back_at_once_leaves_the_list_as_it_is(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_view, "_TYPING", 0.5)
+    monkeypatch.setattr(corpus_view, "_TYPING_PAUSE", 0.5)
     fill(home, "a", [paper(n, f"Speech {n}") for n in range(30)])
     async with opened(home, "corpus").run_test(size=(100, 30)) as pilot:
         await until_shown(pilot, "Speech 29")
@@ -377,7 +377,7 @@ def test_a_window_on_a_list_ends_where_there_is_nothing_more() -> None:
     assert (pages.before, pages.after, pages.rows) == (None, None, [])
     more = Page(rows=[row], next=END, total=9, previous=END)
     nothing = Page(rows=[], next=None, total=9)
-    pages.begin(more)
-    assert pages.go_down(nothing) == 0
-    assert pages.go_up(nothing) == 0
+    pages.start(more)
+    assert pages.append(nothing) == 0
+    assert pages.prepend(nothing) == 0
     assert (pages.before, pages.after, pages.rows) == (None, None, [row])

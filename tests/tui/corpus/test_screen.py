@@ -23,7 +23,7 @@ from titletui.jobs.job import State
 from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
-from titletui.tui.corpus.job_pane import Deletion
+from titletui.tui.corpus.deletions import Deletion
 from titletui.tui.corpus.page_window import PAGE, PAGES
 from titletui.tui.corpus.paper_dialog import PaperDialog
 from titletui.tui.dialogs.confirm import ConfirmDialog
@@ -139,13 +139,13 @@ async def test_how_far_a_deletion_is_shows_until_it_is_done(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    told = Deletion.told
+    told = Deletion.on_progress
 
     def slowly(deletion: Deletion, gone: int) -> None:
         told(deletion, gone)
         go_on.wait(60)
 
-    monkeypatch.setattr(Deletion, "told", slowly)
+    monkeypatch.setattr(Deletion, "on_progress", slowly)
     fill(home, "a rather long name of a corpus", [paper(n, f"Speech {n}") for n in range(10_050)])
     fill(home, "b", [paper(20_000, "Music")])
     async with opened(home, "corpus").run_test(size=(80, 24), notifications=True) as pilot:

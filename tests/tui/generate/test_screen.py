@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from textual import events
-from textual.widgets import Input, TextArea
+from textual.widgets import TextArea
 
 from tests.support.candidates import TITLES, current, opened, shown, two_batches
 from tests.support.hostile_texts import HOSTILE
@@ -28,6 +28,7 @@ from titletui.tui.generate.batch import LiveBatch
 from titletui.tui.generate.batch_column import BatchColumn
 from titletui.tui.generate.candidate_row import CandidateRow, visible_rows
 from titletui.tui.generate.screen import GenerateScreen
+from titletui.tui.widgets.form import Form
 
 
 @pytest.fixture
@@ -335,24 +336,24 @@ async def test_sampling_keys_and_arrows_change_the_settings_within_their_ranges(
         assert current(pilot).candidates.has_focus
 
 
-async def test_more_knobs_are_kept_and_wrong_values_refused_where_they_stand(home: Home) -> None:
+async def test_the_sampling_dialog_keeps_values_and_refuses_those_out_of_range(home: Home) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await pilot.press("m")
         await until_shown(pilot, "Top-p", "Hide repeats")
-        field = pilot.app.screen.query_one
+        form = pilot.app.screen.query_one(Form)
         for name, wrong in (("top_p", "2"), ("seed", "x"), ("count", "0"),
                             ("temperature", "hot"), ("year", "soon"), ("hide_above", "much"),
                             ("hide_longer", "0")):  # fmt: skip
-            right = field(f"#{name}", Input).value
-            field(f"#{name}", Input).value = wrong
+            right = form.control(name).value
+            form.control(name).value = wrong
             await pilot.press("enter")
             await until_shown(pilot, "✕", wrong)
-            assert field(f"#{name}", Input).has_focus
-            field(f"#{name}", Input).value = right
+            assert form.control(name).has_focus
+            form.control(name).value = right
         for name, value in (("top_p", "0.5"), ("seed", "7"), ("year", "2027"),
                             ("hide_above", "9.5"), ("hide_longer", "14")):  # fmt: skip
-            field(f"#{name}", Input).value = value
-        field("#sort").focus()
+            form.control(name).value = value
+        form.control("sort").focus()
         await pilot.press("l", "down", "right", "enter")
         await until_shown(pilot, "year 2027 · top-p 0.5 · seed 7 · sorted by length")
         assert screen_of(pilot).app.settings.generate.hide_copies
@@ -369,13 +370,13 @@ async def test_the_corpus_to_compare_with_is_chosen_from_those_there_are(home: H
     async with opened(home).run_test(size=(80, 24)) as pilot:
         await pilot.press("m")
         await until_shown(pilot, "all papers", "1/2")
-        pilot.app.screen.query_one("#against").focus()
+        pilot.app.screen.query_one(Form).control("against").focus()
         await pilot.press("right", "enter")
         await until_shown(pilot, "against otters")
         assert screen_of(pilot).app.settings.generate.against == "otters"
         await pilot.press("m")
         await until_shown(pilot, "otters", "2/2")
-        pilot.app.screen.query_one("#against").focus()
+        pilot.app.screen.query_one(Form).control("against").focus()
         await pilot.press("left", "enter")
         await until(pilot, lambda: screen_of(pilot).app.settings.generate.against is None)
 

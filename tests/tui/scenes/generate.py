@@ -158,7 +158,7 @@ SCENES: tuple[Scene, ...] = (
         "more-refused",
         "generate",
         _EMPTY,
-        ("m", ("Top-p",), put("#top_p", "7"), "enter", ("✕",)),
+        ("m", ("Top-p",), put("#field-top_p", "7"), "enter", ("✕",)),
     ),
     Scene("abstract-empty", "generate", _EMPTY, ("a", ("Paste or type",))),
     Scene("abstract", "generate", _EMPTY, ("a", ("Paste or type",), _paste, ("words",))),

@@ -1,4 +1,4 @@
-"""The corpora in a list: name, papers, and what is being done to them."""
+"""The list of corpora: name, number of papers, state of the job."""
 
 import msgspec
 from textual.content import Content
@@ -13,7 +13,7 @@ _COUNT = 9
 
 
 class CorpusLine(msgspec.Struct, frozen=True):
-    """One corpus; one that a job has not made yet has no papers."""
+    """A corpus, or a job whose corpus does not exist yet."""
 
     name: str
     papers: int

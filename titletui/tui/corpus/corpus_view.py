@@ -1,4 +1,4 @@
-"""What one corpus holds: its figures, and its papers, searched as one types."""
+"""One corpus: its statistics and its papers, searched while typing."""
 
 import asyncio
 import time
@@ -23,20 +23,20 @@ from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.worker_thread import WorkerThread
 
-_TYPING = 0.12
-_COUNT_AGAIN = 1.0
+_TYPING_PAUSE = 0.12
+_COUNT_INTERVAL = 1.0
 _COUNT_SHARE = 0.03
 _NEAR_END = 20
 
 
 class CorpusView(Vertical):
-    """Shows one corpus at a time, never more than a few pages of its papers.
+    """One corpus at a time, of whose papers at most a few pages are in memory.
 
     Args:
-        slow_store: answers what may take seconds, so that pages need not wait for it.
+        slow_store: for statistics, which take seconds, so that pages need not wait for them.
 
     Attributes:
-        shown: the corpus' name; empty while there is none.
+        shown: the name of the corpus; empty without one.
     """
 
     DEFAULT_CSS = """
@@ -54,7 +54,7 @@ class CorpusView(Vertical):
     """
 
     app = getters.app(AppBase)
-    insight = getters.query_one(StatisticsView)
+    statistics = getters.query_one(StatisticsView)
     search = getters.query_one("#search", Input)
     found = getters.query_one("#found", StableStatic)
     papers = getters.query_one("#papers", PaperList)
@@ -67,7 +67,7 @@ class CorpusView(Vertical):
         self._summary: CorpusSummary | None = None
         self._pages = PaperPages()
         self._asked = ""
-        self._stale = False
+        self._uncounted = False
         self._count_next = 0.0
 
     def compose(self) -> ComposeResult:
@@ -80,9 +80,9 @@ class CorpusView(Vertical):
         yield EmptyState("", "", id="none")
 
     def show(self, name: str, summary: CorpusSummary | None) -> None:
-        """Shows the corpus `name`; `summary` is None while it holds nothing.
+        """Show the corpus `name`; `summary` is None while it has no papers.
 
-        Called as often as one likes: only what changed is read again.
+        Cheap to call: only what changed is read again.
         """
         if name != self.shown:
             self.shown, self._summary, self._count_next = name, None, 0.0
@@ -92,27 +92,27 @@ class CorpusView(Vertical):
             self.papers.show([])
             self.remove_class("-none")
             self.found.update("")
-            self.insight.show_nothing(name)
+            self.statistics.show_nothing(name)
         before, self._summary = self._summary, summary
         if summary is not None and summary != before:
-            self._stale = True
-            self.insight.show_summary(summary)
+            self._uncounted = True
+            self.statistics.show_summary(summary)
             if before is None:
                 self._load(name, "")
             elif not self._pages.before and not self.papers.highlighted:
                 self._load(name, self._asked)
-        if summary is not None and self._stale and time.monotonic() > self._count_next:
-            self._stale = False
-            self._count_next = time.monotonic() + _COUNT_AGAIN
+        if summary is not None and self._uncounted and time.monotonic() > self._count_next:
+            self._uncounted = False
+            self._count_next = time.monotonic() + _COUNT_INTERVAL
             self._count(summary)
 
     @property
     def _gone(self) -> bool:
-        """Whether the app was closed while the store was being asked."""
+        """Whether the app was closed during an await."""
         return not (self.app.is_running and self.query("#papers"))
 
     def leave_search(self) -> bool:
-        """Out of the search line, then the search undone; whether there was anything to leave."""
+        """Leave the search line, then clear the search; return False if there was neither."""
         if self.search.has_focus and self.papers.display:
             self.papers.focus()
         elif self.search.value:
@@ -141,7 +141,7 @@ class CorpusView(Vertical):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self._search_soon(event.value)
+        self._search_when_typed(event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -149,14 +149,14 @@ class CorpusView(Vertical):
             self.papers.focus()
 
     @work(exclusive=True, group="typing")
-    async def _search_soon(self, text: str) -> None:
-        await asyncio.sleep(_TYPING)
+    async def _search_when_typed(self, text: str) -> None:
+        await asyncio.sleep(_TYPING_PAUSE)
         if self._summary is not None and text != self._asked and not self._gone:
             self._load(self.shown, text)
 
     @work(exclusive=True, group="papers")
     async def _load(self, name: str, search: str, at: Cursor | None = None) -> None:
-        """Shows a list from its beginning, or its `END`."""
+        """Show the papers that match `search` from the first, or from the `END`."""
         try:
             page = await self.app.corpora.run(
                 lambda store: store.page(name, search=search, after=at, limit=PAGE)
@@ -168,7 +168,7 @@ class CorpusView(Vertical):
         if self._gone:
             return
         self._asked = search
-        self._pages.begin(page)
+        self._pages.start(page)
         self.papers.show(self._pages.rows, len(page.rows) - 1 if at == END else 0)
         self.found.update(_found(self._pages) if search else "")
         self.none.say(f"No title has “{display(search)}”", keyed("`escape` takes the search back"))
@@ -188,25 +188,25 @@ class CorpusView(Vertical):
         if self._gone:
             return
         at = self.papers.highlighted or 0
-        moved = -pages.go_down(page) if down else pages.go_up(page)
+        moved = -pages.append(page) if down else pages.prepend(page)
         self.papers.show(pages.rows, max(0, at + moved))
 
     @work(exclusive=True, group="count")
     async def _count(self, summary: CorpusSummary) -> None:
-        """Counts what is in a corpus; while one grows, in a small part of the time."""
-        began = time.monotonic()
+        """Compute the statistics; of a growing corpus, in at most `_COUNT_SHARE` of the time."""
+        started = time.monotonic()
         try:
-            insight = await self._slow_store.run(
+            statistics = await self._slow_store.run(
                 lambda store: compute_statistics(store, summary.name)
             )
         except TitletuiError as error:
             if not self._gone:
-                self.insight.show_error(str(error))
+                self.statistics.show_error(str(error))
             return
         if summary.name == self.shown and not self._gone:
-            took = time.monotonic() - began
-            self._count_next = time.monotonic() + max(_COUNT_AGAIN, took / _COUNT_SHARE)
-            self.insight.show_insight(insight)
+            took = time.monotonic() - started
+            self._count_next = time.monotonic() + max(_COUNT_INTERVAL, took / _COUNT_SHARE)
+            self.statistics.show_statistics(statistics)
 
 
 def _found(pages: PaperPages) -> Content:

@@ -1,4 +1,4 @@
-"""What to scrape from arXiv."""
+"""Ask what to scrape from arXiv."""
 
 import asyncio
 import shlex
@@ -29,8 +29,8 @@ _TYPING = 0.15
 _YEAR = timedelta(days=365)
 _MATCHES = 60
 _TALLEST = 7
-_SECONDS_A_PAGE = 9
-_PAPERS_A_PAGE = 2_400
+_SECONDS_PER_PAGE = 9
+_PAPERS_PER_PAGE = 2_400
 
 
 class CategoryList(RowList[Category]):
@@ -46,10 +46,10 @@ class CategoryList(RowList[Category]):
 
 
 class ScrapeDialog(Dialog[HarvestQuery | None]):
-    """A category found by its code or name, days, filters, and the name of a corpus.
+    """A category found by code or name, dates, filters and the name of the corpus.
 
     Args:
-        corpora: those that there are, by name.
+        corpora: the existing ones, by name.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -68,7 +68,6 @@ class ScrapeDialog(Dialog[HarvestQuery | None]):
     def __init__(self, corpora: dict[str, CorpusSummary]) -> None:
         super().__init__()
         self._corpora = corpora
-        self._picked = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
@@ -107,11 +106,11 @@ class ScrapeDialog(Dialog[HarvestQuery | None]):
         event.stop()
         if event.input is self.category:
             self._match(event.value)
-        self._check_soon()
+        self._check_when_typed()
 
     def on_row_list_highlighted(self, event: CategoryList.Highlighted) -> None:
         event.stop()
-        self._check_soon()
+        self._check_when_typed()
 
     def on_row_list_chosen(self, event: CategoryList.Chosen) -> None:
         event.stop()
@@ -129,8 +128,8 @@ class ScrapeDialog(Dialog[HarvestQuery | None]):
         self.matches.styles.height = min(_TALLEST, len(found))
         self.matches.show(found)
 
-    def query_asked(self) -> HarvestQuery:
-        """What is to be scraped.
+    def query_from_form(self) -> HarvestQuery:
+        """Return what is to be scraped.
 
         Raises:
             UsageError: a value is impossible; the message says which.
@@ -155,12 +154,12 @@ class ScrapeDialog(Dialog[HarvestQuery | None]):
         return query
 
     @work(exclusive=True, group="check")
-    async def _check_soon(self) -> None:
+    async def _check_when_typed(self) -> None:
         await asyncio.sleep(_TYPING)
         if self.gone():
             return
         try:
-            query = self.query_asked()
+            query = self.query_from_form()
         except TitletuiError as error:
             say = self.verdict.refuse if self.category.value else self.verdict.say
             say(str(error))
@@ -169,7 +168,7 @@ class ScrapeDialog(Dialog[HarvestQuery | None]):
         self.verdict.say(self._estimate(query))
 
     def _estimate(self, query: HarvestQuery) -> str:
-        minutes = round(100_000 / _PAPERS_A_PAGE * _SECONDS_A_PAGE / 60)
+        minutes = round(100_000 / _PAPERS_PER_PAGE * _SECONDS_PER_PAGE / 60)
         parts = [f"arXiv names no total beforehand; 100,000 papers take about {minutes} min."]
         if query.start or query.until:
             parts.append(
@@ -182,9 +181,9 @@ class ScrapeDialog(Dialog[HarvestQuery | None]):
         return " ".join(parts)
 
     def action_start(self) -> None:
-        """Answers with what to scrape, if it is possible."""
+        """Dismiss with the query, or show what is wrong with it."""
         try:
-            query = self.query_asked()
+            query = self.query_from_form()
         except TitletuiError as error:
             self.verdict.refuse(str(error))
             return

@@ -1,4 +1,4 @@
-"""Which file to import, and into which corpus."""
+"""Ask which file to import, and into which corpus."""
 
 import asyncio
 import itertools
@@ -34,19 +34,19 @@ _FORMS = (
 )
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """What a glance into a file shows: its form, its bytes, and its first titles."""
+class FilePreview(msgspec.Struct, frozen=True):
+    """Format, size in bytes and first titles of a file."""
 
-    form: str
+    format: str
     size: int
     titles: list[str]
 
 
 class ImportDialog(Dialog[Source | None]):
-    """A path, looked into while it is typed, and the name of a corpus.
+    """A path, previewed while it is typed, and the name of the corpus.
 
     Args:
-        corpora: those that there are, by name.
+        corpora: the existing ones, by name.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -80,7 +80,7 @@ class ImportDialog(Dialog[Source | None]):
         if event.input is self.path:
             path = Path(event.value)
             self.corpus.placeholder = display(corpus_name_for(path)) if event.value else ""
-        self._look()
+        self._preview()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -91,7 +91,7 @@ class ImportDialog(Dialog[Source | None]):
 
     @property
     def source(self) -> Source:
-        """What is to be imported.
+        """The file and the corpus to import it into.
 
         Raises:
             UsageError: no file is named, or it or the corpus cannot have that name.
@@ -103,14 +103,14 @@ class ImportDialog(Dialog[Source | None]):
         name = self.corpus.value.strip() or corpus_name_for(path)
         return Source(corpus=checked_name(name, "corpus name"), path=str(path))
 
-    @work(exclusive=True, group="look")
-    async def _look(self) -> None:
+    @work(exclusive=True, group="preview")
+    async def _preview(self) -> None:
         await asyncio.sleep(_TYPING)
         if self.gone() or not self.path.value.strip():
             return
         try:
             source = self.source
-            seen = await self.app.files.run(lambda _: look_into(Path(source.path)))
+            preview = await self.app.files.run(lambda _: preview_file(Path(source.path)))
         except TitletuiError as error:
             if not self.gone():
                 self.verdict.say(str(error))  # It is still being typed; `action_start` refuses it.
@@ -120,18 +120,18 @@ class ImportDialog(Dialog[Source | None]):
         there = self._corpora.get(source.corpus)
         where = f"adds to {there.papers:,} papers" if there else "a new corpus"
         lines = [
-            f"{seen.form} · {format_bytes(seen.size)} · {source.corpus}: {where}",
-            *seen.titles,
+            f"{preview.format} · {format_bytes(preview.size)} · {source.corpus}: {where}",
+            *preview.titles,
         ]
         shown = [Content(display(line)).truncate(64, ellipsis=True) for line in lines]
         self.verdict.say(Content("\n").join(shown))
 
     @work(exclusive=True, group="start")
     async def action_start(self) -> None:
-        """Answers with what to import, if it can be."""
+        """Dismiss with the source, or show what is wrong with it."""
         try:
             source = self.source
-            await self.app.files.run(lambda _: look_into(Path(source.path)))
+            await self.app.files.run(lambda _: preview_file(Path(source.path)))
         except TitletuiError as error:
             self._refuse(str(error))
             return
@@ -142,11 +142,11 @@ class ImportDialog(Dialog[Source | None]):
             self.verdict.refuse(text)
 
 
-def look_into(path: Path) -> Seen:
-    """What kind of file it is, and its first titles.
+def preview_file(path: Path) -> FilePreview:
+    """Read the format and the first titles of a file.
 
     Raises:
-        TitletuiError: it is no file, or none that can be imported.
+        TitletuiError: it is not a file, or not one that can be imported.
     """
     if path.is_dir():
         raise UsageError(f"{path} is a folder; name a file in it.")
@@ -154,4 +154,4 @@ def look_into(path: Path) -> Seen:
         records: list[Paper | RejectedRecord] = list(itertools.islice(reader, _SAMPLE))
         form = reader.form
     titles = [record.title for record in records if isinstance(record, Paper)]
-    return Seen(form, path.stat().st_size, titles)
+    return FilePreview(form, path.stat().st_size, titles)

@@ -1,4 +1,4 @@
-"""The harvests and imports of this home, as the Corpus screen shows them."""
+"""Harvests and imports as the Corpus screen shows them."""
 
 import contextlib
 import time
@@ -12,10 +12,10 @@ from titletui.jobs.job import Job, State, list_jobs
 from titletui.jobs.status import JobFollower
 from titletui.text import display, format_duration
 
-_DOING = {"harvest": "scraping", "import": "importing"}
-_COUNTED = ("updated", "skipped", "filtered", "deleted", "bad")
-_LATELY = 600.0
-_GO_ON = "space goes on where it was"
+_VERBS = {"harvest": "scraping", "import": "importing"}
+_COUNTS = ("updated", "skipped", "filtered", "deleted", "bad")
+_NEWS_SECONDS = 600.0
+_RESUME = "space goes on where it was"
 
 
 class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,10 +23,10 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         corpus: the corpus that it fills.
-        category: what a harvest asks for, where it says so.
-        note: the last warning or error that it wrote.
-        said: how it ended, where that needs saying.
-        bad: lines of its log that could not be read.
+        category: of a harvest.
+        note: the last warning or error in its log.
+        ending: how it ended and how to go on; empty where that is not worth a line.
+        bad: the number of unreadable lines in its log.
     """
 
     folder: Job
@@ -35,44 +35,46 @@ class CorpusJob(msgspec.Struct, frozen=True, kw_only=True):
     category: str = ""
     progress: events.Progress | None = None
     note: str = ""
-    said: str = ""
+    ending: str = ""
     bad: int = 0
 
     @property
-    def open(self) -> bool:
-        """Whether it is at work, or could be taken up again."""
+    def unfinished(self) -> bool:
+        """Whether it runs or can be resumed."""
         return self.state.alive or self.state.resumable
 
     @property
-    def worth_showing(self) -> bool:
-        """Whether it is open, or ended lately in a way that needs saying."""
-        return self.open or bool(self.said)
+    def matters(self) -> bool:
+        """Whether it is unfinished or its ending is news."""
+        return self.unfinished or bool(self.ending)
 
     @property
     def headline(self) -> tuple[str, str]:
         """`● scraping eess.AS` and `  64%`, `■ eess.AS` and ` stopped at 64%`"""
         share = self.progress.fraction if self.progress else None
         if self.state is State.RUNNING:
-            doing = _DOING.get(self.folder.kind, self.folder.kind)
-            far = f"  {share:.0%}" if share is not None else ""
-            return f"{self.state.glyph} {doing} {display(self.corpus)}", far
-        far = f" at {share:.0%}" if share is not None and self.open else ""
-        return f"{self.state.glyph} {display(self.corpus)}", f" {self.state.value}{far}"
+            verb = _VERBS.get(self.folder.kind, self.folder.kind)
+            progress = f"  {share:.0%}" if share is not None else ""
+            return f"{self.state.glyph} {verb} {display(self.corpus)}", progress
+        stopped_at = f" at {share:.0%}" if share is not None and self.unfinished else ""
+        return f"{self.state.glyph} {display(self.corpus)}", f" {self.state.value}{stopped_at}"
 
     @property
     def details(self) -> list[str]:
-        """How it ended, how far it is, what it waits for: a small terminal shows the first."""
-        lines = [self.said] if self.said else []
-        seen = self.progress
-        if seen is not None and self.open:
-            counted = [f"{n:,} {name}" for name, n in seen.counts.items() if n and name in _COUNTED]
-            if seen.eta is not None and self.state.alive:
-                counted.insert(0, f"about {format_duration(seen.eta)} left")
-            far = [part for part in (seen.day, seen.amount) if part]
-            lines += [" · ".join(map(display, parts)) for parts in (far, counted) if parts]
-            if seen.waiting and self.state.alive:
-                lines.append(display(seen.waiting))
-        if self.note and not self.said:
+        """The ending, the amount done, what it waits for; a low terminal shows the first lines."""
+        lines = [self.ending] if self.ending else []
+        progress = self.progress
+        if progress is not None and self.unfinished:
+            counted = [
+                f"{n:,} {name}" for name, n in progress.counts.items() if n and name in _COUNTS
+            ]
+            if progress.eta is not None and self.state.alive:
+                counted.insert(0, f"about {format_duration(progress.eta)} left")
+            amount = [part for part in (progress.day, progress.amount) if part]
+            lines += [" · ".join(map(display, parts)) for parts in (amount, counted) if parts]
+            if progress.waiting and self.state.alive:
+                lines.append(display(progress.waiting))
+        if self.note and not self.ending:
             lines.append(self.note)
         if self.bad:
             lines.append(f"{self.bad} lines of its log cannot be read")
@@ -94,7 +96,7 @@ def _corpus_job(follower: JobFollower) -> CorpusJob:
     state = job.state
     if state is State.UNREADABLE:
         unreadable = "its spec.json cannot be read; x deletes it"
-        return CorpusJob(folder=job, corpus=job.name, state=state, said=unreadable)
+        return CorpusJob(folder=job, corpus=job.name, state=state, ending=unreadable)
     follower.poll()
     work = job.work(_Work)
     return CorpusJob(
@@ -104,23 +106,23 @@ def _corpus_job(follower: JobFollower) -> CorpusJob:
         state=state,
         progress=follower.progress,
         note=display(follower.note),
-        said=_ending(job, state),
+        ending=_ending(job, state),
         bad=follower.bad,
     )
 
 
 def _ending(job: Job, state: State) -> str:
-    """How a job ended, if that is worth a line."""
+    """Return how a job ended and how to go on; empty where that is not worth a line."""
     if state is State.INTERRUPTED:
-        return f"its process is gone; {_GO_ON}"
+        return f"its process is gone; {_RESUME}"
     ended = job.exit
     if ended is not None and state is State.DONE:
-        return display(ended.reason) if time.time() - ended.time < _LATELY else ""
+        return display(ended.reason) if time.time() - ended.time < _NEWS_SECONDS else ""
     if ended is None or not state.resumable:
         return ""
     if state is State.STOPPED:
-        return _GO_ON
-    parts = (ended.reason, ended.advice or _GO_ON)
+        return _RESUME
+    parts = (ended.reason, ended.advice or _RESUME)
     return display(". ".join(part.rstrip(".") for part in parts if part))
 
 
@@ -131,7 +133,7 @@ class CorpusJobs:
         self._root = root
         self._followed: dict[Path, JobFollower] = {}
 
-    def look(self) -> list[CorpusJob]:
+    def poll(self) -> list[CorpusJob]:
         """Return one job for each corpus: the one that runs, else the newest."""
         chosen: dict[str, CorpusJob] = {}
         present: dict[Path, JobFollower] = {}

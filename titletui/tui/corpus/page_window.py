@@ -1,4 +1,4 @@
-"""A window on a long list of papers: a few pages of it, and the way to those around them."""
+"""A sliding window of pages over a long list of papers."""
 
 from msgspec.structs import replace
 
@@ -12,8 +12,8 @@ class PaperPages:
     """At most `PAGES` pages of `PAGE` rows at a time, however long the list is.
 
     Attributes:
-        total: papers in the list.
-        exact: whether there are not even more.
+        total: the number of papers in the list.
+        exact: whether `total` is exact, not a lower bound.
     """
 
     def __init__(self) -> None:
@@ -27,29 +27,29 @@ class PaperPages:
 
     @property
     def before(self) -> Cursor | None:
-        """What to ask for the page before the window; None where it begins with the list."""
+        """The cursor of the page before the window; None at the beginning of the list."""
         return self._pages[0].previous if self._pages else None
 
     @property
     def after(self) -> Cursor | None:
-        """What to ask for the page after it; None where it ends with the list."""
+        """The cursor of the page after the window; None at the end of the list."""
         return self._pages[-1].next if self._pages else None
 
-    def begin(self, page: Page) -> None:
-        """Starts with one page of a list, usually the first."""
+    def start(self, page: Page) -> None:
+        """Start over with one page."""
         self.total, self.exact = page.total, page.exact
         self._pages = [page]
 
-    def go_down(self, page: Page) -> int:
-        """Adds the page after the window; returns by how many rows the others moved up."""
+    def append(self, page: Page) -> int:
+        """Append a page; return how many rows were dropped from the front."""
         if not page.rows:
             self._pages[-1] = replace(self._pages[-1], next=None)
             return 0
         self._pages.append(page)
         return len(self._pages.pop(0).rows) if len(self._pages) > PAGES else 0
 
-    def go_up(self, page: Page) -> int:
-        """Adds the page before the window; returns by how many rows the others moved down."""
+    def prepend(self, page: Page) -> int:
+        """Prepend a page; return its number of rows."""
         if not page.rows:
             self._pages[0] = replace(self._pages[0], previous=None)
             return 0

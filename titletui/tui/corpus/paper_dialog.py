@@ -47,9 +47,9 @@ class PaperDialog(Dialog[None]):
                 yield Static(Content(text))
 
     def action_copy(self, part: str) -> None:
-        """Copies the title or the abstract."""
+        """Copy the title or the abstract."""
         self.app.copy(self._paper.title if part == "title" else self._paper.abstract)
 
     def action_scroll(self, lines: int) -> None:
-        """Scrolls by `lines`."""
+        """Scroll by `lines`."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

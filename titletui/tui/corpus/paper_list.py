@@ -9,15 +9,15 @@ from titletui.corpus.pagination import ListedPaper
 from titletui.text import display
 from titletui.tui.widgets.row_list import RowList
 
-_WITH_IDS = 64
+_IDS_FROM = 64
 _ID = 12
-_MADE_UP = "x-"
+_IMPORTED_ID = "x-"
 
 
 class PaperList(RowList[ListedPaper]):
-    """One line a paper; the id is left out where there is little room.
+    """One line a paper; a narrow list leaves the arXiv id out.
 
-    It holds a part of the papers: `End` is posted for those that may not be in it.
+    It holds a window of the papers: `End` asks for the first or the last of all.
     """
 
     @dataclass
@@ -32,7 +32,7 @@ class PaperList(RowList[ListedPaper]):
 
     def lines(self, row: ListedPaper, width: int) -> list[Content]:
         year = f"{row.year or '':>4}  "
-        known = "" if row.id.startswith(_MADE_UP) else display(row.id)[:_ID]
-        number = f"{known:<{_ID}}  " if width >= _WITH_IDS else ""
+        known = "" if row.id.startswith(_IMPORTED_ID) else display(row.id)[:_ID]
+        number = f"{known:<{_ID}}  " if width >= _IDS_FROM else ""
         line = Content.assemble((year + number, "$foreground 60%"), display(row.title))
         return [line.truncate(width, ellipsis=True)]

@@ -1,4 +1,4 @@
-"""What is in a corpus, in a few lines."""
+"""Statistics of a corpus in a few lines."""
 
 from datetime import UTC, datetime
 
@@ -33,26 +33,26 @@ class StatisticsView(StableStatic):
         super().__init__()
         self._corpus = ""
         self._summary: CorpusSummary | None = None
-        self._insight: CorpusStatistics | None = None
+        self._statistics: CorpusStatistics | None = None
         self._error = ""
 
     def show_nothing(self, name: str) -> None:
-        """For a corpus that has no papers yet."""
-        self._corpus, self._summary, self._insight, self._error = name, None, None, ""
+        """Show the name of a corpus without papers."""
+        self._corpus, self._summary, self._statistics, self._error = name, None, None, ""
         self._draw()
 
     def show_summary(self, summary: CorpusSummary) -> None:
-        """What is known at once; the rest stays as it was counted last."""
+        """Show the summary; the statistics stay as they were computed last."""
         self._summary = summary
         self._draw()
 
-    def show_insight(self, insight: CorpusStatistics) -> None:
-        """What was counted."""
-        self._insight, self._error = insight, ""
+    def show_statistics(self, statistics: CorpusStatistics) -> None:
+        """Show the statistics."""
+        self._statistics, self._error = statistics, ""
         self._draw()
 
     def show_error(self, error: str) -> None:
-        """When it cannot be counted."""
+        """Show why there are no statistics."""
         self._error = error
         self._draw()
 
@@ -67,10 +67,10 @@ class StatisticsView(StableStatic):
         rows = self._head(self._summary)
         if self._error:
             rows.append(Content.styled(display(self._error), "$error"))
-        elif self._insight is None:
+        elif self._statistics is None:
             rows.append(Content.styled("counting…", "$foreground 60%"))
         else:
-            rows += _counted(self._insight, width)
+            rows += _statistics_lines(self._statistics, width)
         self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
 
     def _head(self, summary: CorpusSummary) -> list[Content]:
@@ -89,18 +89,18 @@ class StatisticsView(StableStatic):
         ]
 
 
-def _counted(insight: CorpusStatistics, width: int) -> list[Content]:
-    """Lengths of titles and of abstracts, years, and words; plots and figures in columns."""
+def _statistics_lines(statistics: CorpusStatistics, width: int) -> list[Content]:
+    """Return lengths of titles and abstracts, years and words: names, plots and figures aligned."""
     room = min(_PLOTS, max(_PLOT, width * 2 // 9))
     plots: list[tuple[str, str]] = []
-    texts = [one for one in (insight.titles, insight.abstracts) if one.texts]
-    for name, lengths in (("title", insight.titles), ("abstract", insight.abstracts)):
+    texts = [one for one in (statistics.titles, statistics.abstracts) if one.texts]
+    for name, lengths in (("title", statistics.titles), ("abstract", statistics.abstracts)):
         if lengths.texts:
-            plots.append((name, histogram(_usual(lengths), room)))
-    figures = _figures(insight, texts, width - _NAME - room - 2)
-    if len(insight.years) > 1:
-        first, last = insight.years[0][0], insight.years[-1][0]
-        plots.append(("years", histogram([count for _, count in insight.years], room)))
+            plots.append((name, histogram(_length_counts(lengths), room)))
+    figures = _figures(statistics, texts, width - _NAME - room - 2)
+    if len(statistics.years) > 1:
+        first, last = statistics.years[0][0], statistics.years[-1][0]
+        plots.append(("years", histogram([count for _, count in statistics.years], room)))
         figures.append(f"{first} … {last}")
     rows = [
         Content.assemble(
@@ -108,17 +108,17 @@ def _counted(insight: CorpusStatistics, width: int) -> list[Content]:
         )
         for (name, plot), said in zip(plots, figures, strict=True)
     ]
-    return [*rows, _words(insight.words, width)] if insight.words else rows
+    return [*rows, _words(statistics.words, width)] if statistics.words else rows
 
 
-def _usual(lengths: Lengths) -> list[int]:
-    """How many texts have one word, two, …; without the few that are far longer than most."""
+def _length_counts(lengths: Lengths) -> list[int]:
+    """Return the counts of texts by words, from 1 word to a third over the 95th percentile."""
     return lengths.counts[1 : max(lengths.p95 * 4 // 3, 2) + 1]
 
 
-def _figures(insight: CorpusStatistics, texts: list[Lengths], room: int) -> list[str]:
-    """The same figures of each, under one another; what matters least gives way first."""
-    abstracts, tokens = insight.abstracts, insight.abstract_tokens
+def _figures(statistics: CorpusStatistics, texts: list[Lengths], room: int) -> list[str]:
+    """Return the figures of each text aligned; the least important are left out first."""
+    abstracts, tokens = statistics.abstracts, statistics.abstract_tokens
     columns: dict[str, list[str]] = {
         "{} words": [f"{one.mean:.{0 if one is abstracts else 1}f}" for one in texts],
         "p95 {}": [f"{one.p95}" for one in texts],
@@ -142,7 +142,7 @@ def _figures(insight: CorpusStatistics, texts: list[Lengths], room: int) -> list
 
 
 def _words(words: list[tuple[str, int]], width: int) -> Content:
-    """As many words as fit, each with its count and a bar."""
+    """Return as many words as fit, each with its count and a bar."""
     most = words[0][1]
     rows: list[Content] = []
     used = 0
@@ -161,7 +161,7 @@ def _words(words: list[tuple[str, int]], width: int) -> Content:
 
 
 def _when(updated: str) -> str:
-    """`updated today`, `updated 3 days ago`, `updated 2024-05-01`."""
+    """Return `updated today`, `updated 3 days ago` or `updated 2024-05-01`."""
     try:
         moment = datetime.fromisoformat(updated)
     except ValueError:

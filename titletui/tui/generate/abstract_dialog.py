@@ -1,4 +1,4 @@
-"""The abstract that titles are to be written for."""
+"""Ask for the abstract that titles are written for."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -16,11 +16,11 @@ from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.dialogs.prompt import PromptDialog
 
-LONGEST = 100_000
+MAX_CHARACTERS = 100_000
 
 
 class AbstractDialog(Dialog[str | None]):
-    """A text area; dismissed with its text, or None where nothing is to change."""
+    """A text area; dismissed with its text, or None to change nothing."""
 
     DEFAULT_CSS = """
     AbstractDialog TextArea { height: 1fr; border: none; padding: 0 1; background: $panel; }
@@ -63,16 +63,16 @@ class AbstractDialog(Dialog[str | None]):
         self.query_one("#counted", Static).update(" · ".join(filter(None, (said, self._note))))
 
     def action_keep(self) -> None:
-        """Ends with the text."""
+        """Dismiss with the text."""
         self.dismiss(" ".join(self.area.text.split()))
 
     def action_empty(self) -> None:
-        """Takes the abstract away."""
+        """Clear the text."""
         self.area.text = ""
 
     @work
     async def action_open(self) -> None:
-        """Asks for a file and reads it."""
+        """Ask for a file and read it."""
         name = await self.app.push_screen_wait(
             PromptDialog("Read the abstract from", placeholder="path of a text file", verb="read")
         )
@@ -93,7 +93,7 @@ class AbstractDialog(Dialog[str | None]):
 
 def _read(path: Path) -> str:
     with path.open(encoding="utf-8") as file:
-        return file.read(LONGEST)
+        return file.read(MAX_CHARACTERS)
 
 
 def _shown(text: str) -> str:

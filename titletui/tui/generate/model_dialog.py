@@ -1,4 +1,4 @@
-"""Which model is to write."""
+"""Ask for a model."""
 
 from typing import ClassVar
 
@@ -23,7 +23,7 @@ _ORDER = {"run": 0, "starter": 1, "folder": 2, "hub": 3}
 
 
 class ModelList(RowList[ModelInfo]):
-    """Name, what it writes, how big it is, where it is from."""
+    """Name, tasks, number of parameters, kind."""
 
     def lines(self, row: ModelInfo, width: int) -> list[Content]:
         tasks = ", ".join(row.tasks) or "?"
@@ -36,7 +36,7 @@ class ModelList(RowList[ModelInfo]):
 
 
 class ModelInput(Input):
-    """Narrows the list; a folder or a hub id may be typed whole."""
+    """Filters the list; a folder or a hub id may be typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "screen.go(1)", "down", id="model.down", tooltip="Next model"),
@@ -84,9 +84,9 @@ class ModelDialog(Dialog[str | None]):
         except TitletuiError as error:
             self.said.update(display(str(error)))
             return
-        self._narrow()
+        self._filter()
 
-    def _narrow(self) -> None:
+    def _filter(self) -> None:
         words = self.typed.value.lower().split()
         shown = [one for one in self._known if all(word in one.name.lower() for word in words)]
         if not self.typed.value:
@@ -95,10 +95,10 @@ class ModelDialog(Dialog[str | None]):
         self.said.update("" if shown else "No model of that name here; enter tries it as typed.")
 
     def on_input_changed(self) -> None:
-        self._narrow()
+        self._filter()
 
     def action_go(self, rows: int) -> None:
-        """Moves the highlight."""
+        """Move the highlight."""
         self.models.action_go(rows)
 
     def on_row_list_chosen(self) -> None:
@@ -123,8 +123,8 @@ class ModelDialog(Dialog[str | None]):
 
 
 def _models(home: Home) -> list[ModelInfo]:
-    """All models, runs first, and after each run its checkpoints."""
-    steps = {job.name: checkpoint_steps(job) for job in list_jobs(home.jobs, "run")}
+    """Return all models, runs first, each run followed by its checkpoints."""
+    checkpoints = {job.name: checkpoint_steps(job) for job in list_jobs(home.jobs, "run")}
     found: list[ModelInfo] = []
     for one in sorted(list_models(home), key=lambda one: _ORDER.get(one.kind, 9)):
         found.append(one)
@@ -132,7 +132,7 @@ def _models(home: Home) -> list[ModelInfo]:
             ModelInfo(
                 name=f"{one.name}@{step}", kind="run", tasks=one.tasks, parameters=one.parameters
             )
-            for step in reversed(steps.get(one.name, []) if one.kind == "run" else [])
+            for step in reversed(checkpoints.get(one.name, []) if one.kind == "run" else [])
         ]
     return found
 

@@ -1,4 +1,4 @@
-"""Three lines for the first minute, each ticked off as it is done."""
+"""Three hints for a first session, each ticked off when done."""
 
 from textual.app import RenderResult
 from textual.content import Content
@@ -12,11 +12,11 @@ _LINES = (
 )
 
 
-ROOMY = (78, 22)
+FULL_FROM = (78, 22)
 
 
 class Welcome(Widget):
-    """Teaches by doing; gone after the first star. In a small terminal it is one line."""
+    """The three hints; in a small terminal the next one alone."""
 
     DEFAULT_CSS = """
     Welcome {
@@ -29,7 +29,7 @@ class Welcome(Widget):
     done: reactive[int] = reactive(0)
 
     def render(self) -> RenderResult:
-        if self.app.size.height < ROOMY[1] or self.app.size.width < ROOMY[0]:
+        if self.app.size.height < FULL_FROM[1] or self.app.size.width < FULL_FROM[0]:
             return Content.styled(f" {_LINES[min(self.done, 2)]}", "bold $accent")
         lines = []
         for place, line in enumerate(_LINES):

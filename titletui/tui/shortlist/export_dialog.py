@@ -1,4 +1,4 @@
-"""Where the shortlist is to be written, and in which form."""
+"""Ask for the file to export the shortlist to."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -28,7 +28,7 @@ FORMATS = (
 
 
 class ExportDialog(Dialog[str]):
-    """Asks for a name; its ending says the format; dismissed with what was done, or empty."""
+    """A path whose suffix is the format; dismissed with a message about the file, or ""."""
 
     DEFAULT_CSS = """
     ExportDialog #formats { margin-top: 1; color: $text-muted; }
@@ -78,7 +78,7 @@ class ExportDialog(Dialog[str]):
         said.update(Content(wrong))
 
     def action_next_format(self) -> None:
-        """Changes the name's ending to that of the next format."""
+        """Change the suffix to that of the next format."""
         path = Path(self.name_input.value or "shortlist")
         endings = [form for form, _ in FORMATS]
         at = endings.index(path.suffix.lower()) if path.suffix.lower() in endings else -1

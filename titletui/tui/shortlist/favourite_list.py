@@ -1,4 +1,4 @@
-"""The shortlist: title, then what made it, tags and note."""
+"""The list of favourites: title, model, novelty, tags and note."""
 
 from textual.content import Content
 
@@ -13,7 +13,7 @@ _MODEL = 16
 
 
 class FavouriteList(RowList[Favourite]):
-    """Wide, all on one line; narrow, tags and note go under the title."""
+    """One line a title; under `WIDE` cells tags and note go on a line of their own."""
 
     def lines(self, row: Favourite, width: int) -> list[Content]:
         wide = width >= WIDE

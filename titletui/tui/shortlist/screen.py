@@ -1,4 +1,4 @@
-"""Favourites: what was starred, in the order one likes."""
+"""The Shortlist screen: edit, sort, export the starred titles."""
 
 from typing import ClassVar
 
@@ -24,7 +24,7 @@ from titletui.tui.widgets.title_content import nearest_paper
 
 
 class FilterInput(Input):
-    """Words that the titles shown must have; `#word` is a tag."""
+    """Words that the titles must contain; `#word` is a tag."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,down", "screen.leave", "list", id="filter.list", tooltip="To the list"),
@@ -34,7 +34,7 @@ class FilterInput(Input):
 
 
 class ShortlistScreen(TitleScreen):
-    """The starred titles."""
+    """The starred titles, and what generated the highlighted one."""
 
     FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ("generate", "shortlist.undo")
     CSS_PATH = "shortlist.tcss"
@@ -103,13 +103,11 @@ class ShortlistScreen(TitleScreen):
 
     @work(group="library")
     async def show_titles(self) -> None:
-        """Shows the shortlist's present state."""
+        """Show the shortlist as it is now."""
         await self.refresh_titles()
 
     async def refresh_titles(self) -> None:
-        """Shows the shortlist's present state; the highlight stays on its title, or goes to the one
-        that came back.
-        """
+        """Show the shortlist as it is now; the highlight goes to a title that undo brought back."""
         matching = self.filter_input.value
         sort = self.sort
         try:
@@ -133,10 +131,10 @@ class ShortlistScreen(TitleScreen):
         empty.display = not shown
         if matching and not shown and total:
             empty.say(f"No title matches “{display(matching)}”", keyed("`escape` shows all"))
-        self._say(len(shown))
+        self._show_heading(len(shown))
         self.show_about(self.titles.row)
 
-    def _say(self, shown: int) -> None:
+    def _show_heading(self, shown: int) -> None:
         counted = f"{shown} of {self._total}" if shown != self._total else f"{shown}"
         _update(
             self.query_one("#heading", Static),
@@ -158,13 +156,13 @@ class ShortlistScreen(TitleScreen):
         self.action_edit()
 
     def show_about(self, title: Favourite | None) -> None:
-        """Shows what is known of the highlighted title."""
+        """Show what generated the title, and its original or its nearest paper."""
         about = self.query_one("#about", Static)
-        about.set_class(title is None, "-silent")
+        about.set_class(title is None, "-blank")
         width = about.content_size.width or self.app.size.width - 2
         _update(about, _about(title, width) if title else Content(""))
 
-    # --- the title that the keys are about
+    # --- the highlighted title
 
     def title_list(self) -> RowList[Favourite]:
         return self.titles
@@ -182,15 +180,15 @@ class ShortlistScreen(TitleScreen):
 
         return get
 
-    # --- keys
+    # --- actions
 
     def action_filter(self) -> None:
-        """Opens the filter."""
+        """Open the filter."""
         self.filter_input.display = True
         self.filter_input.focus()
 
     def action_unfilter(self) -> None:
-        """Shows all titles again."""
+        """Show all titles again."""
         self.filter_input.value = ""
         self.filter_input.display = False
         self.query_one(EmptyState).display = False
@@ -201,14 +199,14 @@ class ShortlistScreen(TitleScreen):
             self.show_titles()
 
     def action_sort(self) -> None:
-        """Sorts in the next way."""
+        """Sort in the next order."""
         self.app.settings.shortlist_sort = SHORTLIST_SORTS[
             (SHORTLIST_SORTS.index(self.sort) + 1) % len(SHORTLIST_SORTS)
         ]
         self.show_titles()
 
     def action_remove(self) -> None:
-        """Takes the title from the shortlist."""
+        """Remove the title from the shortlist."""
         if self.titles.row is not None:
             self._remove(self.titles.row)
 
@@ -216,12 +214,12 @@ class ShortlistScreen(TitleScreen):
     async def _remove(self, title: Favourite) -> None:
         await self.change(lambda library: library.unstar(title.id))
         if not self.titles.rows and self._total:
-            # The keys, u above all, belong to the list, not to a filter that nothing passes.
+            # Keys, u above all, must go to the list, not to a filter that no title matches.
             self.action_unfilter()
         self.app.say("Removed; u brings it back.")
 
     def action_move(self, places: int) -> None:
-        """Moves the title; the list is sorted by hand from then on."""
+        """Move the title; the list is sorted by hand from then on."""
         if self.titles.row is not None:
             self._move(self.titles.row, places)
 
@@ -233,17 +231,17 @@ class ShortlistScreen(TitleScreen):
         await self.change(lambda library: library.move(title.id, places))
 
     def action_copy_all(self) -> None:
-        """Copies all titles that are shown."""
+        """Copy all titles that are shown."""
         if self.titles.rows:
             self.app.copy("\n".join(title.text for title in self.titles.rows))
 
     async def action_like_this(self) -> None:
-        """Goes to Generate with the beginning of this title as prefix."""
+        """Go to Generate with the beginning of this title as prefix."""
         if self.titles.row is not None:
             await self.app.open_mode("generate", self.titles.row.text, "like")
 
     async def action_train(self) -> None:
-        """Opens a new run on the starred titles."""
+        """Open a new run on the starred titles."""
         missing = MIN_PAPERS - self._total
         if missing > 0:
             self.app.say(f"A run needs at least {MIN_PAPERS} titles; star {missing} more.")
@@ -252,7 +250,7 @@ class ShortlistScreen(TitleScreen):
 
     @work(group="library")
     async def action_export(self) -> None:
-        """Asks for a name and writes the titles that are shown."""
+        """Ask for a file and write the titles that are shown."""
         from titletui.tui.shortlist.export_dialog import ExportDialog
 
         if not self.titles.rows:
@@ -264,7 +262,7 @@ class ShortlistScreen(TitleScreen):
 
 
 def _update(static: Static, content: Content) -> None:
-    """Shows `content`, where it is not what is shown already."""
+    """Update `static` unless it shows `content` already."""
     shown = static.content
     if not (isinstance(shown, Content) and shown.is_same(content)):
         static.update(content)
