@@ -2,15 +2,13 @@
 
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from titletui.atomic_write import write_atomically
 from titletui.errors import TitletuiError, UsageError
-from titletui.paths import Home, checked_name, find_home, named_path, private_folder
+from titletui.paths import checked_name, find_home, named_path, private_folder
 
 BAD_NAMES = [
     "", " ", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "nul\x00", "new\nline", "esc\x1b[0m",
@@ -50,33 +48,6 @@ def test_folders_and_files_are_private_whatever_the_umask(
     assert stat.S_IMODE(home.data.stat().st_mode) == 0o700
     assert stat.S_IMODE(home.logs.stat().st_mode) == 0o700
     assert stat.S_IMODE(home.config_toml.stat().st_mode) == 0o600
-
-
-@pytest.mark.fault("F64")
-def test_all_that_the_commands_write_is_private_whatever_the_umask(
-    home: Home, tmp_path: Path
-) -> None:
-    titles = tmp_path / "titles.txt"
-    titles.write_text("".join(f"A title about otters, number {n}\n" for n in range(40)))
-    small = ("steps=2", "preview_titles=1", "preview_tokens=2", "final_titles=1")
-    for command in (
-        ["import", str(titles), "--name", "otters"],
-        ["train", "otters", "--run", "first", *(f"--set={change}" for change in small)],
-        ["generate", "--model", "first", "-n", "1", "--length", "4"],
-        ["shortlist", "--add", "A Survey of Otters"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "titletui", *command],
-            capture_output=True,
-            text=True,
-            umask=0,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        assert done.returncode == 0, done.stderr
-    written = [*home.data.rglob("*")]
-    assert len(written) > 20
-    loose = [path for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077]
-    assert not loose
 
 
 def test_a_home_that_cannot_be_made_is_told(

@@ -94,10 +94,10 @@ async def test_a_pinned_run_that_is_deleted_leaves_the_chart(home: Home) -> None
 
 
 async def test_the_palette_goes_to_a_run_by_name(home: Home) -> None:
-    for name in ("old", "new"):
+    for name in ("old", "newer"):
         run_folder(home, name, [3.0] * 60, ended=DONE)
     async with opened(home, "train").run_test(size=(100, 30)) as pilot:
-        await until_shown(pilot, "▸ ✓ new")
+        await until_shown(pilot, "▸ ✓ newer")
         await pilot.press("ctrl+p", *"Run: old")
         await until_shown(pilot, "Run: old")
         await pilot.press("enter")
@@ -158,10 +158,10 @@ async def test_figures_say_what_a_run_goes_on_from(home: Home) -> None:
 
 
 async def test_figures_are_those_of_the_run_that_was_gone_to_just_before(home: Home) -> None:
-    for name, loss in (("old", 2.0), ("new", 3.0)):
+    for name, loss in (("old", 2.0), ("newer", 3.0)):
         run_folder(home, name, [loss] * 60, ended=DONE)
     async with opened(home, "train").run_test(size=(100, 40)) as pilot:
-        await until_shown(pilot, "▸ ✓ new")
+        await until_shown(pilot, "▸ ✓ newer")
         screen = screen_of(pilot)
         screen.runs.highlighted = 1
         await screen.run_action("figures")
@@ -169,7 +169,7 @@ async def test_figures_are_those_of_the_run_that_was_gone_to_just_before(home: H
 
 
 async def test_whoever_is_sent_to_a_run_finds_it_and_what_was_asked_of_it(home: Home) -> None:
-    for name in ("old", "new"):
+    for name in ("old", "newer"):
         run_folder(home, name, [3.0] * 60, ended=DONE)
     async with opened(home, "shortlist").run_test(size=(100, 40), notifications=True) as pilot:
         await until_shown(pilot, "Nothing starred")

@@ -1,15 +1,11 @@
 """Files that are odd: foreign letters, gaps and open quotes in tables, what stands in the way."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import until
 from titletui.cli import main
-from titletui.corpus import jobs
 from titletui.corpus.export import export_corpus
 from titletui.corpus.paper import Paper
 from titletui.corpus.statistics import compute_statistics
@@ -17,10 +13,7 @@ from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
 from titletui.importing import reader_process as reading_room
 from titletui.importing.csv_columns import find_columns
-from titletui.importing.job import Source, start_import
 from titletui.importing.paper_reader import PaperReader, RejectedRecord
-from titletui.importing.reader_process import ReadingProcess
-from titletui.jobs.job import State
 from titletui.paths import Home
 
 LONG = "We study noisy rooms and how people speak in them. " * 6
@@ -118,40 +111,6 @@ def test_an_export_onto_a_folder_or_over_a_full_name_says_why(home: Home, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
 
-def test_an_import_whose_work_cannot_be_read_begins_anew(home: Home, tmp_path: Path) -> None:
-    path = tmp_path / "titles.txt"
-    path.write_text("A Title\nAnother Title\n")
-    source = Source(corpus="a", path=str(path))
-    first = start_import(home, source)
-    until(lambda: first.state is State.DONE)
-    (first.path / "spec.json").write_text("{")
-    again = start_import(home, source)
-    until(lambda: again.state is State.DONE)
-    assert again.work(Source) == source
-
-
-def test_who_holds_the_start_for_long_is_named(
-    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "_LOCK_TIMEOUT", 0.2)
-    home.jobs.mkdir(exist_ok=True, mode=0o700)
-    code = "import sys; from pathlib import Path; from titletui.jobs.process_lock import Lock; "
-    code += "Lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
-    other = subprocess.Popen(
-        [sys.executable, "-c", code, str(home.jobs / ".starting")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    assert other.stdout is not None
-    assert other.stdout.readline() == b"held\n"
-    (tmp_path / "titles.txt").write_text("A Title\n")
-    source = Source(corpus="a", path=str(tmp_path / "titles.txt"))
-    with pytest.raises(TitletuiError, match="Another titletui has held"):
-        start_import(home, source)
-    other.communicate(b"")
-    job = start_import(home, source)
-    until(lambda: job.state is State.DONE)
-
-
 def test_a_day_that_is_none_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "papers.jsonl"
     versions = [{"version": "v1", "created": "soon"}]
@@ -199,15 +158,6 @@ def test_utf_16_is_read_on_where_it_was_left(tmp_path: Path) -> None:
     with PaperReader(path) as reader:
         reader.lines.skip_to(0, 2)
         assert [one.title for one in reader if isinstance(one, Paper)] == ["Music"]
-
-
-def test_a_reading_process_that_is_gone_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "papers.txt"
-    path.write_text("Speech in Noise\n" * 1_000)
-    with ReadingProcess(tmp_path, path, 0, 0, lambda: False) as reading:
-        reading._process.kill()
-        with pytest.raises(TitletuiError, match="The process that reads the file ended with code"):
-            list(reading)
 
 
 def test_long_records_come_in_smaller_pieces(

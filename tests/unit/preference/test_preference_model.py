@@ -1,13 +1,13 @@
 """The preference model: off until there are enough choices, right when there is a preference."""
 
 import json
-import random
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.starred_titles import curate
 from titletui.candidate import Candidate, Novelty
 from titletui.errors import TitletuiError
 from titletui.paths import STARTER, Home
@@ -16,55 +16,6 @@ from titletui.preference.fit import cross_validate, fit, logistic_regression
 from titletui.preference.model import MIN_CHOICES, PreferenceModel, learn_preferences
 from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
-
-SPEECH = ["Speech", "Speaker", "Audio", "Acoustic", "Voice", "Phoneme", "Vocoder", "Pitch"]
-QUANTUM = ["Quantum", "Boson", "Lattice", "Spin", "Entangled", "Hamiltonian", "Photon", "Gauge"]
-LINKS = ["for", "with", "Models", "Analysis", "Towards", "Robust", "Learning", "and"]
-
-
-def title(draw: random.Random, words: list[str]) -> str:
-    return " ".join(draw.choice(words if draw.random() < 0.5 else LINKS) for _ in range(7))
-
-
-def curate(library: Library, stars: int, likes: str) -> None:
-    """Batches of ten, half speech and half quantum, one starred in each."""
-    draw = random.Random(3)
-    for _ in range(stars):
-        batch = library.start_batch(BatchSettings(model="m"))
-        texts = [title(draw, SPEECH if place % 2 else QUANTUM) for place in range(10)]
-        ids = library.add_candidates(
-            batch,
-            [Candidate(text=one, index=i, perplexity=9.0) for i, one in enumerate(texts)],
-        )
-        place = 1 if likes == "speech" else draw.randrange(10)
-        library.star(texts[place], candidate=ids[place])
-
-
-def test_new_titles_are_ranked_by_what_was_starred(home: Home) -> None:
-    with Library(home.library_db) as library:
-        curate(library, 25, "speech")
-        model = learn_preferences(home, library)
-        assert model is not None
-        assert model.auc is not None
-        # One in five of the liked kind is starred, so that no model can reach more than 0.78.
-        assert model.auc > 0.65
-        assert model.stars == 25
-        assert f"ranks {model.auc:.0%} of unseen pairs" in model.summary
-        draw = random.Random(9)
-        fresh = [Candidate(text=title(draw, words)) for words in (SPEECH, QUANTUM) * 10]
-        scores = model.scores(fresh)
-        assert all(0 <= one <= 1 for one in scores)
-        assert sum(scores[::2]) / 10 > sum(scores[1::2]) / 10 + 0.2
-        assert model.scores([]) == []
-        written = (home.cache / "taste.json").stat().st_mtime_ns
-        assert learn_preferences(home, library) is not None
-        assert (home.cache / "taste.json").stat().st_mtime_ns == written
-        library.star("Nothing of a batch")
-        assert learn_preferences(home, library) is not None
-        assert (home.cache / "taste.json").stat().st_mtime_ns == written
-        before = library.count_choices()
-        library.star(library.choices()[0].text)
-        assert library.count_choices() != before
 
 
 def test_random_stars_give_an_auc_near_one_half(tmp_path: Path) -> None:
@@ -129,13 +80,6 @@ def test_a_folder_without_embeddings_is_refused(tmp_path: Path) -> None:
     write_model(tmp_path, "I64", b"", (0, 4))
     with pytest.raises(TitletuiError, match="no readable token embeddings"):
         Embeddings(tmp_path)
-
-
-def test_a_failed_fit_is_reported(home: Home) -> None:
-    with Library(home.library_db) as library:
-        curate(library, MIN_CHOICES, "speech")
-        with pytest.raises(TitletuiError, match="could not be fitted"):
-            learn_preferences(home, library, model=home.data)
 
 
 def test_a_missing_embedding_model_is_reported(tmp_path: Path) -> None:

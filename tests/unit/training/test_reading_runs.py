@@ -75,33 +75,33 @@ def test_the_last_bytes_begin_at_a_whole_line(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_done_is_not_read_again(home: Home) -> None:
-    run_folder(home, "new", [3.0] * 5, ended=JobResult(outcome="done"))
+    run_folder(home, "newer", [3.0] * 5, ended=JobResult(outcome="done"))
     old = run_folder(home, "old", [3.0] * 5, ended=JobResult(outcome="done"))
     watch = RunWatch(home.jobs)
-    watch.look({"new"})
+    watch.look({"newer"})
     before = os.stat(old.events).st_mtime
     old.events.write_bytes(b"")
     os.utime(old.events, (before, before))
-    lines, _ = watch.look({"new"})
-    assert {line.name: line.standing for line in lines} == {"new": "3.00", "old": "3.00"}
+    lines, _ = watch.look({"newer"})
+    assert {line.name: line.standing for line in lines} == {"newer": "3.00", "old": "3.00"}
 
 
 def test_a_run_that_there_was_no_time_for_is_read_in_the_next_look(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("old", "new"):
+    for name in ("old", "newer"):
         run_folder(home, name, [3.0] * 50, ended=JobResult(outcome="done"))
     monkeypatch.setattr(run_status, "_PIECE", 1000)
     watch = RunWatch(home.jobs)
     with monkeypatch.context() as hurried:
         hurried.setattr(run_status, "_BUDGET", 0.0)
-        lines, _ = watch.look({"new"})
+        lines, _ = watch.look({"newer"})
         assert [line.read for line in lines] == [False, False]
     for _ in range(200):
-        lines, _ = watch.look({"new"})
+        lines, _ = watch.look({"newer"})
         if all(line.read for line in lines):
             break
-    assert {line.name: line.standing for line in lines} == {"new": "3.00", "old": "3.00"}
+    assert {line.name: line.standing for line in lines} == {"newer": "3.00", "old": "3.00"}
 
 
 def test_a_line_that_is_still_being_written_is_waited_for(home: Home) -> None:

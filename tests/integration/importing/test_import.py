@@ -5,6 +5,8 @@ import gzip
 import json
 import lzma
 import signal
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -13,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import processes_of, until
+from titletui.corpus import jobs
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 from titletui.importing.job import Source, corpus_name_for, start_import
 from titletui.importing.paper_reader import PaperReader, RejectedRecord
+from titletui.importing.reader_process import ReadingProcess
 from titletui.jobs import launch
 from titletui.jobs.events import Note, Progress
 from titletui.jobs.job import Job, State
@@ -364,3 +368,46 @@ def test_a_hangup_does_not_end_an_import(home: Home, tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
     until(lambda: not folder.state.alive)
     assert folder.state is State.DONE
+
+
+def test_an_import_whose_work_cannot_be_read_begins_anew(home: Home, tmp_path: Path) -> None:
+    path = tmp_path / "titles.txt"
+    path.write_text("A Title\nAnother Title\n")
+    source = Source(corpus="a", path=str(path))
+    first = start_import(home, source)
+    until(lambda: first.state is State.DONE)
+    (first.path / "spec.json").write_text("{")
+    again = start_import(home, source)
+    until(lambda: again.state is State.DONE)
+    assert again.work(Source) == source
+
+
+def test_who_holds_the_start_for_long_is_named(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_LOCK_TIMEOUT", 0.2)
+    home.jobs.mkdir(exist_ok=True, mode=0o700)
+    code = "import sys; from pathlib import Path; from titletui.jobs.process_lock import Lock; "
+    code += "Lock(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(home.jobs / ".starting")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert other.stdout is not None
+    assert other.stdout.readline() == b"held\n"
+    (tmp_path / "titles.txt").write_text("A Title\n")
+    source = Source(corpus="a", path=str(tmp_path / "titles.txt"))
+    with pytest.raises(TitletuiError, match="Another titletui has held"):
+        start_import(home, source)
+    other.communicate(b"")
+    job = start_import(home, source)
+    until(lambda: job.state is State.DONE)
+
+
+def test_a_reading_process_that_is_gone_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "papers.txt"
+    path.write_text("Speech in Noise\n" * 1_000)
+    with ReadingProcess(tmp_path, path, 0, 0, lambda: False) as reading:
+        reading._process.kill()
+        with pytest.raises(TitletuiError, match="The process that reads the file ended with code"):
+            list(reading)
