@@ -268,15 +268,16 @@ def test_a_migration_that_is_killed_is_taken_back_and_can_be_run_again(tmp_path:
     with Library(path) as library:
         (favourite,) = library.favourites()
         assert (favourite.text, favourite.note) == ("A Title", "")
-    with contextlib.closing(sqlite3.connect(path.with_name("library-before-v2.db"))) as copy:
+    newer = len(MIGRATIONS) + 1
+    with contextlib.closing(sqlite3.connect(path.with_name(f"library-before-v{newer}.db"))) as copy:
         assert copy.execute("SELECT text FROM favourites").fetchall() == [("A Title",)]
 
-    def second(connection: sqlite3.Connection) -> None:
+    def next_version(connection: sqlite3.Connection) -> None:
         connection.execute("UPDATE favourites SET note = 'migrated'")
 
-    with contextlib.closing(open_database(path, [*MIGRATIONS, second])) as connection:
+    with contextlib.closing(open_database(path, [*MIGRATIONS, next_version])) as connection:
         assert connection.execute("SELECT note FROM favourites").fetchall() == [("migrated",)]
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (newer,)
 
 
 @pytest.mark.fault("F61")
@@ -316,3 +317,132 @@ def test_a_library_of_each_released_version_is_opened(tmp_path: Path, schema: Pa
 
 def test_there_is_a_fixture_of_each_schema() -> None:
     assert len(list(SCHEMAS.glob("library-v*.sql"))) == len(MIGRATIONS)
+
+
+def flip(path: Path, text: bytes, bit: int = 0) -> None:
+    """Flip a bit of the first byte of the last occurrence of `text`."""
+    data = bytearray(path.read_bytes())
+    data[data.rindex(text)] ^= 1 << bit
+    path.write_bytes(data)
+
+
+@pytest.mark.fault("F59")
+@pytest.mark.parametrize(
+    ("column", "bit"), [(b"Title 7", 0), (b"Title 7", 7), (b'{"model":"damage-me"', 1)],
+    ids=["text", "utf-8", "json"],
+)  # fmt: skip
+def test_a_favourite_with_a_flipped_bit_is_restored_from_the_backup(
+    tmp_path: Path, column: bytes, bit: int
+) -> None:
+    home = home_in(tmp_path / "home")
+    with Library(home.library_db) as library:
+        batch = library.start_batch(BatchSettings(model="damage-me"))
+        for number in range(10):
+            candidate = Candidate(text=f"Title {number}")
+            (one,) = library.add_candidates(batch, [candidate])
+            library.star(candidate.text, candidate=one)
+        library._connection.execute("DELETE FROM actions")
+        library._connection.execute("DELETE FROM candidates")
+        library._connection.execute("DELETE FROM batches")
+        library._connection.execute("VACUUM")
+        before = library.favourites(sort="order")
+    assert make_copy(home.library_db, home.data / "backups")
+    flip(home.library_db, column, bit)
+    assert sound(home.library_db) or column == b"Title 7"
+    with Library.open(home) as library:
+        (notice,) = library.notices
+        assert "1 title of the shortlist had been damaged" in notice
+        assert "restored from the backup of 20" in notice
+        assert library.favourites(sort="order") == before
+        (aside,) = home.data.glob("library-damaged-rows-*.jsonl")
+        assert aside.name in notice
+    with Library.open(home) as library:
+        assert library.notices == []
+
+
+@pytest.mark.fault("F59")
+def test_without_a_backup_a_changed_title_is_named_and_kept(tmp_path: Path) -> None:
+    home = home_in(tmp_path / "home")
+    with Library(home.library_db) as library:
+        library.star("Alpha")
+        library.star("Omega")
+        library._connection.execute("DELETE FROM actions")
+        library._connection.execute("UPDATE favourites SET text = 'Alpho' WHERE text = 'Alpha'")
+        library._connection.execute("UPDATE favourites SET settings = '{' WHERE text = 'Omega'")
+        assert [one.text for one in library.favourites()] == ["Alpho"], "what can be decoded"
+    with Library.open(home) as library:
+        assert "“Alpho”, “Omega” kept, check how it reads" in library.notices[0]
+        assert set(titles(library)) == {"Alpho", "Omega"}
+
+
+@pytest.mark.fault("F59")
+def test_the_backup_with_the_newest_content_is_restored_whatever_its_time(tmp_path: Path) -> None:
+    home = home_in(tmp_path / "home")
+    folder = home.data / "backups"
+    with Library(home.library_db) as library:
+        library.star("Only one")
+        early = make_copy(home.library_db, folder)
+        assert early is not None
+        early.rename(early.with_name("library-29990101T000000.000000.db"))
+        for number in range(47):
+            library.star(f"Title {number}")
+        assert make_copy(home.library_db, folder)
+    replace_by_text(home.library_db)
+    with Library.open(home) as library:
+        assert len(titles(library)) == 48
+
+
+@pytest.mark.fault("F59")
+def test_a_zeroed_header_loses_no_title(tmp_path: Path) -> None:
+    home = home_in(tmp_path / "home")
+    library_with_a_backup(home)
+    with home.library_db.open("r+b") as file:
+        file.write(bytes(100))
+    with Library.open(home) as library:
+        assert len(titles(library)) == BACKED_UP + SINCE
+        assert f"{SINCE} newer titles could be saved" in library.notices[0]
+
+
+@pytest.mark.fault("F59")
+def test_the_notice_says_that_titles_may_be_missing(tmp_path: Path) -> None:
+    home = home_in(tmp_path / "home")
+    library_with_a_backup(home)
+    replace_by_text(home.library_db)
+    with Library.open(home) as library:
+        assert "what was starred or edited after that may be missing" in library.notices[0]
+
+
+@pytest.mark.fault("F59")
+@pytest.mark.parametrize("size", [0, 1, 511])
+def test_a_few_bytes_are_no_empty_library(tmp_path: Path, size: int) -> None:
+    home = home_in(tmp_path / "home")
+    library_with_a_backup(home)
+    home.library_db.write_bytes(b"S" * size)
+    with Library.open(home) as library:
+        assert len(titles(library)) == BACKED_UP
+        assert "library.db was damaged" in library.notices[0]
+
+
+@pytest.mark.fault("F59")
+def test_a_stale_journal_is_not_applied_to_the_restored_file(tmp_path: Path) -> None:
+    home = home_in(tmp_path / "home")
+    with Library(home.library_db) as library:
+        library.star("Before")
+    journal = home.data / "library.db-journal"
+    with contextlib.closing(sqlite3.connect(home.library_db, isolation_level=None)) as writer:
+        writer.execute("PRAGMA cache_spill = 1")
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN")
+        for _ in range(300):
+            writer.execute(
+                "INSERT INTO actions (at, what, changes) VALUES ('', ?, '[]')", ("x" * 5_000,)
+            )
+        stale = journal.read_bytes()
+        writer.execute("ROLLBACK")
+    library_with_a_backup(home)
+    home.library_db.unlink()
+    journal.write_bytes(stale)
+    with Library.open(home) as library:
+        assert f"Title {BACKED_UP - 1}" in titles(library)
+    assert sound(home.library_db)
+    assert list(home.data.glob("library-damaged-*-journal"))

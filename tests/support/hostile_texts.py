@@ -158,8 +158,8 @@ def _fill_library(home: Home, texts: Sequence[str]) -> None:
         )
         for number, (candidate, text) in enumerate(zip(ids, texts, strict=True)):
             one = library.star(f"{number:02d} {text}"[:1900], candidate=candidate)
-            _offer(lambda one=one, text=text: library.note(one.id, f"note {text}"))  # type: ignore[misc]
-            _offer(lambda one=one, text=text: library.tag(one.id, [text[:20]]))  # type: ignore[misc]
+            _offer(lambda one=one, text=text: library.set_note(one.id, f"note {text}"))  # type: ignore[misc]
+            _offer(lambda one=one, text=text: library.set_tags(one.id, [text[:20]]))  # type: ignore[misc]
 
 
 def _offer(deed: Callable[[], object]) -> None:

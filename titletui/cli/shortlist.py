@@ -93,9 +93,9 @@ def _add(library: "Library", arguments: argparse.Namespace) -> "Favourite":
     tags = [checked_tag(tag) for tag in arguments.tag]
     favourite = library.star(arguments.add)
     if note is not None:
-        favourite = library.note(favourite.id, note)
+        favourite = library.set_note(favourite.id, note)
     if tags:
-        favourite = library.tag(favourite.id, (*favourite.tags, *tags))
+        favourite = library.set_tags(favourite.id, (*favourite.tags, *tags))
     return favourite
 
 

@@ -1,4 +1,4 @@
-"""Copies of library.db, made in the background, thinned with age, and the way back from them."""
+"""Back up library.db in the background; keep the newest backups and one a day."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from titletui.paths import private_folder
 from titletui.shortlist.schema import MIGRATIONS
 
 EVERY = 20
-"""Actions on the shortlist after which a copy is made."""
+"""Changes of the shortlist after which a backup is made."""
 
 _AGE = 600.0
 _NEWEST = 5
@@ -25,18 +25,18 @@ _TIMEOUT = 5.0
 _STALE = 3600.0
 _STAMP = "%Y%m%dT%H%M%S.%f"
 _STATE = """SELECT
-    (SELECT coalesce(max(id), 0) FROM actions),
-    (SELECT total(undone) FROM actions),
+    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'actions'), 0),
     (SELECT coalesce(max(id), 0) FROM candidates),
+    (SELECT total(undone) FROM actions),
     (SELECT count(*) FROM favourites)"""
 _FAVOURITES = 3
 
 
 class Backups:
-    """The copies of one library.
+    """The backups of one library.
 
     Attributes:
-        problem: why the last copy could not be made; empty when it could.
+        problem: why the last backup failed; empty if it succeeded.
     """
 
     def __init__(self, path: Path, folder: Path) -> None:
@@ -47,20 +47,20 @@ class Backups:
         self._thread: threading.Thread | None = None
 
     def start_session(self) -> None:
-        """Makes a copy in the background if one is due; returns at once."""
+        """Back up in a thread if that is due; return at once."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._make, name="backup", daemon=True)
             self._thread.start()
 
     def count_action(self) -> None:
-        """Counts an action on the shortlist; returns at once."""
+        """Count a change of the shortlist; return at once."""
         self._actions += 1
         if self._actions >= EVERY:
             self._actions = 0
             self.start_session()
 
     def finish(self, timeout: float = 0.5) -> None:
-        """Waits for a copy that is being made."""
+        """Wait for a backup in progress."""
         if self._thread is not None:
             self._thread.join(timeout)
 
@@ -73,13 +73,13 @@ class Backups:
 
 
 def make_copy(path: Path, folder: Path) -> Path | None:
-    """Copies the library, if it has changed enough since the newest copy; thins the old ones.
+    """Back up the library if it has changed enough since the newest backup; delete old backups.
 
-    Whatever `EVERY` actions old, or changed at all and ten minutes old, is due; so is the first
-    copy that holds favourites. The copy is checked before it gets its name.
+    A backup is due after `EVERY` changes, after any change if the newest backup is ten minutes old,
+    and after the first star. It is checked before it gets its final name.
 
     Raises:
-        TitletuiError, OSError, sqlite3.Error: there is no new copy; the old ones are untouched.
+        TitletuiError, OSError, sqlite3.Error: the backup failed; the old ones are untouched.
     """
     private_folder(folder)
     with contextlib.closing(_open(path)) as source:
@@ -100,25 +100,28 @@ def make_copy(path: Path, folder: Path) -> Path | None:
 
 
 def copies(folder: Path) -> list[Path]:
-    """The copies, the newest first."""
+    """Return the copies, the one with the newest content first.
+
+    Time stamps alone do not decide: the clock may have been wrong.
+    """
     found = [path for path in folder.glob("*-*.db") if made_at(path) is not None]
-    return sorted(found, key=lambda path: path.stem.rpartition("-")[2], reverse=True)
+    return sorted(found, key=lambda path: (_content(path), path.stem), reverse=True)
 
 
-def newest_good(folder: Path) -> Path | None:
-    """The newest copy that is whole and not of a newer titletui."""
+def best_backup(folder: Path) -> Path | None:
+    """Return the intact copy with the newest content."""
     for path in copies(folder):
-        try:
-            with contextlib.closing(_open(path)) as copy:
-                if not find_corruption(copy):
-                    return path
-        except (TitletuiError, sqlite3.Error):
-            continue
+        with (
+            contextlib.suppress(TitletuiError, sqlite3.Error),
+            contextlib.closing(_open(path)) as copy,
+        ):
+            if not find_corruption(copy):
+                return path
     return None
 
 
 def made_at(path: Path) -> datetime | None:
-    """When a copy was made, from its name."""
+    """Return when a backup was made, from its name; None for other files."""
     try:
         return datetime.strptime(path.stem.rpartition("-")[2], _STAMP).replace(tzinfo=UTC)
     except ValueError:
@@ -126,7 +129,7 @@ def made_at(path: Path) -> datetime | None:
 
 
 def superseded(newest_first: Sequence[Path]) -> list[Path]:
-    """The copies that can go: all but the newest five, and the last of each of 14 days."""
+    """Return the backups to delete: all but the newest five and the last of each of 14 days."""
     kept = set(newest_first[:_NEWEST])
     days: dict[str, Path] = {}
     for path in newest_first:
@@ -143,6 +146,15 @@ def _state(connection: sqlite3.Connection) -> tuple[int, ...]:
     return tuple(int(value) for value in connection.execute(_STATE).fetchone())
 
 
+def _content(path: Path) -> tuple[int, ...]:
+    """Return the number of the newest action, and more, of a copy; negative if unreadable."""
+    try:
+        with contextlib.closing(_open(path)) as copy:
+            return _state(copy)
+    except (TitletuiError, sqlite3.Error):
+        return (-1,)
+
+
 def _due(state: tuple[int, ...], newest_first: Sequence[Path]) -> bool:
     if not any(state):
         return False
@@ -150,10 +162,8 @@ def _due(state: tuple[int, ...], newest_first: Sequence[Path]) -> bool:
         return True
     newest = newest_first[0]
     made = made_at(newest)
-    try:
-        with contextlib.closing(_open(newest)) as copy:
-            copied = _state(copy)
-    except (TitletuiError, sqlite3.Error):
+    copied = _content(newest)
+    if copied == (-1,):
         return True
     if state == copied or made is None:
         return state != copied
@@ -164,7 +174,7 @@ def _due(state: tuple[int, ...], newest_first: Sequence[Path]) -> bool:
 
 
 def _copy(source: sqlite3.Connection, part: Path) -> None:
-    """Copies in one go; the writers' lock is waited for by them only as long as that takes."""
+    """Copy in one step, which blocks writers only as long as that takes, and check the copy."""
     part.touch(mode=0o600)
     with translate_errors(part), contextlib.closing(sqlite3.connect(part)) as copy:
         copy.execute("PRAGMA synchronous = OFF")
@@ -177,7 +187,7 @@ def _copy(source: sqlite3.Connection, part: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what copies that were cut off have left."""
+    """Delete the partial files of interrupted backups."""
     for part in folder.glob("*.part*"):
         with contextlib.suppress(OSError):
             if time.time() - part.stat().st_mtime > _STALE:

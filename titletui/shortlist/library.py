@@ -1,12 +1,13 @@
-"""library.db: every batch that was generated, and the titles that were starred.
+"""The library: all batches of candidates, and the shortlist.
 
-One `Library` may be used from several threads. Its calls may wait for another process's lock, so
-an app makes them in a thread; only `revision` is quick enough for an event loop.
+A `Library` is thread-safe. Its calls may block on another process's lock, so the app makes them in
+a thread; only `revision` never blocks.
 """
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -33,16 +34,18 @@ from titletui.text import clean, fold
 
 UNDO_STEPS = 1_000
 
+T = TypeVar("T")
+
 _CHUNK = 500
 
 
 class Library(LibraryFile):
-    """The batches and the shortlist of one user; see `LibraryFile` for opening it."""
+    """The batches and the shortlist of one user; `LibraryFile` opens it."""
 
     # Batches and their candidates
 
     def start_batch(self, settings: BatchSettings) -> int:
-        """Keeps what a batch was asked for; returns the batch's id."""
+        """Store the settings of a new batch; return its id."""
         with self._writing():
             row = self._connection.execute(
                 "INSERT INTO batches (created, settings) VALUES (?, ?) RETURNING id",
@@ -51,59 +54,59 @@ class Library(LibraryFile):
         return int(row[0])
 
     def add_candidates(self, batch: int, arrived: Iterable[Candidate]) -> list[int]:
-        """Keeps candidates of a batch, all in one transaction; returns their ids."""
+        """Store candidates of a batch in one transaction; return their ids."""
         with self._writing():
             return [rows.put_candidate(self._connection, batch, one) for one in arrived]
 
-    def judge(self, verdicts: Iterable[tuple[int, Novelty]]) -> None:
-        """Keeps the novelty of candidates, by their ids."""
+    def set_novelty(self, found: Iterable[tuple[int, Novelty]]) -> None:
+        """Store the novelty of candidates, by their ids."""
         with self._writing():
             self._connection.executemany(
                 "UPDATE candidates SET novelty = ? WHERE id = ?",
-                [(rows.json(novelty), candidate) for candidate, novelty in verdicts],
+                [(rows.json(novelty), candidate) for candidate, novelty in found],
             )
 
     def batches(self, *, before: int | None = None, limit: int = 100) -> list[Batch]:
-        """The batches, newest first; `before` a batch's id, for the page after it."""
-        return [
-            rows.batch(row)
-            for row in self._all(
+        """Return batches, newest first, those before the id `before`."""
+        return _decoded(
+            rows.batch,
+            self._all(
                 "SELECT id, created, settings, "
                 "(SELECT count(*) FROM candidates c WHERE c.batch = b.id) "
                 "FROM batches b WHERE ? IS NULL OR id < ? ORDER BY id DESC LIMIT ?",
                 before,
                 before,
                 limit,
-            )
-        ]
+            ),
+        )
 
     def candidates(self, batch: int) -> list[Candidate]:
-        """The candidates of a batch in their order."""
-        return [
-            rows.candidate(row)
-            for row in self._all(
+        """Return the candidates of a batch in order, without damaged rows."""
+        return _decoded(
+            rows.candidate,
+            self._all(
                 f"SELECT {rows.CANDIDATE}, {rows.STARRED} FROM candidates c "  # noqa: S608
                 "WHERE batch = ? ORDER BY position, id",
                 batch,
-            )
-        ]
+            ),
+        )
 
-    def seen(self, texts: Sequence[str], *, but: int | None = None) -> set[str]:
-        """Those of `texts` that an earlier batch, or the shortlist, holds already.
+    def seen(self, texts: Sequence[str], *, excluding: int | None = None) -> set[str]:
+        """Return those of `texts` that are in another batch or on the shortlist.
 
         Args:
-            but: a batch that does not count.
+            excluding: the id of a batch to ignore.
         """
         return self._known(
             texts,
             "SELECT key FROM candidates WHERE key IN ({marks}) AND batch IS NOT ? "
             "UNION SELECT key FROM favourites WHERE key IN ({marks}) "
             "UNION SELECT original_key FROM favourites WHERE original_key IN ({marks})",
-            lambda keys: [*keys, but, *keys, *keys],
+            lambda keys: [*keys, excluding, *keys, *keys],
         )
 
     def starred(self, texts: Sequence[str]) -> set[str]:
-        """Those of `texts` that are on the shortlist, edited or as they were."""
+        """Return those of `texts` that are on the shortlist, edited or in their original form."""
         return self._known(
             texts,
             "SELECT key FROM favourites WHERE key IN ({marks}) "
@@ -112,21 +115,16 @@ class Library(LibraryFile):
         )
 
     def choices(self, limit: int = 5_000) -> list[Candidate]:
-        """What was starred and what was passed over: the candidates of the newest batches from
-        which something was starred. A title that was shown more than once counts once.
-        """
-        distinct: dict[str, Candidate] = {}
-        for row in self._all(
+        """Return the candidates of the newest batches with a star; repeated titles count once."""
+        found = self._all(
             f"SELECT {rows.CANDIDATE}, {rows.STARRED} FROM candidates c WHERE {rows.CHOSEN} "  # noqa: S608
             "ORDER BY id DESC LIMIT ?",
             limit,
-        ):
-            one = rows.candidate(row)
-            distinct[fold(one.text)] = one
-        return list(distinct.values())
+        )
+        return list({fold(one.text): one for one in _decoded(rows.candidate, found)}.values())
 
     def count_choices(self) -> tuple[int, int, int]:
-        """The newest candidate's id, and how many were starred and passed over, repeats too."""
+        """Return the newest candidate's id, and how many were starred and passed over."""
         ((newest, stars, passed),) = self._all(
             f"SELECT coalesce(max(id), 0), coalesce(sum({rows.STARRED}), 0), "  # noqa: S608
             f"coalesce(sum(NOT {rows.STARRED}), 0) FROM candidates c WHERE {rows.CHOSEN}"
@@ -136,7 +134,7 @@ class Library(LibraryFile):
     # The shortlist
 
     def favourites(self, matching: str = "", sort: ShortlistSort = "added") -> list[Favourite]:
-        """The shortlist.
+        """Return the shortlist.
 
         Args:
             matching: see `titletui.shortlist.filters.matches`.
@@ -146,18 +144,18 @@ class Library(LibraryFile):
         return sort_favourites([one for one in kept if matches(one, matching)], sort)
 
     def favourite(self, text: str) -> Favourite | None:
-        """The favourite that reads `text`, now or as it was starred."""
+        """Return the favourite with this text, edited or original."""
         key = fold(clean(text))
         found = self._favourites("WHERE original_key = ? OR key = ? LIMIT 1", key, key)
         return found[0] if found else None
 
     def star(self, text: str, *, candidate: int | None = None) -> Favourite:
-        """Puts `text` on the shortlist; on disk when this returns.
+        """Add `text` to the shortlist, durably; return the favourite.
 
-        A text that is there already, but for case, space or punctuation, stays one favourite.
+        A text that is there already, up to case, space and punctuation, is not added again.
 
         Args:
-            candidate: the id of the candidate that it is, for its settings and scores.
+            candidate: the id of the candidate with its settings and scores.
 
         Raises:
             UsageError: the text is empty or too long.
@@ -172,17 +170,17 @@ class Library(LibraryFile):
         return there
 
     def unstar(self, *ids: int) -> None:
-        """Takes favourites from the shortlist; those that are gone already are passed over."""
+        """Remove favourites from the shortlist; ignore those that are not there."""
         with self._acting("removed {}") as changes:
             for one in ids:
                 changes += [Change(there, None) for there in self._favourites("WHERE id = ?", one)]
 
     def edit(self, favourite: int, text: str) -> Favourite:
-        """Changes how a favourite reads; the original stays.
+        """Change the text of a favourite and keep the original.
 
         Raises:
-            UsageError: the text is empty, too long, or another favourite reads so.
-            TitletuiError: it is not on the shortlist any more.
+            UsageError: the text is empty, too long, or another favourite has it.
+            TitletuiError: the favourite is not on the shortlist any more.
         """
         text = checked_title(text)
         with self._acting("edited {}") as changes:
@@ -192,15 +190,15 @@ class Library(LibraryFile):
                 raise UsageError(f"The shortlist has this title already: {other[0].text}")
             return _change(changes, there, replace(there, text=text))
 
-    def note(self, favourite: int, note: str) -> Favourite:
-        """Sets a favourite's note; an empty one takes it away."""
+    def set_note(self, favourite: int, note: str) -> Favourite:
+        """Set the note of a favourite; an empty one removes it."""
         note = checked_note(note)
         with self._acting("wrote a note on {}") as changes:
             there = self._favourite(favourite)
             return _change(changes, there, replace(there, note=note))
 
-    def tag(self, favourite: int, tags: Iterable[str]) -> Favourite:
-        """Sets a favourite's tags, all of them.
+    def set_tags(self, favourite: int, tags: Iterable[str]) -> Favourite:
+        """Replace the tags of a favourite.
 
         Raises:
             UsageError: one is empty, too long, or more than a word.
@@ -211,7 +209,7 @@ class Library(LibraryFile):
             return _change(changes, there, replace(there, tags=names))
 
     def move(self, favourite: int, places: int) -> None:
-        """Moves a favourite down the list sorted by `order` (up where `places` is negative)."""
+        """Move a favourite down in manual order, or up if `places` is negative."""
         with self._acting("moved {}") as changes:
             there = self._favourite(favourite)
             kept = self._favourites("ORDER BY position, id")
@@ -225,16 +223,20 @@ class Library(LibraryFile):
             changes += sorted(moved, key=lambda change: change.before != there)
 
     def undo(self) -> str | None:
-        """Takes back the last action, of any instance; returns what it was, None without one."""
+        """Undo the last change by any instance; return what it was, None if there is none.
+
+        Raises:
+            TitletuiError: its record is damaged; it is dropped.
+        """
         return self._step("undone = 0 ORDER BY id DESC", undone=True)
 
     def redo(self) -> str | None:
-        """Does again what was undone last; returns what it was, None without one."""
+        """Redo what was undone last; return what it was, None if there is none."""
         return self._step("undone = 1 ORDER BY id", undone=False)
 
     @contextlib.contextmanager
     def _acting(self, what: str) -> Iterator[list[Change]]:
-        """Collects an action's changes, then makes and logs them in the same transaction."""
+        """Collect the changes of an action, then apply and log them in one transaction."""
         changes: list[Change] = []
         with self._writing():
             yield changes
@@ -258,7 +260,11 @@ class Library(LibraryFile):
             )
             if not found:
                 return None
-            action: Action = rows.action(found[0])
+            try:
+                action: Action = rows.action(found[0])
+            except rows.DECODE_ERRORS:
+                self._connection.execute("DELETE FROM actions WHERE id = ?", (found[0][0],))
+                action = Action(id=0, at="", what="", changes=())
             for change in action.changes:
                 if undone:
                     self._put(change.after, change.before)
@@ -267,6 +273,8 @@ class Library(LibraryFile):
             self._connection.execute(
                 "UPDATE actions SET undone = ? WHERE id = ?", (undone, action.id)
             )
+        if not action.id:
+            raise TitletuiError("The record of this change is damaged: it cannot be undone.")
         return action.what
 
     def _put(self, before: Favourite | None, after: Favourite | None) -> None:
@@ -308,7 +316,7 @@ class Library(LibraryFile):
 
     def _favourites(self, which: str, *values: object) -> list[Favourite]:
         query = f"SELECT {rows.FAVOURITE} FROM favourites {which}"  # noqa: S608
-        return [rows.favourite(row) for row in self._all(query, *values)]
+        return _decoded(rows.favourite, self._all(query, *values))
 
     def _known(
         self, texts: Sequence[str], query: str, values: Callable[[list[str]], list[object]]
@@ -321,6 +329,15 @@ class Library(LibraryFile):
             marks = ", ".join("?" * len(chunk))
             known |= {key for (key,) in self._all(query.format(marks=marks), *values(chunk))}
         return {text for text, key in keys.items() if key in known}
+
+
+def _decoded(decode: Callable[[tuple[Any, ...]], T], found: list[tuple[Any, ...]]) -> list[T]:
+    """Decode rows, without those that a damaged disk has made undecodable."""
+    decoded = []
+    for row in found:
+        with contextlib.suppress(*rows.DECODE_ERRORS):
+            decoded.append(decode(row))
+    return decoded
 
 
 def _now() -> str:

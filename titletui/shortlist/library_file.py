@@ -1,4 +1,4 @@
-"""library.db as a file: opened whatever state it is in, shared, followed when it is replaced."""
+"""The file library.db: repaired when it is opened, shared, and reopened when it is replaced."""
 
 import contextlib
 import os
@@ -18,27 +18,28 @@ from titletui.database import (
     translate_errors,
 )
 from titletui.paths import Home
+from titletui.shortlist import rows
 from titletui.shortlist.backups import Backups
 from titletui.shortlist.recovery import repair
 from titletui.shortlist.schema import MIGRATIONS
 
 
 class LibraryFile:
-    """One open library.db, followed when it is replaced and told about when it changes.
+    """An open library.db.
 
     Attributes:
-        notices: sentences for a banner: what was found and done while opening.
+        notices: sentences for a banner about what was found and done while opening.
         read_only: nothing can be starred; a notice says why.
-        backups: None where the library was not opened by `open`.
+        backups: None if the library was not opened by `open`.
     """
 
     def __init__(
         self, path: Path, *, read_only: bool = False, timeout: float = BUSY_TIMEOUT
     ) -> None:
-        """Opens `path` as it is, making it if it is missing; `open` does more.
+        """Open `path`, or create it, without the repair and backup of `open`.
 
         Args:
-            timeout: seconds that a call waits for another process before it gives up.
+            timeout: seconds that a call waits for another process.
 
         Raises:
             TitletuiError: see `titletui.database.open_database`.
@@ -54,16 +55,15 @@ class LibraryFile:
 
     @classmethod
     def open(cls, home: Home, *, timeout: float = BUSY_TIMEOUT, mounts: Path = MOUNTS) -> Self:
-        """Opens the library of this home, whatever state it is in, and backs it up.
+        """Open the library of this home; repair it if it is damaged; back it up.
 
-        A damaged file is moved aside and its newest good backup put in its place; one that cannot
-        be written is opened for reading. `notices` says so.
+        A file that cannot be written is opened read-only. `notices` says what was done.
 
         Args:
-            mounts: the system's table of mounted file systems.
+            mounts: the system's mount table.
 
         Raises:
-            TitletuiError: it is of a newer titletui, or held by another process.
+            TitletuiError: it was written by a newer titletui, or another process holds it.
         """
         path, folder = home.library_db, home.data / "backups"
         if not (os.access(home.data, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))):
@@ -97,6 +97,7 @@ class LibraryFile:
         self._connection = open_database(
             self.path, MIGRATIONS, read_only=self.read_only, timeout=self._timeout
         )
+        self._connection.text_factory = rows.decode_text
         if not self.read_only:
             self._connection.execute("PRAGMA synchronous = EXTRA")
         self._glance = open_database(self.path, MIGRATIONS, read_only=True, timeout=self._timeout)
@@ -119,9 +120,9 @@ class LibraryFile:
 
     @property
     def revision(self) -> int:
-        """A number that is another one after each change, by whichever process.
+        """A number that changes with each change by any process.
 
-        Never waits; takes about 20 µs, so that a screen can look every half second.
+        Never blocks; takes about 20 µs, so that a screen can poll it.
         """
         if _identity(self.path) not in (self._file, None):
             return (self._generation + 1) << 32
@@ -138,22 +139,22 @@ class LibraryFile:
                 "make it and its folder writable and start titletui again."
             )
         with self._lock:
-            self._follow()
+            self._reopen()
             with transaction(self._connection):
                 yield
 
-    def _follow(self) -> None:
-        """Opens the file anew where another instance has put a restored one in its place."""
+    def _reopen(self) -> None:
+        """Reopen the file if another instance has replaced it by a restored one."""
         if _identity(self.path) not in (self._file, None) and not self._connection.in_transaction:
             before = self._connection, self._glance
-            # What cannot be opened is tried again, and told again, by the next call.
+            # If this fails, the next call tries again.
             self._connect()
             for connection in before:
                 connection.close()
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock, translate_errors(self.path):
-            self._follow()
+            self._reopen()
             return self._connection.execute(query, values).fetchall()
 
 

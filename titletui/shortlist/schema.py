@@ -1,9 +1,11 @@
-"""The tables of library.db, one migration a released version.
+"""The tables of library.db, one migration for each version of the schema.
 
-`key` columns hold `text.fold` of a text: what makes two titles the same one.
+Columns named `key` contain `text.fold` of a text: titles with the same key are the same title.
 """
 
 import sqlite3
+
+from titletui.shortlist import rows
 
 
 def _version_1(connection: sqlite3.Connection) -> None:
@@ -55,4 +57,15 @@ def _version_1(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS = (_version_1,)
+def _version_2(connection: sqlite3.Connection) -> None:
+    """A checksum for each favourite."""
+    connection.execute("ALTER TABLE favourites ADD COLUMN checksum INTEGER")
+    query = f"SELECT {rows.FAVOURITE} FROM favourites"  # noqa: S608
+    connection.text_factory = rows.decode_text
+    for row in connection.execute(query).fetchall():
+        connection.execute(
+            "UPDATE favourites SET checksum = ? WHERE id = ?", (rows.checksum(row), row[0])
+        )
+
+
+MIGRATIONS = (_version_1, _version_2)

@@ -143,7 +143,7 @@ class TitleScreen(ModeScreen):
             self._ask(
                 get_favourite,
                 lambda title: PromptDialog("Note", title.note, hint=title.text),
-                lambda library, title, text: library.note(title.id, text),
+                lambda library, title, text: library.set_note(title.id, text),
             )
 
     def action_tag(self) -> None:
@@ -157,7 +157,9 @@ class TitleScreen(ModeScreen):
                     placeholder="words with spaces between",
                     hint=title.text,
                 ),
-                lambda library, title, text: library.tag(title.id, text.replace(",", " ").split()),
+                lambda library, title, text: library.set_tags(
+                    title.id, text.replace(",", " ").split()
+                ),
             )
 
     @work(group="library")

@@ -199,7 +199,7 @@ def test_a_run_is_continued_on_the_shortlist(
     again = ["continue", "shortlist-1", "--set", "epochs=1", "--estimate", "--json"]
     assert main(again) == 0, "on what it learned from before"
     assert main(["train", "toy", "--shortlist"]) == 2
-    assert "not from both" in capsys.readouterr().err
+    assert "not on both" in capsys.readouterr().err
     assert main(["train"]) == 2
     assert "Name the corpus to train on, or --shortlist" in capsys.readouterr().err
 

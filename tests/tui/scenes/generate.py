@@ -45,8 +45,8 @@ def one_batch(home: Home, stack: ExitStack) -> None:
         batch = library.start_batch(asked)
         ids = library.add_candidates(batch, [_candidate(index) for index in range(len(TITLES))])
         stars = [library.star(TITLES[n][0], candidate=ids[n]) for n in (0, 1, 3)]
-        library.note(stars[0].id, "for ICASSP?")
-        library.tag(stars[1].id, ["talk", "maybe"])
+        library.set_note(stars[0].id, "for ICASSP?")
+        library.set_tags(stars[1].id, ["talk", "maybe"])
         library.edit(stars[2].id, "Neural Transducers for Spoken Language Understanding")
     with sqlite3.connect(home.library_db) as database:
         database.execute("UPDATE favourites SET starred = '2026-01-02T03:04:0' || id || '.000Z'")

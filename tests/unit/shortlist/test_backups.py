@@ -16,9 +16,9 @@ from titletui.paths import Home
 from titletui.shortlist.backups import (
     EVERY,
     Backups,
+    best_backup,
     copies,
     make_copy,
-    newest_good,
     superseded,
 )
 from titletui.shortlist.library import Library
@@ -41,7 +41,7 @@ def test_a_copy_is_made_at_the_start_of_a_session_and_after_so_many_actions(home
         library.backups.finish(10)
         assert len(copies(folder)) == 2
         assert library.backups.problem == ""
-    assert newest_good(folder) == copies(folder)[0]
+    assert best_backup(folder) == copies(folder)[0]
     with Library(copies(folder)[0]) as copy:
         assert len(copy.favourites()) >= EVERY
 
@@ -150,13 +150,13 @@ def test_damaged_and_foreign_files_among_the_copies_are_in_nobodys_way(tmp_path:
         (folder / "library-by-hand.db").write_text("a copy that somebody made")
         damaged = folder / "library-29990101T000000.000000.db"
         damaged.write_text("no database " * 500)
-        assert copies(folder) == [damaged, good]
-        assert newest_good(folder) == good
-        assert make_copy(path, folder) is not None, "the newest copy is damaged: another is due"
+        assert copies(folder) == [good, damaged]
+        assert best_backup(folder) == good
+        assert make_copy(path, folder) is None, "nothing has changed since the intact copy"
         good.unlink()
     for one in copies(folder):
         one.write_text("no database " * 500)
-    assert newest_good(folder) is None
+    assert best_backup(folder) is None
 
 
 def test_what_a_copy_that_was_cut_off_has_left_goes_with_a_later_one(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def test_every_action_can_be_undone_and_done_again_after_a_restart(tmp_path: Pat
     with Library(path) as library:
         one, two = library.star("One"), library.star("Two")
         library.edit(one.id, "One, better")
-        library.note(two.id, "for ICASSP?")
-        library.tag(two.id, ["#Speech", "asr"])
+        library.set_note(two.id, "for ICASSP?")
+        library.set_tags(two.id, ["#Speech", "asr"])
         library.move(two.id, -1)
         library.unstar(one.id, two.id)
         assert library.favourites() == []
@@ -118,7 +118,7 @@ def test_a_new_action_ends_what_could_be_done_again(library: Library) -> None:
 def test_an_action_that_changes_nothing_leaves_nothing_to_undo(library: Library) -> None:
     one = library.star("One")
     library.star("one")
-    library.note(one.id, "")
+    library.set_note(one.id, "")
     library.move(one.id, 1)
     library.unstar(999)
     assert library.undo() == "starred “One”"
@@ -149,8 +149,8 @@ def test_the_shortlist_is_filtered_by_words_and_tags_and_sorted(library: Library
     alpha = library.star("Neural Alpha", candidate=ids[0])
     library.star("Neural Beta", candidate=ids[1])
     library.star("Gamma")
-    library.tag(alpha.id, ["asr"])
-    library.note(alpha.id, "For Icassp?")
+    library.set_tags(alpha.id, ["asr"])
+    library.set_note(alpha.id, "For Icassp?")
     assert texts(library.favourites("icassp neural")) == ["Neural Alpha"]
     assert texts(library.favourites("#asr")) == ["Neural Alpha"]
     assert library.favourites("#as") == []
@@ -185,7 +185,7 @@ def test_titles_of_earlier_batches_and_of_the_shortlist_count_as_seen(library: L
     library.edit(library.star("Starred").id, "Changed")
     asked = ["seen before!", "Just now", "starred", "CHANGED", "Never"]
     assert library.seen(asked) == set(asked[:4])
-    assert library.seen(asked, but=second) == {"seen before!", "starred", "CHANGED"}
+    assert library.seen(asked, excluding=second) == {"seen before!", "starred", "CHANGED"}
     assert library.starred(asked) == {"starred", "CHANGED"}
     many = [f"Title {i}" for i in range(1200)]
     library.add_candidates(first, [Candidate(text=one) for one in many[::2]])
@@ -196,7 +196,7 @@ def test_the_verdicts_of_candidates_can_come_later(library: Library) -> None:
     batch = library.start_batch(BatchSettings())
     (candidate,) = library.add_candidates(batch, [Candidate(text="A")])
     copy = Novelty(kind="copy", similarity=1.0, id="x-1", title="a")
-    library.judge([(candidate, copy)])
+    library.set_novelty([(candidate, copy)])
     assert library.candidates(batch)[0].novelty == copy
 
 
@@ -214,7 +214,7 @@ def test_two_instances_see_each_others_changes(tmp_path: Path) -> None:
         assert texts(one.favourites()) == ["Shared, edited"]
         one.unstar(favourite.id)
         with pytest.raises(TitletuiError, match="not on the shortlist any more"):
-            two.note(favourite.id, "late")
+            two.set_note(favourite.id, "late")
 
 
 def test_hostile_text_is_kept_as_it_is(library: Library) -> None:
@@ -239,7 +239,7 @@ def test_a_title_that_is_none_is_refused(library: Library, text: str) -> None:
 def test_a_tag_that_is_none_is_refused(library: Library, tag: str) -> None:
     favourite = library.star("One")
     with pytest.raises(UsageError, match="tag"):
-        library.tag(favourite.id, [tag])
+        library.set_tags(favourite.id, [tag])
     assert library.favourites() == [favourite]
 
 

@@ -113,7 +113,7 @@ class BatchWriter:
         def store(library: "Library") -> tuple[list[int], set[str], set[str]]:
             if batch.id is None:
                 batch.id = library.start_batch(batch.settings)
-            seen = library.seen(texts, but=batch.id)
+            seen = library.seen(texts, excluding=batch.id)
             rows = [batch.rows[place] for place in places]
             return library.add_candidates(batch.id, rows), seen, library.starred(texts)
 
@@ -135,7 +135,7 @@ class BatchWriter:
                 self._replace(place, preference=score)
         if found:
             judged = list(zip(ids, found, strict=True))
-            await library.run(lambda library: library.judge(judged))
+            await library.run(lambda library: library.set_novelty(judged))
 
     def _replace(self, place: int, **changes: object) -> None:
         self._batch.rows[place] = replace(self._batch.rows[place], **changes)
