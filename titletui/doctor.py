@@ -19,6 +19,7 @@ from titletui.errors import TitletuiError
 from titletui.jobs.lifetime import lifetime_limits
 from titletui.models.gpu import query_gpus
 from titletui.models.validation import MINIMUM_VERSIONS, installed_version, is_too_old
+from titletui.network import network_problems
 from titletui.paths import Home
 from titletui.settings import load_settings
 from titletui.version import __version__
@@ -58,6 +59,7 @@ def diagnose(
     yield from _folders(home)
     yield from _databases(home)
     yield from _settings(home, keymap_problems)
+    yield from _network()
     yield from _terminal()
     yield from _session()
 
@@ -183,6 +185,20 @@ def _settings(
     if not problems:
         moved = len(settings.keys)
         yield Check("settings", "keys", f"{moved} changed" if moved else "defaults")
+
+
+def _network() -> Iterator[Check]:
+    problems = list(network_problems())
+    for problem in problems:
+        yield Check(
+            "network",
+            "variables",
+            problem.rpartition("; ")[0] or problem,
+            "warning",
+            problem.rpartition("; ")[2],
+        )
+    if not problems:
+        yield Check("network", "variables", "consistent")
 
 
 def _terminal() -> Iterator[Check]:

@@ -57,9 +57,13 @@ def find_home() -> Home:
 
     Raises:
         TitletuiError: a folder cannot be created, or `TITLETUI_HOME` is not a folder.
+        UsageError: `TITLETUI_HOME` contains a variable that is not set.
     """
     root = os.environ.get("TITLETUI_HOME")
     if root:
+        root = os.path.expandvars(root)
+        if "$" in root:
+            raise UsageError(f"TITLETUI_HOME={root} contains a variable that is not set.")
         top = named_path(root).absolute()
         home = Home(top, top, top / "cache", top / "logs")
     else:

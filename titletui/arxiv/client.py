@@ -16,6 +16,7 @@ import tenacity
 
 from titletui.arxiv.rate_limit import RateLimiter, is_loopback
 from titletui.errors import TitletuiError
+from titletui.network import create_client
 from titletui.version import __version__
 
 ARXIV = "https://oaipmh.arxiv.org/oai"
@@ -280,7 +281,7 @@ class OaiClient:
             raise StoppedError
 
     def _new_client(self) -> httpx.Client:
-        return httpx.Client(
+        return create_client(
             headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(30.0, read=self._retry_policy.silence + 5.0),
             limits=httpx.Limits(max_connections=1),

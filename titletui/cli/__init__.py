@@ -36,6 +36,13 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return EXIT_FAILED
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        say(f"titletui: {name}{error.strerror or error}")
+        return EXIT_FAILED
+    except UnicodeEncodeError:
+        say("titletui: A name or an argument is not valid UTF-8; rename it.")
+        return EXIT_USAGE
 
 
 def build_parser() -> "argparse.ArgumentParser":

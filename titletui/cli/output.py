@@ -1,8 +1,11 @@
 """Output of the command line: results on stdout, messages on stderr; exit codes."""
 
+import contextlib
+import os
 import sys
 from typing import Any
 
+from titletui.errors import TitletuiError
 from titletui.text import display
 
 EXIT_FAILED = 1
@@ -10,19 +13,39 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
+class OutputError(TitletuiError):
+    """Standard output cannot be written: a full disk, or a closed file."""
+
+
 def print_json(value: Any) -> None:
-    """Print one JSON object on one line of stdout."""
+    """Print one JSON object on one line of stdout, in UTF-8 whatever the locale."""
     import msgspec
 
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
-    sys.stdout.flush()
+    _write(msgspec.json.encode(value) + b"\n")
 
 
 def print_line(text: str) -> None:
     """Print one line of a result on stdout, safe for a terminal."""
-    print(display(text), flush=True)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    _write((display(text) + "\n").encode(encoding, errors="replace"))
+
+
+def _write(line: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # The interpreter flushes the stream once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise OutputError(f"Standard output cannot be written ({error.strerror}).") from error
 
 
 def say(text: str) -> None:
     """Print a message on stderr."""
-    print(display(text), file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+        safe = display(text).encode(encoding, errors="replace").decode(encoding)
+        print(safe, file=sys.stderr, flush=True)

@@ -42,7 +42,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from titletui.cli.output import say
+    from titletui.cli.output import OutputError, say
     from titletui.paths import find_home
     from titletui.shortlist.library import Library
 
@@ -54,7 +54,11 @@ def _run(arguments: argparse.Namespace) -> int:
         for notice in library.notices:
             say(notice)
         if arguments.add is not None:
-            _show([_add(library, arguments)], as_json=arguments.json)
+            favourite = _add(library, arguments)
+            try:
+                _show([favourite], as_json=arguments.json)
+            except OutputError as error:
+                say(f"The title is on the shortlist. {error}")
         elif arguments.remove is not None:
             library.unstar(_find(library, arguments.remove).id)
         elif arguments.edit is not None:

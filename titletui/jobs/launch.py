@@ -23,10 +23,11 @@ WORKERS = {
 _PASSED_ON = (
     "HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER",
     "LD_LIBRARY_PATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "PYTHONHOME", "PYTHONPATH", "PYTHONUTF8", "PYTHONWARNINGS",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
     "http_proxy", "https_proxy", "all_proxy", "no_proxy",
 )  # fmt: skip
-_PASSED_ON_WITH = ("LC_", "XDG_", "TITLETUI_", "PYTHON", "COVERAGE")
+_PASSED_ON_WITH = ("LC_", "XDG_", "TITLETUI_", "COVERAGE")
 _PASSED_ON_TO_RUNS = (
     "HF_", "TRANSFORMERS_", "TORCH", "PYTORCH_", "CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "OMP_",
     "MKL_", "KMP_", "MALLOC_", "SLURM_", "MASTER_", "ACCELERATE_", "ROCR_", "HIP_",

@@ -32,12 +32,11 @@ _ABANDONED = 3600.0
 
 def hub_cache() -> Path:
     """The hub's cache folder, by the environment variables that huggingface_hub reads."""
-    if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache).expanduser()
+    cache = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     home = os.environ.get("HF_HOME")
     if home is None:
         home = os.environ.get("XDG_CACHE_HOME", "~/.cache") + "/huggingface"
-    return Path(home).expanduser() / "hub"
+    return Path(os.path.expandvars(cache or f"{home}/hub")).expanduser()
 
 
 def cached_models() -> list[tuple[str, Path]]:
