@@ -16,7 +16,7 @@ TITLE = "Größe … 語"
 
 
 def titletui(
-    *words: str, stdout: object = subprocess.PIPE, **environment: str
+    *words: str, stdout: int | IO[bytes] = subprocess.PIPE, **environment: str
 ) -> "subprocess.CompletedProcess[bytes]":
     return subprocess.run(
         [sys.executable, "-m", "titletui", *words], stdout=stdout,
