@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from titletui.tex import tex_to_unicode
+
 SHOWN_LENGTH = 2_000
 _LONG = 200
 _RARE = "\x00\t\x0b\x0c\r\x1c\x1d\x1e\x1f"
@@ -65,6 +67,7 @@ def fold(text: str) -> str:
     >>> fold("Deep-Learning:  A Survey!")
     'deep learning a survey'
     """
+    text = tex_to_unicode(text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     return " ".join(_WORD.findall(text.casefold())) or text.strip()

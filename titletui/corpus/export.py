@@ -13,7 +13,7 @@ from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 
 ENDINGS = (".jsonl", ".txt")
-_COMPRESSED = (".gz", ".xz", ".bz2", ".zip")
+_COMPRESSED = (".gz", ".xz", ".bz2", ".zip", ".zst")
 
 
 def exported_lines(store: CorpusStore, name: str, ending: str) -> Iterator[bytes]:

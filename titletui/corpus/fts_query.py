@@ -2,6 +2,8 @@
 
 import re
 
+from titletui.tex import tex_to_unicode
+
 _PHRASE = re.compile(r'"([^"]*)"')
 _WORD = re.compile(r"[^\W_]+")
 _MOST_WORDS = 12
@@ -14,7 +16,7 @@ def match_expression(typed: str) -> str:
     All words must occur, in any order; words in quotes as a phrase. The last word may be a
     prefix, from two letters on. Nothing typed is FTS5 syntax, except quotes.
     """
-    typed = typed[:400]
+    typed = tex_to_unicode(typed[:400])
     phrases = [" ".join(_WORD.findall(phrase)) for phrase in _PHRASE.findall(typed)]
     parts = [_quoted(phrase) for phrase in phrases if phrase]
     rest = _PHRASE.sub(" ", typed)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from titletui.corpus.fts_query import match_expression
-from titletui.corpus.paper import plain_id, submission_year
+from titletui.corpus.paper import paper_year, plain_id
 from titletui.corpus.upsert import find_key
 
 MOST_COUNTED = 10_000
@@ -16,16 +16,16 @@ _SMALL_CORPUS = 20_000
 _SMALL_SHARE = 8
 
 _NEWEST = """
-    SELECT p.key, p.id, p.title FROM members m JOIN papers p ON p.key = m.key
+    SELECT p.key, p.id, p.title, p.created FROM members m JOIN papers p ON p.key = m.key
     WHERE m.corpus = ? AND m.key < ? ORDER BY m.key DESC LIMIT ?"""
 _ONE = """
-    SELECT p.key, p.id, p.title FROM members m JOIN papers p ON p.key = m.key
+    SELECT p.key, p.id, p.title, p.created FROM members m JOIN papers p ON p.key = m.key
     WHERE m.corpus = ? AND m.key = ?"""
 _BY_KEYS = """
-    SELECT p.key, p.id, p.title FROM json_each(?) j JOIN papers p ON p.key = j.value
+    SELECT p.key, p.id, p.title, p.created FROM json_each(?) j JOIN papers p ON p.key = j.value
     ORDER BY p.key DESC"""
 _MATCHES = """
-    SELECT p.key, p.id, p.title FROM titles f
+    SELECT p.key, p.id, p.title, p.created FROM titles f
     CROSS JOIN members m ON m.corpus = ? AND m.key = f.rowid
     CROSS JOIN papers p ON p.key = f.rowid
     WHERE titles MATCH ? AND f.rowid < ? ORDER BY f.rowid DESC LIMIT ?"""
@@ -34,7 +34,7 @@ _MATCHING_KEYS = """
     LEFT JOIN members m ON m.corpus = ? AND m.key = f.rowid
     WHERE titles MATCH ? ORDER BY f.rowid DESC LIMIT ?"""
 _OWN_MATCHES = """
-    SELECT p.key, p.id, p.title FROM own_titles f CROSS JOIN papers p ON p.key = f.rowid
+    SELECT p.key, p.id, p.title, p.created FROM own_titles f CROSS JOIN papers p ON p.key = f.rowid
     WHERE own_titles MATCH ? AND f.rowid < ? ORDER BY f.rowid DESC LIMIT ?"""
 _OWN_MATCHING_KEYS = """
     SELECT rowid, 1 FROM own_titles WHERE own_titles MATCH ? ORDER BY rowid DESC LIMIT ?"""
@@ -160,7 +160,8 @@ class Paginator:
             "tokenize='unicode61 remove_diacritics 2')"
         )
         self._connection.execute(
-            "INSERT INTO temp.own_titles (rowid, title) SELECT p.key, p.title FROM members m "
+            "INSERT INTO temp.own_titles (rowid, title) "
+            "SELECT p.key, tex_to_unicode(p.title) FROM members m "
             "JOIN papers p ON p.key = m.key WHERE m.corpus = ? ORDER BY m.key",
             (corpus,),
         )
@@ -173,7 +174,9 @@ class Paginator:
 def _page(
     rows: list[tuple[Any, ...]], at: Cursor, limit: int, total: int, *, exact: bool = True
 ) -> Page:
-    shown = [ListedPaper(key, id_, submission_year(id_), title) for key, id_, title in rows]
+    shown = [
+        ListedPaper(key, id_, paper_year(id_, created), title) for key, id_, title, created in rows
+    ]
     if not shown:
         return Page([], None, total, exact)
     full = len(shown) == limit

@@ -1,4 +1,4 @@
-"""A paper, as arXiv's metadata describes it."""
+"""A paper, and the ids of papers."""
 
 import functools
 import re
@@ -9,12 +9,7 @@ import msgspec
 _ID = re.compile(
     r"(?:arXiv:)?(?:[a-z-]+(?:\.[A-Z]{2})?/)?(\d{2})(\d{2})\.?\d{3,5}(?:v\d+)?", re.IGNORECASE
 )
-_WRITTEN = re.compile(
-    r"(?:oai:arXiv\.org:|arXiv:|https?://(?:www\.|export\.)?arxiv\.org/(?:abs|pdf)/)?"
-    r"(?:(?P<new>\d{4}\.\d{4,5})|(?P<archive>[a-z-]+)(?:\.[A-Za-z-]+)?/(?P<old>\d{7}))"
-    r"(?:v\d+)?(?:\.pdf)?",
-    re.IGNORECASE,
-)
+_YEAR = re.compile(r"(?:1[5-9]|20)\d{2}(?!\d)")
 _NEW = re.compile(r"[0-9]{4}\.[0-9]{4,5}")
 _OLD = re.compile(r"([a-z-]+)/([0-9]{4})([0-9]{3})")
 _ARCHIVES = (
@@ -23,22 +18,35 @@ _ARCHIVES = (
     "hep-lat", "hep-ph", "hep-th", "math", "math-ph", "mtrl-th", "nlin", "nucl-ex", "nucl-th",
     "patt-sol", "physics", "plasm-ph", "q-alg", "q-bio", "quant-ph", "solv-int", "supr-con",
 )  # fmt: skip
+_WRITTEN = re.compile(
+    r"(?:https?://)?(?:[\w-]+\.)*(?:\w+\.[a-z]{2,}/)?"
+    r"(?:(?:abs|pdf|html|ps|format|e-print|src|arxiv|paper|papers)/)*"
+    r"(?:doi:\s*)?(?:10\.48550/)?(?:oai:)?(?:arxiv(?:\.org)?[:./\s]\s*)?"
+    r"(?:(?P<new>\d{4}\.\d{4,5})|(?P<archive>"
+    + "|".join(sorted(_ARCHIVES, key=len, reverse=True))
+    + r")(?:\.[a-z-]+)?/?(?P<old>\d{7}))"
+    r"(?:v\d+)?(?:\.pdf)?/?(?:[?#]\S*)?(?:\s*\[[\w. -]+\])?",
+    re.IGNORECASE,
+)
+_FLOAT = re.compile(r"(\d{3,4})\.(\d{1,5})")
 _ARCHIVE_NUMBER = {name: number for number, name in enumerate(_ARCHIVES)}
 _MONTH_BITS = 18
+_LONGEST_ID = 200
 _OLD_STYLE = 100_000
 _FIVE_DIGITS_FROM = 12 * 24
+_FIRST_NEW_STYLE = 12 * 16 + 3
 
 
 class Paper(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One paper.
 
     Attributes:
-        id: arXiv id without version (`2409.04057`, `math/9201239`); a paper from a plain list of
-            titles has one made from its title (`x-…`).
+        id: arXiv id without version (`2409.04057`, `math/9201239`), another id (a DOI), or one
+            made from the title (`x-…`).
         categories: separated by spaces, the primary one first.
         authors: separated by `; `.
-        created, updated: ISO dates as arXiv gives them, or empty. `created` is the date of the
-            current version, so the year of a paper comes from its id.
+        created, updated: ISO dates, or years, or empty. arXiv's `created` is the date of the
+            current version, so the year of an arXiv paper comes from its id.
         datestamp: the day on which arXiv last changed the record, or empty; of two versions of a
             paper the one with the later datestamp stands.
         deleted: arXiv has withdrawn the record.
@@ -56,7 +64,16 @@ class Paper(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
     @property
     def year(self) -> int | None:
-        return submission_year(self.id)
+        """The year of submission; of a paper that is not arXiv's, the year in `created`."""
+        return paper_year(self.id, self.created)
+
+
+def paper_year(id_: str, created: str) -> int | None:
+    """The year of a paper: of its arXiv id, else the one that `created` begins with."""
+    year = submission_year(id_)
+    if year is None and _YEAR.match(created):
+        return int(created[:4])
+    return year
 
 
 def submission_year(arxiv_id: str) -> int | None:
@@ -84,18 +101,36 @@ def title_id(title: str) -> str:
 
 
 def plain_id(written: str) -> str:
-    """An arXiv id as people write it, without prefix, subject class and version.
+    """The arXiv id in any of its spellings, without version; other ids as they are.
 
-    >>> plain_id("arXiv:2409.04057v2"), plain_id("https://arxiv.org/abs/math.GT/0309136")
+    Spellings are those of links (also to other sites with arXiv's paths), DOIs, `arXiv:…v2
+    [cs.CL]`, file names, and numbers that lost their zeros in a spreadsheet.
+
+    >>> plain_id("arXiv:2409.04057v2 [cs.CL]"), plain_id("https://arxiv.org/abs/math.GT/0309136")
     ('2409.04057', 'math/0309136')
+    >>> plain_id("10.48550/arXiv.2401.00004"), plain_id("704.001")
+    ('2401.00004', '0704.0010')
     """
     if _NEW.fullmatch(written):
-        return written
+        return written if arxiv_key(written) is not None else _restored(written)
     written = written.strip()
-    match = _WRITTEN.fullmatch(written)
+    match = _WRITTEN.fullmatch(written) if len(written) < _LONGEST_ID else None
+    if match is None:
+        return _restored(written)
+    return match["new"] or f"{match['archive'].lower()}/{match['old']}"
+
+
+def _restored(written: str) -> str:
+    """An arXiv id that was taken for a number: with the zeros that it lost."""
+    match = _FLOAT.fullmatch(written)
     if match is None:
         return written
-    return match["new"] or f"{match['archive'].lower()}/{match['old']}"
+    month, number = match[1].zfill(4), match[2]
+    months = _months(month)
+    width = 4 if months < _FIVE_DIGITS_FROM else 5
+    if months < _FIRST_NEW_STYLE or len(number) > width:
+        return written
+    return f"{month}.{number.ljust(width, '0')}"
 
 
 def arxiv_key(arxiv_id: str) -> int | None:

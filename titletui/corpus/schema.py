@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from titletui.database import Migration
+from titletui.tex import tex_to_unicode
 
 
 def _first(connection: sqlite3.Connection) -> None:
@@ -44,4 +45,30 @@ def _first(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: Sequence[Migration] = (_first,)
+def _second(connection: sqlite3.Connection) -> None:
+    """Records of imports, so that they can be undone; titles indexed with TeX accents as letters.
+
+    `joined` holds keys as 64-bit integers, `changed` JSON: rows before, and hashes of rows after.
+    """
+    for statement in (
+        """CREATE TABLE imports (
+            number INTEGER PRIMARY KEY, corpus INTEGER NOT NULL, source TEXT NOT NULL,
+            time TEXT NOT NULL, added INTEGER NOT NULL DEFAULT 0,
+            changed INTEGER NOT NULL DEFAULT 0)""",
+        """CREATE TABLE import_changes (
+            number INTEGER PRIMARY KEY, import INTEGER NOT NULL, joined BLOB NOT NULL,
+            changed BLOB NOT NULL)""",
+        "CREATE INDEX changes_by_import ON import_changes (import)",
+    ):
+        connection.execute(statement)
+    accented = connection.execute("SELECT key, title FROM papers WHERE instr(title, char(92))")
+    for key, title in accented.fetchall():
+        letters = tex_to_unicode(title)
+        if letters != title:
+            connection.execute(
+                "INSERT INTO titles (titles, rowid, title) VALUES ('delete', ?, ?)", (key, title)
+            )
+            connection.execute("INSERT INTO titles (rowid, title) VALUES (?, ?)", (key, letters))
+
+
+MIGRATIONS: Sequence[Migration] = (_first, _second)

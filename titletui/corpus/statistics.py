@@ -30,6 +30,9 @@ _SAMPLE = """
     LEFT JOIN abstracts a ON a.key = m.key
     WHERE m.corpus = ? AND ((m.key & 0xFFFFFFF) * 2654435761 >> 16) % ? = 0 AND m.key < ?
     ORDER BY m.key DESC LIMIT ?"""
+_OTHER_YEARS = """
+    SELECT substr(p.created, 1, 4), count(*) FROM members m JOIN papers p ON p.key = m.key
+    WHERE m.corpus = ? AND m.key < 0 AND p.created GLOB '[12][0-9][0-9][0-9]*' GROUP BY 1"""
 _ENGLISH = """
     a about above after against all along also although among an and any are as at be because
     been before being below between both but by can cannot could did do does doing down during
@@ -176,20 +179,23 @@ def _tokenizer_hash() -> str:
 
 
 def _years(store: CorpusStore, number: int) -> list[tuple[int, int]]:
+    """Papers by year: of the arXiv id, else the year that `created` begins with."""
+    years: Counter[int] = Counter()
     least, greatest = store.rows(
         "SELECT min(key), max(key) FROM members WHERE corpus = ? AND key >= 0", number
     )[0]
-    if least is None:
+    if least is not None:
+        for year in range(int(key_month(least)[:4]), int(key_month(greatest)[:4]) + 1):
+            years[year] = store.rows(
+                "SELECT count(*) FROM members WHERE corpus = ? AND key >= ? AND key < ?",
+                number,
+                *year_keys(year),
+            )[0][0]
+    for created, count in store.rows(_OTHER_YEARS, number):
+        years[int(created)] += count
+    if not years:
         return []
-    years: list[tuple[int, int]] = []
-    for year in range(int(key_month(least)[:4]), int(key_month(greatest)[:4]) + 1):
-        count = store.rows(
-            "SELECT count(*) FROM members WHERE corpus = ? AND key >= ? AND key < ?",
-            number,
-            *year_keys(year),
-        )[0][0]
-        years.append((year, count))
-    return years
+    return [(year, years[year]) for year in range(min(years), max(years) + 1)]
 
 
 def _load(store: CorpusStore, numbers: CorpusNumbers) -> CorpusStatistics | None:

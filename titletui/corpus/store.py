@@ -24,10 +24,11 @@ from titletui.corpus.recovery import (
 )
 from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.summary import SUMMARIES, CorpusSummary, summary_of
-from titletui.corpus.upsert import Added, PaperWriter, find_key
+from titletui.corpus.upsert import Added, Change, PaperWriter, find_key
 from titletui.database import DatabaseDamagedError, open_database, transaction, translate_errors
 from titletui.errors import TitletuiError, UsageError
 from titletui.paths import Home, checked_name
+from titletui.tex import tex_to_unicode
 
 __all__ = ["Added", "CorpusStore", "CorpusSummary", "Cursor", "ListedPaper", "Page"]
 
@@ -51,6 +52,10 @@ _ALL_TITLES = "SELECT key, title FROM papers WHERE key < ? ORDER BY key DESC LIM
 
 WithinTransaction = Callable[[sqlite3.Connection, int, Added], None]
 """Writes more in the transaction that adds papers; gets the corpus's number and what was added."""
+
+
+Journal = Callable[[sqlite3.Connection, list[int], list[Change]], None]
+"""Records keys of papers that joined a corpus, and changed papers."""
 
 
 class CorpusNumbers(NamedTuple):
@@ -77,6 +82,7 @@ class CorpusStore:
         self._connection = open_database(path, MIGRATIONS, read_only=read_only)
         self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         self._connection.execute("PRAGMA temp_store = MEMORY")
+        self._connection.create_function("tex_to_unicode", 1, tex_to_unicode, deterministic=True)
         self._paginator = Paginator(self._connection)
 
     @classmethod
@@ -179,11 +185,20 @@ class CorpusStore:
         papers: NormalizedPapers,
         *,
         within_transaction: WithinTransaction | None = None,
+        journal: Journal | None = None,
     ) -> Added:
-        """Add normalized papers to a corpus in one transaction (see `add`)."""
+        """Add normalized papers to a corpus in one transaction (see `add`).
+
+        Args:
+            journal: records in the same transaction which papers joined the corpus and which
+                were changed.
+        """
         with self.writing() as connection:
             number = self._number(name)
-            added = PaperWriter(connection).upsert(number, papers)
+            writer = PaperWriter(connection)
+            added = writer.upsert(number, papers)
+            if journal is not None and (writer.joined or writer.changed):
+                journal(connection, writer.joined, writer.changed)
             if added.new or added.updated:
                 connection.execute(
                     "UPDATE corpora SET papers = papers + ?, changes = changes + 1, updated = ? "

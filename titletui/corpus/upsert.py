@@ -1,14 +1,17 @@
 """Inserting and updating papers, and deleting those of a corpus."""
 
 import sqlite3
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
 from titletui.corpus.normalize import NormalizedPapers, PaperRow, merge
 from titletui.corpus.paper import arxiv_key
+from titletui.tex import tex_to_unicode
 
 _DELETE_CORPUS = (
+    "DELETE FROM import_changes WHERE import IN (SELECT number FROM imports WHERE corpus = ?)",
+    "DELETE FROM imports WHERE corpus = ?",
     "DELETE FROM marks WHERE corpus = ?",
     "DELETE FROM aside WHERE corpus = ?",
     "DELETE FROM insights WHERE corpus = ?",
@@ -52,10 +55,24 @@ class Added(msgspec.Struct, frozen=True):
         )
 
 
+class Change(NamedTuple):
+    """A paper before and after it was changed."""
+
+    before: PaperRow
+    after: PaperRow
+
+
 class PaperWriter:
-    """Writes papers through a connection, inside a transaction of the caller."""
+    """Writes papers through a connection, inside a transaction of the caller.
+
+    Attributes:
+        joined: keys of the papers that became members of the corpus.
+        changed: the papers that were changed, members or not.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.joined: list[int] = []
+        self.changed: list[Change] = []
         self._connection = connection
 
     def upsert(self, corpus: int, papers: NormalizedPapers) -> Added:
@@ -63,26 +80,26 @@ class PaperWriter:
         rows = self._keyed(papers)
         existing = self._existing(corpus, [row.key for row in rows])
         self._insert([row for row in rows if row.key not in existing] if existing else rows)
-        joining: list[int] = []
-        updated = members = 0
+        joined, updated, members = self.joined, 0, 0
         for row in rows:
             found = existing.get(row.key)
             if found is None:
-                joining.append(row.key)
+                joined.append(row.key)
                 continue
             old, is_member = found
             new = merge(old, row)
             if new != old:
-                self._update(old, new)
+                self.replace(old, new)
+                self.changed.append(Change(old, new))
             if is_member:
                 members += 1
                 updated += new != old
             else:
-                joining.append(row.key)
+                joined.append(row.key)
         self._connection.executemany(
-            "INSERT INTO members VALUES (?, ?)", [(corpus, key) for key in joining]
+            "INSERT INTO members VALUES (?, ?)", [(corpus, key) for key in joined]
         )
-        return Added(len(joining), updated, papers.skipped + members - updated)
+        return Added(len(joined), updated, papers.skipped + members - updated)
 
     def delete_some(self, corpus: int, count: int) -> bool:
         """Delete up to `count` members of a corpus, then the corpus; False when all are gone."""
@@ -99,15 +116,21 @@ class PaperWriter:
         self.leave(corpus, keys)
         return True
 
-    def leave(self, corpus: int, keys: list[int]) -> None:
-        """Take papers out of a corpus; those that are in no other are deleted."""
+    def leave(self, corpus: int, keys: list[int]) -> int:
+        """Take papers out of a corpus; return how many were in it.
+
+        Papers that are in no other corpus are deleted.
+        """
         many = self._connection.executemany
-        many("DELETE FROM members WHERE corpus = ? AND key = ?", [(corpus, key) for key in keys])
+        gone = many(
+            "DELETE FROM members WHERE corpus = ? AND key = ?", [(corpus, key) for key in keys]
+        ).rowcount
         orphans = self._connection.execute(_IN_NO_CORPUS, (_json(keys),)).fetchall()
-        many(_UNINDEX, orphans)
+        many(_UNINDEX, [(key, tex_to_unicode(title)) for key, title in orphans])
         orphan_keys = [(key,) for key, _ in orphans]
         many("DELETE FROM papers WHERE key = ?", orphan_keys)
         many("DELETE FROM abstracts WHERE key = ?", orphan_keys)
+        return max(gone, 0)
 
     def _keyed(self, papers: NormalizedPapers) -> list[PaperRow]:
         """All rows by key; those with another id than arXiv's get keys below 0, falling."""
@@ -140,13 +163,14 @@ class PaperWriter:
         many("INSERT INTO papers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [row[:9] for row in rows])
         abstracts = [(row.key, row.abstract) for row in rows if row.abstract]
         many("INSERT INTO abstracts VALUES (?, ?)", abstracts)
-        many(_INDEX, [(row.key, row.title) for row in rows])
+        many(_INDEX, [(row.key, tex_to_unicode(row.title)) for row in rows])
 
-    def _update(self, old: PaperRow, new: PaperRow) -> None:
+    def replace(self, old: PaperRow, new: PaperRow) -> None:
+        """Write `new` over the stored paper `old` of the same key."""
         execute = self._connection.execute
         if new.title != old.title:
-            execute(_UNINDEX, (old.key, old.title))
-            execute(_INDEX, (new.key, new.title))
+            execute(_UNINDEX, (old.key, tex_to_unicode(old.title)))
+            execute(_INDEX, (new.key, tex_to_unicode(new.title)))
         execute(_UPDATE, (*new[1:9], new.key))
         if new.abstract != old.abstract:
             execute("INSERT OR REPLACE INTO abstracts VALUES (?, ?)", (new.key, new.abstract))

@@ -1,7 +1,7 @@
-"""Importing papers from a file, as a job: `python -m titletui.importing.job FOLDER`.
+"""The import job: `python -m titletui.importing.job FOLDER`.
 
-After each twenty thousand papers they are in the store together with the place in the file, in one
-transaction: a job that is cut off goes on there.
+After each twenty thousand records the papers are stored together with the place in the file, in
+one transaction: a job that is cut off goes on there.
 """
 
 import os
@@ -11,202 +11,253 @@ from pathlib import Path
 
 import msgspec
 
-from titletui.corpus.export import data_ending
 from titletui.corpus.job_state import delete_state, read_state, write_state
 from titletui.corpus.jobs import start_or_resume
 from titletui.corpus.store import Added, CorpusStore
-from titletui.importing.paper_reader import PaperReader, RejectedRecord
-from titletui.importing.reader_process import Chunk, ReadingProcess
+from titletui.corpus.undo import begin_import, record_changes
+from titletui.corpus.upsert import Change
+from titletui.errors import UsageError
+from titletui.importing.paper_reader import PaperReader, Position, RejectedRecord
+from titletui.importing.reader_process import Chunk, ReaderProcess
+from titletui.importing.sources import corpus_name_for
+from titletui.importing.tables import ColumnChoice
 from titletui.jobs.events import Note, Progress, Started
 from titletui.jobs.job import Job, JobResult
 from titletui.jobs.worker import EXIT_FAILED, JobContext, run_worker
 from titletui.paths import Home, checked_name, find_home, named_path
 
+__all__ = ["Source", "corpus_name_for", "import_file", "start_import"]
+
 _BETWEEN_EVENTS = 0.25
-_BAD_TOLD = 20
-_MARK = "import"
-_STRIPPED = (".jsonl", ".json", ".ndjson", ".csv", ".tsv")
+_SHOWN_REJECTED = 20
+_SHOWN_ALIKE = 3
+_STATE = "import"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """What an import reads, and where to.
 
     Attributes:
-        path: absolute.
+        path: of the file, absolute.
+        more: further files.
         category: what the corpus is said to be about.
-        piped: the file is what came through a pipe, and goes when all of it is in the store.
+        piped: the file is what came through a pipe, and is deleted when all of it is stored.
+        columns: which columns hold titles and abstracts, where a person said so.
     """
 
     corpus: str
     path: str
+    more: tuple[str, ...] = ()
     category: str = ""
     piped: bool = False
+    columns: ColumnChoice = ColumnChoice()
+
+    @property
+    def paths(self) -> list[Path]:
+        return [Path(path) for path in (self.path, *self.more)]
 
     @property
     def origin(self) -> str:
-        """Where the papers come from, as a list of corpora says it."""
-        return "a pipe" if self.piped else Path(self.path).name
+        """Where the papers come from, for a list of corpora."""
+        if self.piped:
+            return "a pipe"
+        name = Path(self.path).name
+        return f"{name} and {len(self.more)} more" if self.more else name
 
 
-class _Place(msgspec.Struct, frozen=True, kw_only=True):
+class _State(msgspec.Struct, frozen=True, kw_only=True):
     """How far an import is.
 
     Attributes:
-        identity: path, size and modification time of the file.
-        bad: records that could not be used; the first of them in `told`.
+        identity: paths, sizes and modification times of the files.
+        file: index of the file that is read.
+        position, line: how far in it.
+        fraction: of all files.
+        read: papers so far.
+        bad: records that could not be used; the first of them in `rejected`.
+        latin1, encoding: lines that were not UTF-8, and what they were.
+        number: of the record with which the import can be undone; 0 until something is stored.
     """
 
     identity: str
-    offset: int = 0
+    file: int = 0
+    position: Position = Position()
     line: int = 0
     fraction: float = 0.0
     read: int = 0
     added: Added = Added()
     bad: int = 0
     latin1: int = 0
-    told: list[RejectedRecord] = []
-
-
-def corpus_name_for(path: Path) -> str:
-    """The name of the corpus that a file is imported into unless another is given."""
-    if path == Path("-") or path.is_relative_to("/dev") or path.is_relative_to("/proc"):
-        return "piped"
-    ending = data_ending(path)
-    name = path.name
-    if ending:
-        cut = name.lower().rindex(ending)
-        name = name[:cut] if ending in _STRIPPED else name[: cut + len(ending)]
-    return name.lstrip(".-") or "imported"
+    encoding: str = ""
+    rejected: list[RejectedRecord] = []
+    number: int = 0
 
 
 def start_import(home: Home, source: Source) -> Job:
-    """Starts importing a file, detached; attaches to or resumes an import that is there.
+    """Start an import in the background; attach to one that runs, resume one that was cut off.
 
     Raises:
-        UsageError: there is no such file, it is of no kind that can be read, or the corpus cannot
+        UsageError: there is no such file, it is of no form that can be read, or the corpus cannot
             have that name.
         TitletuiError: another file is being imported into the corpus.
     """
     checked_name(source.corpus, "corpus name")
-    path = named_path(source.path).absolute()
-    PaperReader(path).close()
-    source = msgspec.structs.replace(source, path=str(path))
+    paths = [named_path(path).absolute() for path in source.paths]
+    for path in paths:
+        PaperReader(path, source.columns).close()
+    first, *more = map(str, paths)
+    source = msgspec.structs.replace(source, path=first, more=tuple(more))
     with CorpusStore.open(home) as store:
         store.create(source.corpus, category=source.category, source=source.origin)
     return start_or_resume(home, "import", source.corpus, source)
 
 
 def main() -> int:
-    """Imports what the job folder on the command line says."""
+    """Run the import of the job folder on the command line."""
     return run_worker(import_file)
 
 
 def import_file(job: JobContext) -> JobResult:
-    """Reads the file to its end, or until the job is to stop."""
+    """Import the files of a job to the end, or until the job is to stop."""
     source = job.folder.work(Source)
-    path = Path(source.path)
-    PaperReader(path).close()
+    for path in source.paths:
+        PaperReader(path, source.columns).close()
     with CorpusStore(find_home().corpus_db) as store:
         store.create(source.corpus, category=source.category, source=source.origin)
         store.tune_for_bulk_insert()
-        place = _place(store, source)
-        job.emit(Started(pid=os.getpid(), step=place.read))
-        if place.read:
-            job.emit(Note(text=f"Goes on after line {place.line:,}."))
-        began, behind, last = time.monotonic(), place.fraction, 0.0
-        job.emit(_progress(place, 0.0, behind))
-        with ReadingProcess(
-            job.folder.path, path, place.offset, place.line, lambda: job.stopping
-        ) as reading:
-            for piece in reading:
-                place = _store(store, source, place, piece)
-                now = time.monotonic()
-                if now - last > _BETWEEN_EVENTS or job.stopping:
-                    last = now
-                    job.emit(_progress(place, now - began, behind))
-                if job.stopping:
-                    break
-        if not reading.complete:
-            return JobResult(outcome="stopped", reason=f"stopped after {place.read:,} papers")
-        place = msgspec.structs.replace(place, fraction=1.0)
-        job.emit(_progress(place, time.monotonic() - began, behind))
-        _say_what_was_bad(job, place)
-        delete_state(store, source.corpus, _MARK)
+        state = _load(store, source)
+        job.emit(Started(pid=os.getpid(), step=state.read))
+        if state.read:
+            job.emit(Note(text=f"Goes on after line {state.line:,}."))
+        progress = _ImportProgress(job, state.fraction)
+        progress.emit(state)
+        for number, path in enumerate(source.paths):
+            if number < state.file:
+                continue
+            if number > state.file:
+                state = msgspec.structs.replace(state, file=number, position=Position(), line=0)
+            with ReaderProcess(
+                path, source.columns, state.position, lambda: job.stopping
+            ) as reader:
+                for chunk in reader:
+                    state = _store(store, source, state, chunk)
+                    progress.emit(state, force=job.stopping)
+            if not reader.complete:
+                return JobResult(outcome="stopped", reason=f"stopped after {state.read:,} papers")
+        state = msgspec.structs.replace(state, fraction=1.0)
+        progress.emit(state, force=True)
+        _note_rejected(job, state)
+        delete_state(store, source.corpus, _STATE)
         if source.piped:
-            path.unlink(missing_ok=True)
+            Path(source.path).unlink(missing_ok=True)
         if store.delete_if_empty(source.corpus):
             return JobResult(
                 outcome="failed",
                 code=EXIT_FAILED,
-                reason=f"None of {place.bad:,} records could be used; no corpus was made.",
+                reason=f"None of {state.bad:,} records could be used{_why(state)}; "
+                "no corpus was made.",
                 advice="Name a file of papers or titles.",
             )
     return JobResult(outcome="done")
 
 
-def _store(store: CorpusStore, source: Source, place: _Place, piece: Chunk) -> _Place:
-    """Stores a piece of the file together with the place that the import is at with it."""
-    ahead = msgspec.structs.replace(
-        place,
-        offset=piece.offset,
-        line=piece.line,
-        fraction=piece.fraction,
-        read=place.read + piece.read,
-        bad=place.bad + len(piece.bad),
-        latin1=place.latin1 + piece.latin1,
-        told=[*place.told, *piece.bad][:_BAD_TOLD],
+class _ImportProgress:
+    """Writes how far an import is, a few times a second at most."""
+
+    def __init__(self, job: JobContext, start: float) -> None:
+        self._job = job
+        self._start = start
+        self._began = time.monotonic()
+        self._last = 0.0
+
+    def emit(self, state: _State, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self._last < _BETWEEN_EVENTS:
+            return
+        self._last = now
+        took = now - self._began
+        speed = (state.fraction - self._start) / took if took > 0 else 0.0
+        self._job.emit(
+            Progress(
+                done=state.read,
+                fraction=round(state.fraction, 4),
+                eta=round((1 - state.fraction) / speed, 1) if speed > 0 else None,
+                counts={
+                    "new": state.added.new,
+                    "updated": state.added.updated,
+                    "skipped": state.added.skipped + state.bad,
+                    "bad": state.bad,
+                },
+            )
+        )
+
+
+def _store(store: CorpusStore, source: Source, state: _State, chunk: Chunk) -> _State:
+    """Store a chunk together with the state after it."""
+    number = state.number or begin_import(store, source.corpus, source.origin)
+    files = len(source.paths)
+    after = msgspec.structs.replace(
+        state,
+        position=chunk.position,
+        line=chunk.line,
+        fraction=(state.file + chunk.fraction) / files,
+        read=state.read + chunk.read,
+        bad=state.bad + len(chunk.rejected),
+        latin1=state.latin1 + chunk.foreign_lines,
+        encoding=chunk.encoding or state.encoding,
+        rejected=[*state.rejected, *chunk.rejected][:_SHOWN_REJECTED],
+        number=number,
     )
 
-    def remember(connection: sqlite3.Connection, number: int, added: Added) -> None:
-        nonlocal ahead
-        ahead = msgspec.structs.replace(ahead, added=place.added + added)
-        write_state(connection, number, _MARK, msgspec.json.encode(ahead))
+    def journal(connection: sqlite3.Connection, joined: list[int], changed: list[Change]) -> None:
+        record_changes(connection, number, joined, changed)
 
-    store.add_normalized(source.corpus, piece.papers, within_transaction=remember)
-    return ahead
+    def save(connection: sqlite3.Connection, corpus: int, added: Added) -> None:
+        nonlocal after
+        after = msgspec.structs.replace(after, added=state.added + added)
+        write_state(connection, corpus, _STATE, msgspec.json.encode(after))
 
-
-def _place(store: CorpusStore, source: Source) -> _Place:
-    """Where an earlier import of the same file stopped, or its beginning."""
-    about = Path(source.path).stat()
-    identity = f"{source.path} {about.st_size} {about.st_mtime_ns}"
-    remembered = read_state(store, source.corpus, _MARK)
-    if remembered is not None:
-        place = msgspec.json.decode(remembered, type=_Place)
-        if place.identity == identity:
-            return place
-    return _Place(identity=identity)
+    store.add_normalized(source.corpus, chunk.papers, within_transaction=save, journal=journal)
+    return after
 
 
-def _progress(place: _Place, took: float, behind: float) -> Progress:
-    """How far it is.
-
-    Args:
-        took: seconds since this worker began.
-        behind: the fraction of the file that lay behind then.
-    """
-    pace = (place.fraction - behind) / took if took > 0 else 0.0
-    return Progress(
-        done=place.read,
-        fraction=round(place.fraction, 4),
-        eta=round((1 - place.fraction) / pace, 1) if pace > 0 else None,
-        counts={
-            "new": place.added.new,
-            "updated": place.added.updated,
-            "skipped": place.added.skipped + place.bad,
-            "bad": place.bad,
-        },
-    )
+def _load(store: CorpusStore, source: Source) -> _State:
+    """The state in which an earlier import of the same files stopped, or a new one."""
+    try:
+        stats = [(path, path.stat()) for path in source.paths]
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read ({error.strerror}).") from error
+    identity = "\n".join(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+    stored = read_state(store, source.corpus, _STATE)
+    if stored is not None:
+        try:
+            state = msgspec.json.decode(stored, type=_State)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return _State(identity=identity)
+        if state.identity == identity:
+            return state
+    return _State(identity=identity)
 
 
-def _say_what_was_bad(job: JobContext, place: _Place) -> None:
-    for bad in place.told:
-        job.emit(Note(text=f"Line {bad.line:,} was left out: {bad.reason}.", level="warning"))
-    if place.bad > len(place.told):
-        more = place.bad - len(place.told)
-        job.emit(Note(text=f"{more:,} more were left out.", level="warning"))
-    if place.latin1:
-        job.emit(Note(text=f"{place.latin1:,} lines were not UTF-8; they were read as Latin-1."))
+def _note_rejected(job: JobContext, state: _State) -> None:
+    """Say which records could not be used; a reason that all share is said once."""
+    reasons = {one.reason for one in state.rejected}
+    alike = len(reasons) == 1 and state.bad > _SHOWN_ALIKE
+    shown = state.rejected[:1] if alike else state.rejected
+    for one in shown:
+        job.emit(Note(text=f"Line {one.line:,} was left out: {one.reason}.", level="warning"))
+    if state.bad > len(shown):
+        same = " for the same reason" if alike and state.bad <= len(state.rejected) else ""
+        text = f"{state.bad - len(shown):,} more were left out{same}."
+        job.emit(Note(text=text, level="warning"))
+    if state.latin1:
+        text = f"{state.latin1:,} lines were not UTF-8; they were read as {state.encoding}."
+        job.emit(Note(text=text))
+
+
+def _why(state: _State) -> str:
+    reasons = {one.reason for one in state.rejected}
+    return f": {reasons.pop()}" if len(reasons) == 1 else ""
 
 
 if __name__ == "__main__":

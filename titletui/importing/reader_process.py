@@ -1,48 +1,52 @@
-"""Reading a file in a process of its own, while another writes what was read before.
+"""Reading and normalizing papers in a process of its own, while another stores them.
 
-`python -m titletui.importing.reader_process FOLDER PATH OFFSET LINE` writes what a file holds to
-standard output: pieces in MessagePack, each after its length. Decoding and cleaning take about as
-long as storing; side by side an import takes no longer than the storing alone.
+Both take about as long: side by side an import takes no longer than storing alone. The reader also
+has a limit on its memory, so that no file can exhaust that of the machine.
 """
 
+import contextlib
 import itertools
-import os
-import select
-import struct
-import subprocess
-import sys
+import multiprocessing
+import resource
+import signal
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import msgspec
 
 from titletui.corpus.normalize import NormalizedPapers, normalize
 from titletui.corpus.paper import Paper
 from titletui.errors import TitletuiError
-from titletui.importing.paper_reader import PaperReader, RejectedRecord
+from titletui.importing.paper_reader import PaperReader, Position, RejectedRecord
+from titletui.importing.tables import ColumnChoice
 
 _FIRST = 2_000
 _BATCH = 20_000
 _BATCH_BYTES = 32 << 20
-_LOOK_EVERY = 0.2
-_LENGTH = struct.Struct("<Q")
+_POLL = 0.2
+_MEMORY = 1 << 30
 
 
-class Chunk(msgspec.Struct, frozen=True, array_like=True, tag="piece"):
-    """Up to twenty thousand records of the file.
+class Chunk(msgspec.Struct, frozen=True, array_like=True, tag="chunk"):
+    """Up to twenty thousand records of a file.
 
     Attributes:
         read: papers in it.
-        offset, line: where it ends in the file (see `LineReader`).
-        fraction: of the file that lies behind, 0…1.
+        rejected: records that cannot be used.
+        foreign_lines, encoding: see `LineReader`.
+        position: where to go on after it.
+        line: the last line of it.
+        fraction: of the file that was read, 0…1.
     """
 
     papers: NormalizedPapers
     read: int
-    bad: list[RejectedRecord]
-    latin1: int
-    offset: int
+    rejected: list[RejectedRecord]
+    foreign_lines: int
+    encoding: str
+    position: Position
     line: int
     fraction: float
 
@@ -57,58 +61,63 @@ class Complete(msgspec.Struct, frozen=True, array_like=True, tag="complete"):
     """The file was read to its end."""
 
 
-_Message = Chunk | Failed | Complete
-
-
-class ReadingProcess:
-    """The process, and what it reads.
+class ReaderProcess:
+    """A process that reads a file; iterate it for the chunks.
 
     Attributes:
         complete: the file was read to its end.
     """
 
     def __init__(
-        self, folder: Path, path: Path, offset: int, line: int, stopping: Callable[[], bool]
+        self,
+        path: Path,
+        choice: ColumnChoice,
+        position: Position,
+        is_stopping: Callable[[], bool],
     ) -> None:
-        """Starts reading.
+        """Start to read.
 
         Args:
-            folder: of the import; it stands in the process's command line.
-            offset, line: where to go on in the file.
-            stopping: asked several times a second whether to give up.
+            position: where to go on in the file.
+            is_stopping: called several times a second; whether to give up.
         """
         self.complete = False
-        self._stopping = stopping
-        command = [sys.executable, "-P", "-m", "titletui.importing.reader_process", str(folder)]
-        self._process = subprocess.Popen(
-            [*command, str(path), str(offset), str(line)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            bufsize=0,
+        self._path = path
+        self._is_stopping = is_stopping
+        context = multiprocessing.get_context("spawn")
+        self._receiver, sender = context.Pipe(duplex=False)
+        self._process = context.Process(
+            target=send_chunks, args=(sender, path, choice, position), daemon=True
         )
-        assert self._process.stdout is not None
-        self._out = self._process.stdout
+        self._process.start()
+        sender.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
-        self._out.close()
-        self._process.wait()
+        self._process.join()
+        self._receiver.close()
 
     def __iter__(self) -> Iterator[Chunk]:
-        """What comes, until the file ends or it is time to stop.
+        """The chunks, until the file ends or the import is to stop.
 
         Raises:
             TitletuiError: the file or the process breaks off.
         """
-        decoder = msgspec.msgpack.Decoder(_Message)
-        while head := self._exactly(_LENGTH.size):
-            data = self._exactly(_LENGTH.unpack(head)[0])
-            if not data:
-                return
-            message = decoder.decode(data)
+        decoder = msgspec.msgpack.Decoder(Chunk | Failed | Complete)
+        while not self._is_stopping():
+            if not self._receiver.poll(_POLL):
+                continue
+            try:
+                message = decoder.decode(self._receiver.recv_bytes())
+            except (EOFError, OSError) as error:
+                self._process.join()
+                raise TitletuiError(
+                    f"The process that reads {self._path} ended with code "
+                    f"{self._process.exitcode}; log.txt has the details."
+                ) from error
             if isinstance(message, Failed):
                 raise TitletuiError(message.reason)
             if isinstance(message, Complete):
@@ -116,98 +125,75 @@ class ReadingProcess:
                 return
             yield message
 
-    def _exactly(self, size: int) -> bytearray:
-        """So many bytes; none where it is time to stop."""
-        source = self._out.fileno()
-        data = bytearray(size)
-        empty = memoryview(data)
-        while empty:
-            while not select.select([source], [], [], _LOOK_EVERY)[0]:
-                if self._stopping():
-                    return bytearray()
-            read = os.readv(source, [empty])
-            if not read:
-                code = self._process.wait()
-                raise TitletuiError(
-                    f"The process that reads the file ended with code {code}; "
-                    "log.txt has the details."
-                )
-            empty = empty[read:]
-        return data
+
+def send_chunks(sender: Connection, path: Path, choice: ColumnChoice, position: Position) -> None:
+    """Send the chunks of a file, then `Complete` or `Failed`; ends when nobody receives."""
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    limit_memory()
+
+    def send(message: Chunk | Failed | Complete) -> None:
+        sender.send_bytes(msgspec.msgpack.encode(message))
+
+    with contextlib.suppress(BrokenPipeError):
+        try:
+            with PaperReader(path, choice) as reader:
+                reader.skip_to(position)
+                for chunk in chunks(reader):
+                    send(chunk)
+        except TitletuiError as error:
+            send(Failed(str(error)))
+        except MemoryError:
+            send(Failed(f"{path} takes more than {_MEMORY >> 20} MiB of memory to read."))
+        else:
+            send(Complete())
 
 
-def main(arguments: list[str]) -> int:
-    """Reads the file to its end, or until nobody listens."""
-    _, path, offset, line = arguments
-    try:
-        _write_all(sys.stdout.buffer, Path(path), int(offset), int(line))
-    except BrokenPipeError:
-        return 1
-    return 0
+def limit_memory(most: int = _MEMORY) -> None:
+    """Let this process allocate at most `most` bytes more than it has, where the system can."""
+    with contextlib.suppress(ValueError, OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def _write_all(out: IO[bytes], path: Path, offset: int, line: int) -> None:
-    try:
-        with PaperReader(path) as reader:
-            if line:
-                reader.lines.skip_to(offset, line)
-            for piece in pieces(reader):
-                _write(out, piece)
-    except TitletuiError as error:
-        _write(out, Failed(str(error)))
-    else:
-        _write(out, Complete())
+def chunks(reader: PaperReader) -> Iterator[Chunk]:
+    """The records of a file, twenty thousand at a time; fewer where they are long.
 
-
-def pieces(reader: PaperReader) -> Iterator[Chunk]:
-    """What a file holds, twenty thousand records at a time; fewer where they are long.
-
-    The first piece is small, so that one soon sees that it goes on.
+    The first chunk is small, so that progress shows soon.
 
     Raises:
         TitletuiError: the file breaks off; what came before has been given.
     """
     records = iter(reader)
-    lines = reader.lines
-    broken: TitletuiError | None = None
+    failure: TitletuiError | None = None
     size = _FIRST
-    while broken is None:
-        until = lines.offset + _BATCH_BYTES
+    while failure is None:
+        until = reader.bytes_read + _BATCH_BYTES
         papers: list[Paper] = []
-        bad: list[RejectedRecord] = []
+        rejected: list[RejectedRecord] = []
+        foreign = reader.foreign_lines
         try:
             for record in itertools.islice(records, size):
                 if isinstance(record, Paper):
                     papers.append(record)
                 else:
-                    bad.append(record)
-                if lines.offset > until:
+                    rejected.append(record)
+                if reader.bytes_read > until:
                     break
         except TitletuiError as error:
-            broken = error
+            failure = error
         size = _BATCH
-        if papers or bad:
-            latin1, reader.latin1 = reader.latin1, 0
+        if papers or rejected:
             yield Chunk(
-                normalize(papers),
-                len(papers),
-                bad,
-                latin1,
-                lines.offset,
-                lines.line,
-                lines.fraction,
+                papers=normalize(papers),
+                read=len(papers),
+                rejected=rejected,
+                foreign_lines=reader.foreign_lines - foreign,
+                encoding=reader.encoding,
+                position=reader.position,
+                line=reader.line,
+                fraction=reader.fraction,
             )
-        elif broken is None:
+        elif failure is None:
             return
-    raise broken
-
-
-def _write(out: IO[bytes], message: _Message) -> None:
-    data = msgspec.msgpack.encode(message)
-    out.write(_LENGTH.pack(len(data)))
-    out.write(data)
-    out.flush()
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise failure

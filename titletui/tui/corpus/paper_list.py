@@ -32,7 +32,8 @@ class PaperList(RowList[ListedPaper]):
 
     def lines(self, row: ListedPaper, width: int) -> list[Content]:
         year = f"{row.year or '':>4}  "
-        known = "" if row.id.startswith(_IMPORTED_ID) else display(row.id)[:_ID]
+        known = "" if row.id.startswith(_IMPORTED_ID) else display(row.id)
+        known = known if len(known) <= _ID else f"{known[: _ID - 1]}…"
         number = f"{known:<{_ID}}  " if width >= _IDS_FROM else ""
         line = Content.assemble((year + number, "$foreground 60%"), display(row.title))
         return [line.truncate(width, ellipsis=True)]
