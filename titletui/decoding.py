@@ -45,6 +45,7 @@ _BINARY = {
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff][\x40-\xff]?[\x80-\xff][\x40-\xff]?[\x80-\xff]")
 _MOST_CONTROLS = 0.02
+_FEW = 8
 _ZEROS = 0.3
 _RUNS = 0.4
 _HIGH_SHARE = 0.2
@@ -59,7 +60,7 @@ def binary_kind(data: bytes) -> str:
     if wide_encoding(sample):
         return ""
     controls = len(_CONTROLS.findall(sample))
-    return "no text" if controls > _MOST_CONTROLS * len(sample) else ""
+    return "no text" if controls > max(_FEW, _MOST_CONTROLS * len(sample)) else ""
 
 
 def wide_encoding(sample: bytes) -> str:

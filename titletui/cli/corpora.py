@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from titletui.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, print_json, print_line, say
@@ -13,6 +12,7 @@ from titletui.paths import Home, checked_name, find_home, named_path
 if TYPE_CHECKING:
     from titletui.corpus.statistics import CorpusStatistics, Lengths
     from titletui.corpus.store import CorpusSummary
+    from titletui.importing.job import Source
     from titletui.jobs.events import Progress
     from titletui.jobs.job import Job
 
@@ -55,15 +55,26 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     imported = commands.add_parser(
         "import",
         help="read papers from a file",
-        description="Reads papers into a corpus: arXiv's Kaggle snapshot or other JSON lines, CSV "
-        "or TSV with or without header, or one title a line; .gz, .xz, .bz2 and .zip too. - reads "
-        "what is piped in.",
+        description="Read papers into a corpus: arXiv's Kaggle snapshot or other JSON, CSV or TSV "
+        "with or without header, BibTeX, RIS, PubMed, Web of Science, arXiv's feeds and mails, or "
+        "one title a line; Parquet and Excel with the extra `tables`; .gz, .xz, .bz2, .zst and "
+        ".zip too. Several files, a folder or a pattern are read in turn; - reads what is piped "
+        "in. `titletui undo` undoes an import.",
     )
-    imported.add_argument("file", metavar="FILE", type=Path)
+    imported.add_argument("files", metavar="FILE", nargs="+")
     imported.add_argument("--name", help="name of the corpus (default: the file's)")
     imported.add_argument("--category", default="", help="the category of the papers")
+    imported.add_argument("--title-column", default="", metavar="COLUMN", help="name or number")
+    imported.add_argument("--abstract-column", default="", metavar="COLUMN", help="name or number")
+    imported.add_argument("--yes", action="store_true", help="do not ask, even about a guess")
     _for_jobs(imported)
     imported.set_defaults(run=_import)
+
+    undo = commands.add_parser("undo", help="undo the last import")
+    undo.add_argument("name", nargs="?", metavar="CORPUS", help="the last import into this corpus")
+    undo.add_argument("--yes", action="store_true", help="undo without asking")
+    undo.add_argument("--json", action="store_true", help="end with a JSON object")
+    undo.set_defaults(run=_undo)
 
     corpora = commands.add_parser("corpora", help="list the corpora, or describe one")
     corpora.add_argument("name", nargs="?", metavar="NAME")
@@ -110,20 +121,105 @@ def _scrape(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     from titletui.cli.job_progress import ProgressLine
-    from titletui.importing.job import Source, corpus_name_for, start_import
-    from titletui.importing.stdin import behind, is_pipe, start_piped_import, take_in
+    from titletui.importing.job import Source, start_import
+    from titletui.importing.sources import corpus_name_for, source_files
+    from titletui.importing.stdin import is_pipe, receive_pipe, regular_file, start_piped_import
+    from titletui.importing.tables import ColumnChoice
 
-    path = behind(named_path(arguments.file))
+    files = [regular_file(path) for path in source_files(arguments.files)]
     home = find_home()
-    name = arguments.name or corpus_name_for(path)
-    if is_pipe(path):
-        checked_name(name, "corpus name")
+    name = checked_name(arguments.name or corpus_name_for(files), "corpus name")
+    columns = ColumnChoice(arguments.title_column, arguments.abstract_column)
+    if len(files) == 1 and is_pipe(files[0]):
         with ProgressLine(name) as line:
-            kept = take_in(home, path, lambda size: line.update(_received(size)))
-        source = Source(corpus=name, path=str(kept), category=arguments.category)
-        return _follow(home, start_piped_import(home, source, kept), arguments)
-    source = Source(corpus=name, path=str(path.absolute()), category=arguments.category)
+            received = receive_pipe(home, files[0], lambda size: line.update(_received(size)))
+        source = Source(
+            corpus=name, path=str(received), category=arguments.category, columns=columns
+        )
+        try:
+            _confirm_import(home, source, "What came through the pipe", arguments)
+            job = start_piped_import(home, source)
+        finally:
+            received.unlink(missing_ok=True)
+        return _follow(home, job, arguments)
+    first, *more = map(str, files)
+    source = Source(
+        corpus=name, path=first, more=tuple(more), category=arguments.category, columns=columns
+    )
+    _confirm_import(home, source, "", arguments)
     return _follow(home, start_import(home, source), arguments)
+
+
+def _confirm_import(
+    home: Home, source: "Source", called: str, arguments: argparse.Namespace
+) -> None:
+    """Show what an import would read, and ask about a guess.
+
+    Args:
+        called: what to call the file, or empty.
+
+    Raises:
+        UsageError: the file cannot be imported, or the guess was not confirmed.
+    """
+    from titletui.importing.preview import preview
+    from titletui.jobs.job import Job
+
+    job = Job(home.jobs / "import" / source.corpus)
+    if job.path.is_dir() and (job.state.alive or job.state.resumable):
+        return
+    try:
+        seen = preview(source.paths, source.columns)
+    except UsageError as error:
+        raise UsageError(
+            str(error).replace(source.path, called) if called else str(error)
+        ) from error
+    if not arguments.json:
+        say(seen.description + (f" ({seen.files} files)" if seen.files > 1 else ""))
+        for title in seen.titles:
+            say(f"  {title}")
+    if seen.guessed and not arguments.yes:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"It is a guess that these are the titles ({seen.description}); confirm it with "
+                "--yes, or name the column with --title-column."
+            )
+        say("It is a guess that these are the titles. Import them? [y/N]")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise UsageError("Nothing was imported; name the column with --title-column.")
+
+
+def _undo(arguments: argparse.Namespace) -> int:
+    from msgspec import to_builtins
+
+    from titletui.corpus.jobs import refuse_if_job_running
+    from titletui.corpus.store import CorpusStore
+    from titletui.corpus.undo import last_import, undo_import
+
+    home = find_home()
+    with CorpusStore.open(home) as store:
+        record = last_import(store, arguments.name)
+        if record is None:
+            raise UsageError("There is no import that can be undone.")
+        refuse_if_job_running(home, record.corpus)
+        say(
+            f"The import of {record.source} into {record.corpus} ({record.time[:16]}) added "
+            f"{record.added:,} papers and changed {record.changed:,}."
+        )
+        if not arguments.yes and sys.stdin.isatty():
+            say("Undo it? [y/N]")
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+                return 1
+        undone = undo_import(store, record.number)
+    if arguments.json:
+        print_json(to_builtins(undone))
+        return 0
+    left = ", the corpus is deleted" if undone.deleted_corpus else ""
+    kept = f", {undone.kept:,} changed since were left" if undone.kept else ""
+    print_line(
+        f"{undone.corpus}: {undone.removed:,} papers removed, {undone.restored:,} restored"
+        f"{kept}{left}"
+    )
+    return 0
 
 
 def _received(size: int) -> "Progress":

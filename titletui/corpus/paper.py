@@ -20,9 +20,10 @@ _ARCHIVES = (
 )  # fmt: skip
 _WRITTEN = re.compile(
     r"(?:https?://)?(?:[\w-]+\.)*(?:\w+\.[a-z]{2,}/)?"
-    r"(?:(?:abs|pdf|html|ps|format|e-print|src|arxiv|paper|papers)/)*"
-    r"(?:doi:\s*)?(?:10\.48550/)?(?:oai:)?(?:arxiv(?:\.org)?[:./\s]\s*)?"
-    r"(?:(?P<new>\d{4}\.\d{4,5})|(?P<archive>"
+    r"(?:(?:abs|pdf|html|ps|format|e-print|src|arxiv|paper|papers|journals|corr)/)*"
+    r"(?:doi:\s*)?(?:10\.48550/)?(?:oai:)?"
+    r"(?:arxiv(?:\.org)?(?:\s+(?:e-?prints?|preprints?))?[:./,\s]\s*)*(?:corr\s+)?(?:abs[/-])?"
+    r"(?:(?P<new>\d{4}\.\d{4,5}|(?<=abs-)\d{4}-\d{4,5})|(?P<archive>"
     + "|".join(sorted(_ARCHIVES, key=len, reverse=True))
     + r")(?:\.[a-z-]+)?/?(?P<old>\d{7}))"
     r"(?:v\d+)?(?:\.pdf)?/?(?:[?#]\S*)?(?:\s*\[[\w. -]+\])?",
@@ -117,7 +118,9 @@ def plain_id(written: str) -> str:
     match = _WRITTEN.fullmatch(written) if len(written) < _LONGEST_ID else None
     if match is None:
         return _restored(written)
-    return match["new"] or f"{match['archive'].lower()}/{match['old']}"
+    if match["new"]:
+        return match["new"].replace("-", ".")
+    return f"{match['archive'].lower()}/{match['old']}"
 
 
 def _restored(written: str) -> str:

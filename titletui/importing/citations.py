@@ -82,7 +82,8 @@ class BibtexParser:
             abstract=fields.get("abstract", ""),
             categories=fields.get("primaryclass", "") or fields.get("arxivcategory", ""),
             authors=re.sub(r"\s+and\s+", "; ", fields.get("author", "")),
-            created=day_of(fields.get("date")) or day_of(f"{fields.get('year', '')} {fields.get('month', '')}"),
+            created=day_of(fields.get("date"))
+            or day_of(f"{fields.get('year', '')} {fields.get('month', '')}"),
         )
 
 

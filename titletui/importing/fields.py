@@ -33,8 +33,8 @@ _NAMES: dict[Field, tuple[str, ...]] = {
         "titre", "titulo", "titolo", "titel des artikel", "titre de l article", "t1", "paper",
         "name", "headline", "display name", "work title",
         "title of paper", "title of article", "primary title", "titlu", "tytul", "tittel",
-        "otsikko", "nazev", "naslov", "baslik", "заголовок", "название", "标题", "题名", "題名", "タイトル",
-        "論文名", "제목",
+        "otsikko", "nazev", "naslov", "baslik", "заголовок", "название", "标题", "题名", "題名",
+        "タイトル", "論文名", "제목",
     ),
     "abstract": (
         "abstract", "summary", "summarie", "abstract note", "ab", "n2", "abstract text", "resume",
@@ -73,6 +73,8 @@ _OTHER_TITLES = frozenset(
         "job", "degree", "length", "id", "url", "number", "count", "iso",
     )
 )  # fmt: skip
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_MOST_NAME_WORDS = 4
 _PARENTHESES = re.compile(r"[(\[{].*?[)\]}]")
 _WORDS = re.compile(r"[^\W_]+")
 _TAG = re.compile(
@@ -87,6 +89,7 @@ _YEAR = re.compile(r"\b(1[5-9]\d\d|20\d\d)\b")
 _WORDED = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)?\.?\s+([A-Za-z]{3})[a-z]*\.?,?\s+(\d{4})\b")
 _WORDED_US = re.compile(r"\b([A-Za-z]{3})[a-z]*\.?\s+(\d{1,2}),?\s+(\d{4})\b")
 _YEAR_MONTH = re.compile(r"\b(\d{4})\s+([A-Za-z]{3})[a-z]*(?:\s+(\d{1,2}))?\b")
+_IN_TEXT = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)|\b[a-z-]{2,9}(?:\.[A-Z]{2})?/\d{7}(?!\d)")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _GLOBAL_ID = re.compile(r"x-[0-9a-f]+|[A-Za-z][\w.+-]*:\S+|[0-9a-fA-F-]{24,}")
 _MONTHS = {
@@ -110,14 +113,16 @@ def field_of(name: str) -> tuple[Field, int] | None:
     and `paper_title` are titles; so is any name with the word *title* that is not the title of a
     journal or the like.
     """
-    plain = _plain(_PARENTHESES.sub(" ", name)) or _plain(name)
-    found = _ranks().get(plain)
-    if found is None and len(plain) < 60:
-        words = set(plain.split())
+    outside = _PARENTHESES.sub(" ", name)
+    for spelling in (outside, name, _CAMEL.sub(" ", outside)):
+        if found := _ranks().get(_plain(spelling)):
+            return found
+    words = set(_plain(_CAMEL.sub(" ", outside)).split())
+    if len(words) <= _MOST_NAME_WORDS:
         for field in ("title", "abstract"):
             if field in words and not words & _OTHER_TITLES:
                 return field, len(_NAMES[field])
-    return found
+    return None
 
 
 def assign_fields(names: Sequence[str]) -> list[Field | None]:
@@ -142,8 +147,11 @@ def assign_fields(names: Sequence[str]) -> list[Field | None]:
 
 
 def is_weak_title(name: str) -> bool:
-    """Whether a column of that name may hold something else than titles, such as `name`."""
-    return _plain(_PARENTHESES.sub(" ", name)) in _WEAK_TITLES
+    """Whether that name is no proof of titles: `name`, or a phrase with the word *title*."""
+    found = field_of(name)
+    if found is None:
+        return True
+    return found[1] == len(_NAMES["title"]) or _plain(name) in _WEAK_TITLES
 
 
 def paper_of_record(record: Mapping[str, Any]) -> Paper:
@@ -229,6 +237,8 @@ def best_id(written: Iterable[str]) -> str:
         plain = plain_id(text)
         if arxiv_key(plain) is not None:
             return plain
+        if "arxiv" in text.lower() and (found := _IN_TEXT.search(text)):
+            return plain_id(found[0])
         if not other:
             doi = _DOI.search(text)
             if doi is not None:
@@ -427,8 +437,7 @@ def _is_nothing(value: object) -> bool:
 
 def _plain(name: str) -> str:
     """Words of a name in lower case, without accents, the last one in the singular."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    decomposed = unicodedata.normalize("NFKD", spaced.casefold())
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
     words = _WORDS.findall("".join(c for c in decomposed if not unicodedata.combining(c)))
     plain = " ".join(words)
     return plain.removesuffix("s") if len(plain) > 3 else plain

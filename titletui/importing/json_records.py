@@ -32,7 +32,7 @@ class _Version(msgspec.Struct, gc=False):
 
 
 class _Record(msgspec.Struct, gc=False):
-    """The fields of the Kaggle snapshot and of our own export, which are decoded fastest."""
+    """The fields of the Kaggle snapshot and the like, which are decoded fastest."""
 
     id: str = ""
     title: str = ""
@@ -50,7 +50,15 @@ class _Record(msgspec.Struct, gc=False):
 _KNOWN = frozenset(_Record.__struct_fields__) | {
     "submitter", "comments", "journal-ref", "doi", "report-no", "license", "authors_parsed",
 }  # fmt: skip
+
+
+class _Exported(Paper, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A paper as our own export writes it; taken as it is, so that nothing is lost."""
+
+
+_EXPORTED_START = '{"id":"'
 _decoder = msgspec.json.Decoder(_Record)
+_exported_decoder = msgspec.json.Decoder(_Exported)
 
 
 def decode_record(line: str, *, snapshot: bool = True) -> Paper:
@@ -63,6 +71,11 @@ def decode_record(line: str, *, snapshot: bool = True) -> Paper:
         RecordError: it is no JSON, no object, or has no title.
     """
     if snapshot:
+        try:
+            if line.startswith(_EXPORTED_START):
+                return _exported_decoder.decode(line)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            pass
         try:
             record = _decoder.decode(line)
         except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -105,7 +118,7 @@ def paper_of_json(record: object) -> Paper:
         paper = paper_of_record(record)
     except RecursionError as error:
         raise RecordError("it is nested too deeply") from error
-    if not paper.title:
+    if not any(map(str.isalpha, paper.title)):
         keys = ", ".join(map(str, list(record)[:12]))
         raise RecordError(f"it has no title (its keys: {keys})" if keys else "it is empty")
     return paper

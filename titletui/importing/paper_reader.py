@@ -205,7 +205,10 @@ class PaperReader:
             except RecordError:
                 continue
         objects = [one for one in parsed if isinstance(one, dict)]
-        if objects and len(texts) > 1 and len(objects) > 0.2 * min(len(texts), 20):
+        lines = _is_object(texts[0]) or (
+            not first.startswith("[") and len(objects) > 0.2 * min(len(texts), 20)
+        )
+        if objects and len(texts) > 1 and lines:
             self._snapshot = all(map(is_snapshot, objects))
             self._by_line = True
             return "JSON lines", self._json_lines
@@ -213,7 +216,7 @@ class PaperReader:
             return None
         depth = record_depth("".join(self._sample))
         if depth == 0 and len(texts) == 1:
-            self._snapshot = False
+            self._snapshot = all(map(is_snapshot, objects))
             self._by_line = True
             return "JSON lines", self._json_lines
         if depth is not None:
@@ -326,6 +329,13 @@ def _sample(lines: LineReader) -> list[str]:
     if any(line.strip() for line in sample):
         return sample
     return []
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(parse_json(text), dict)
+    except RecordError:
+        return False
 
 
 def _is_ris_line(line: str) -> bool:

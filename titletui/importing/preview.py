@@ -1,9 +1,8 @@
 """What an import would read: form, columns and the first titles, before anything is stored."""
 
-import contextlib
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import msgspec
@@ -21,7 +20,19 @@ _TIMEOUT = 30.0
 _MEMORY = 600 << 20
 
 
-class Preview(msgspec.Struct, frozen=True):
+class _Question(msgspec.Struct, frozen=True):
+    paths: list[str]
+    choice: ColumnChoice
+
+
+class _Refusal(msgspec.Struct, frozen=True, tag="refusal"):
+    """Why there is no preview; `usage` where the person can choose something else."""
+
+    reason: str
+    usage: bool = False
+
+
+class Preview(msgspec.Struct, frozen=True, tag="preview"):
     """What an import would read.
 
     Attributes:
@@ -57,29 +68,23 @@ def preview(paths: Sequence[Path], choice: ColumnChoice | None = None) -> Previe
     Raises:
         TitletuiError: one is no file, or none that can be imported.
     """
-    for path in paths:
-        if path.is_dir():
-            raise UsageError(f"{path} is a folder; name a file in it.")
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(
-        target=_send_preview, args=(sender, list(paths), choice or ColumnChoice()), daemon=True
-    )
-    process.start()
-    sender.close()
+    question = _Question([str(path) for path in paths], choice or ColumnChoice())
+    command = [sys.executable, "-P", "-m", "titletui.importing.preview"]
     try:
-        if not receiver.poll(_TIMEOUT):
-            raise TitletuiError(f"{paths[0]} cannot be read within {_TIMEOUT:.0f} s.")
-        answer = receiver.recv()
-    except (EOFError, OSError) as error:
+        done = subprocess.run(
+            command,
+            input=msgspec.json.encode(question),
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT,
+        )
+        answer = msgspec.json.decode(done.stdout, type=Preview | _Refusal)
+    except subprocess.TimeoutExpired as error:
+        raise TitletuiError(f"{paths[0]} cannot be read within {_TIMEOUT:.0f} s.") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise TitletuiError(f"{paths[0]} cannot be read: it takes too much memory.") from error
-    finally:
-        process.kill()
-        process.join()
-        receiver.close()
-    if isinstance(answer, Exception):
-        raise answer
-    assert isinstance(answer, Preview)
+    if isinstance(answer, _Refusal):
+        raise UsageError(answer.reason) if answer.usage else TitletuiError(answer.reason)
     return answer
 
 
@@ -87,6 +92,8 @@ def look_into(paths: Sequence[Path], choice: ColumnChoice) -> Preview:
     """The preview of files, in this process (see `preview`)."""
     first: Preview | None = None
     for path in paths:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; name a file in it.")
         with PaperReader(path, choice) as reader:
             if first is not None:
                 continue
@@ -113,14 +120,20 @@ def look_into(paths: Sequence[Path], choice: ColumnChoice) -> Preview:
     return first
 
 
-def _send_preview(sender: Connection, paths: list[Path], choice: ColumnChoice) -> None:
+def main() -> int:
+    """Answer the question on standard input with a preview or a refusal."""
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=_Question)
     limit_memory(_MEMORY)
-    answer: Preview | TitletuiError
+    answer: Preview | _Refusal
     try:
-        answer = look_into(paths, choice)
+        answer = look_into([Path(path) for path in question.paths], question.choice)
     except TitletuiError as error:
-        answer = type(error)(str(error))
+        answer = _Refusal(str(error), usage=isinstance(error, UsageError))
     except MemoryError:
-        answer = TitletuiError(f"{paths[0]} takes too much memory to read.")
-    with contextlib.suppress(BrokenPipeError):
-        sender.send(answer)
+        answer = _Refusal(f"{question.paths[0]} takes too much memory to read.")
+    sys.stdout.buffer.write(msgspec.json.encode(answer))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

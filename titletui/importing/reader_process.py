@@ -66,6 +66,7 @@ class ReaderProcess:
 
     Attributes:
         complete: the file was read to its end.
+        process: the process.
     """
 
     def __init__(
@@ -86,18 +87,18 @@ class ReaderProcess:
         self._is_stopping = is_stopping
         context = multiprocessing.get_context("spawn")
         self._receiver, sender = context.Pipe(duplex=False)
-        self._process = context.Process(
+        self.process = context.Process(
             target=send_chunks, args=(sender, path, choice, position), daemon=True
         )
-        self._process.start()
+        self.process.start()
         sender.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.join()
+        self.process.kill()
+        self.process.join()
         self._receiver.close()
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -113,10 +114,10 @@ class ReaderProcess:
             try:
                 message = decoder.decode(self._receiver.recv_bytes())
             except (EOFError, OSError) as error:
-                self._process.join()
+                self.process.join()
                 raise TitletuiError(
                     f"The process that reads {self._path} ended with code "
-                    f"{self._process.exitcode}; log.txt has the details."
+                    f"{self.process.exitcode}; log.txt has the details."
                 ) from error
             if isinstance(message, Failed):
                 raise TitletuiError(message.reason)

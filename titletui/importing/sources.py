@@ -64,7 +64,9 @@ def source_files(paths: Sequence[str | Path]) -> list[Path]:
     files: list[Path] = []
     for typed in paths:
         path = pasted_path(typed) if isinstance(typed, str) else typed
-        if path.is_dir():
+        if path == Path("-"):
+            files.append(path)
+        elif path.is_dir():
             found = sorted(p for p in path.rglob("*") if p.is_file() and _is_data(p, path))
             if not found:
                 raise UsageError(f"{path} is a folder without a file of papers; name a file.")
@@ -78,7 +80,7 @@ def source_files(paths: Sequence[str | Path]) -> list[Path]:
             files.append(path)
     if len(files) > _MOST_FILES:
         raise UsageError(f"That are {len(files):,} files; import at most {_MOST_FILES:,} at once.")
-    return list(dict.fromkeys(file.absolute() for file in files))
+    return list(dict.fromkeys(one if one == Path("-") else one.absolute() for one in files))
 
 
 def corpus_name_for(paths: Sequence[Path]) -> str:

@@ -1,7 +1,7 @@
 """Papers that come through a pipe.
 
-A pipe can be read only once, and an import must be able to go on after it was cut off: so what
-comes is put into a file first, which the import's folder then holds until all is in the store.
+A pipe can be read only once, and an import must be able to go on after it was cut off: so the
+input is first written to a file, which moves into the import's folder until all of it is stored.
 """
 
 import os
@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from titletui.corpus.export import data_ending
 from titletui.corpus.jobs import start_or_resume
@@ -24,8 +26,8 @@ from titletui.paths import Home, checked_name, private_folder
 
 STANDARD_INPUT = Path("-")
 _PREFIX = ".piped-"
-_PIECE = 1 << 20
-_FORGOTTEN_AFTER = 86_400.0
+_BLOCK = 1 << 20
+_ABANDONED_AFTER = 86_400.0
 
 
 def is_pipe(path: Path) -> bool:
@@ -39,7 +41,7 @@ def is_pipe(path: Path) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def behind(path: Path) -> Path:
+def regular_file(path: Path) -> Path:
     """The file that a name such as `/dev/stdin` stands for; `path` itself where it is none."""
     if path == STANDARD_INPUT and stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
         path = Path("/dev/stdin")
@@ -47,11 +49,11 @@ def behind(path: Path) -> Path:
     return real if real.is_file() else path
 
 
-def take_in(home: Home, path: Path, told: Callable[[int], None]) -> Path:
-    """Reads a pipe to its end into a file, and returns that.
+def receive_pipe(home: Home, path: Path, on_progress: Callable[[int], None]) -> Path:
+    """Copy a pipe to its end into a new file, and return that.
 
     Args:
-        told: called with the bytes so far, several times a second at most.
+        on_progress: called with the bytes so far, several times a second at most.
 
     Raises:
         UsageError: nothing is piped in.
@@ -62,64 +64,66 @@ def take_in(home: Home, path: Path, told: Callable[[int], None]) -> Path:
             "Nothing is piped in; name a file, or pipe one: zcat papers.gz | titletui import -"
         )
     folder = private_folder(home.jobs / "import")
-    _clear(folder)
+    _delete_abandoned(folder)
     try:
         descriptor, name = tempfile.mkstemp(dir=folder, prefix=_PREFIX, suffix=data_ending(path))
     except OSError as error:
         raise TitletuiError(f"{folder} cannot be written ({error.strerror}).") from error
-    kept = Path(name)
+    received = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if path == STANDARD_INPUT:
-                _copy(sys.stdin.buffer, file, told)
+                _copy(sys.stdin.buffer, file, on_progress)
             else:
                 with path.open("rb") as pipe:
-                    _copy(pipe, file, told)
+                    _copy(pipe, file, on_progress)
     except BaseException as error:
-        kept.unlink(missing_ok=True)
+        received.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise TitletuiError(
                 f"What comes through the pipe cannot be kept in {folder} ({error.strerror}); "
                 "free some space and pipe it again."
             ) from error
         raise
-    return kept
+    return received
 
 
-def start_piped_import(home: Home, source: Source, kept: Path) -> Job:
-    """Starts importing what was taken in, detached; the file moves into the import's folder.
+def start_piped_import(home: Home, source: Source) -> Job:
+    """Start to import a received file in the background; it moves into the import's folder.
 
     Raises:
         UsageError: it holds nothing that can be read, or the corpus cannot have that name.
         TitletuiError: another file is being imported into the corpus.
     """
+    received = Path(source.path)
     try:
         checked_name(source.corpus, "corpus name")
         try:
-            PaperReader(kept).close()
+            PaperReader(received, source.columns).close()
         except UsageError as error:
-            raise UsageError(str(error).replace(str(kept), "What came through the pipe")) from error
-        place = home.jobs / "import" / source.corpus / kept.name.removeprefix(".")
-        work = Source(corpus=source.corpus, path=str(place), category=source.category, piped=True)
+            text = str(error).replace(str(received), "What came through the pipe")
+            raise UsageError(text) from error
+        place = home.jobs / "import" / source.corpus / received.name.removeprefix(".")
+        work = msgspec.structs.replace(source, path=str(place), piped=True)
         with CorpusStore.open(home) as store:
             store.create(work.corpus, category=work.category, source=work.origin)
-        return start_or_resume(home, "import", work.corpus, work, bring=kept)
+        return start_or_resume(home, "import", work.corpus, work, bring=received)
     finally:
-        kept.unlink(missing_ok=True)
+        received.unlink(missing_ok=True)
 
 
-def _copy(pipe: IO[bytes], file: IO[bytes], told: Callable[[int], None]) -> None:
-    taken, last = 0, 0.0
-    while piece := pipe.read(_PIECE):
-        file.write(piece)
-        taken += len(piece)
+def _copy(pipe: IO[bytes], file: IO[bytes], on_progress: Callable[[int], None]) -> None:
+    size, last = 0, 0.0
+    while block := pipe.read(_BLOCK):
+        file.write(block)
+        size += len(block)
         if time.monotonic() - last > 0.2:
             last = time.monotonic()
-            told(taken)
+            on_progress(size)
 
 
-def _clear(folder: Path) -> None:
-    """Removes what was taken in by a process that was killed before it could start an import."""
+def _delete_abandoned(folder: Path) -> None:
+    """Delete what was received by a process that was killed before it could start an import."""
     for left in folder.glob(f"{_PREFIX}*"):
-        if time.time() - left.stat().st_mtime > _FORGOTTEN_AFTER:
+        if time.time() - left.stat().st_mtime > _ABANDONED_AFTER:
             left.unlink(missing_ok=True)

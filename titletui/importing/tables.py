@@ -93,7 +93,8 @@ class Table(msgspec.Struct, frozen=True):
         names: of the columns, or their numbers.
         fields: what each column holds; None for what is not wanted.
         skip: lines before the first row of data.
-        guessed: the column of titles was found by its content rather than by its name.
+        guessed: it is a guess which column holds the titles: they have neither a name nor ids
+            beside them.
     """
 
     names: tuple[str, ...]
@@ -178,6 +179,8 @@ class Table(msgspec.Struct, frozen=True):
         except csv.Error as error:
             return f"it is no row of a table ({error})"
         width = len(self.fields)
+        while len(row) > width and not row[-1].strip():
+            row.pop()
         extra = len(row) - width
         title = self.fields.index("title")
         if extra > 0:
@@ -246,7 +249,8 @@ def _with_header(
             continue
         if place and recognized < 2 and not chosen:
             continue
-        if "title" in fields and is_weak_title(names[fields.index("title")]) and len(names) == 1:
+        weak = "title" in fields and is_weak_title(names[fields.index("title")])
+        if weak and recognized < 2 and not chosen:
             continue
         rest = [row for row in _rows(body[place + 1 :], dialect) if any(row)]
         if not chosen and not _reads_like_titles(rest, fields, names):
@@ -295,7 +299,7 @@ def _without_header(
     fields, candidates = _guess(data, width)
     certain = delimiter in "\t|" or "id" in fields or count == len(rows)
     plain_text = ending in (".txt", "") and delimiter == "," and "id" not in fields
-    table = Table(names, tuple(fields), dialect, skip + lines, guessed=True)
+    table = Table(names, tuple(fields), dialect, skip + lines, guessed="id" not in fields)
     if choice.title:
         return _chosen(table, choice)
     if not certain or plain_text or not candidates:
@@ -334,13 +338,23 @@ def _chosen(table: Table, choice: ColumnChoice) -> Table:
 def _dialect(sample: Sequence[str], delimiter: str) -> Dialect:
     """Whether cells are quoted, and how quotes in them are written."""
     text = "".join(sample)
+    plain = Dialect(delimiter, quoted=False)
     if delimiter == "\t":
-        cells = [cell for line in sample for cell in line.rstrip("\r\n").split("\t")]
-        opened = [cell for cell in cells if cell.startswith('"')]
-        closed = [cell for cell in opened if len(cell) > 1 and cell.endswith('"')]
-        if not opened or len(closed) < len(opened):
-            return Dialect(delimiter, quoted=False)
+        if '\t"' not in text and not any(line.startswith('"') for line in sample):
+            return plain
+        try:
+            rows = list(csv.reader(sample, delimiter=delimiter, strict=True))
+        except csv.Error as error:
+            rows = [] if "end of data" not in str(error) else _rows(sample, Dialect(delimiter))
+        if not rows or _evenness(rows) < _evenness(_rows(sample, plain)):
+            return plain
     return Dialect(delimiter, backslash='\\"' in text and '""' not in text)
+
+
+def _evenness(rows: Sequence[Sequence[str]]) -> float:
+    """The share of rows that have as many cells as most."""
+    widths = Counter(map(len, rows))
+    return widths.most_common(1)[0][1] / len(rows) if rows else 0.0
 
 
 def _rows(lines: Sequence[str], dialect: Dialect) -> list[list[str]]:

@@ -15,6 +15,7 @@ _TIME = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
 _CODE = re.compile(
     r".*[;{}]$|(?:import|from|def|class|#include|return|if|for|var|let|const)\b.*[:;)]$"
 )
+_SENTENCE_END = re.compile(r"[a-z)][.!?](?:\s+[A-Z]|$)")
 _LETTER_WORD = re.compile(r"[^\W\d_]{2,}")
 _LONG = 300
 _ENOUGH = 8
@@ -66,6 +67,14 @@ def _evidence_against(texts: Sequence[str]) -> str:
         return "its lines begin with times, like those of a log"
     if sum(len(_LETTER_WORD.findall(text)) < 1 for text in texts) > 0.4 * count:
         return "many lines hold no words"
+    wrapped = sum(
+        text[0].islower() and before[-1] not in ".!?:" and len(before) > 40
+        for before, text in itertools.pairwise(texts)
+    )
+    capitalized = sum(text[0].isupper() for text in texts)
+    sentences = sum(len(_SENTENCE_END.findall(text)) > 1 and len(text) > 150 for text in texts)
+    if (wrapped > 0.35 * count and capitalized > 0.05 * count) or sentences > 0.5 * count:
+        return "it reads like running text"
     if count < _ENOUGH:
         return ""
     repeated = count - len(Counter(texts))
@@ -81,13 +90,6 @@ def _evidence_against(texts: Sequence[str]) -> str:
         often, lines = counts.most_common(1)[0]
         if often and lines > 0.9 * count:
             return f"every line has {named} {often} times, so it is a table without titles"
-    wrapped = sum(
-        text[0].islower() and before[-1] not in ".!?:" and len(before) > 40
-        for before, text in itertools.pairwise(texts)
-    )
-    capitalized = sum(text[0].isupper() for text in texts)
-    if wrapped > 0.35 * count and capitalized > 0.05 * count:
-        return "it reads like running text"
     if sum(len(text.split()) < 2 for text in texts) > 0.6 * count:
         return "most lines are single words"
     return ""

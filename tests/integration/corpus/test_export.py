@@ -15,7 +15,7 @@ from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 from titletui.importing.job import Source, start_import
 from titletui.importing.paper_reader import PaperReader
-from titletui.importing.reader_process import pieces
+from titletui.importing.reader_process import chunks
 from titletui.jobs.job import State
 from titletui.paths import Home
 
@@ -58,9 +58,9 @@ def test_whatever_a_corpus_holds_is_the_same_after_export_and_import(
             return
         with CorpusStore(Path(folder) / "b.db") as store, PaperReader(first) as reader:
             store.create("c")
-            for piece in pieces(reader):
-                assert piece.bad == []
-                store.add_normalized("c", piece.papers)
+            for chunk in chunks(reader):
+                assert chunk.rejected == []
+                store.add_normalized("c", chunk.papers)
             assert list(store.papers("c")) == before
             assert store.summary("c").papers == len(before)
             export_corpus(store, "c", second)

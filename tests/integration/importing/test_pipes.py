@@ -17,7 +17,7 @@ from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError, UsageError
 from titletui.importing.job import Source
 from titletui.importing.line_reader import LineReader
-from titletui.importing.stdin import start_piped_import, take_in
+from titletui.importing.stdin import receive_pipe, start_piped_import
 from titletui.jobs.job import Job
 from titletui.paths import Home
 
@@ -73,7 +73,7 @@ def test_a_named_pipe_gives_the_corpus_its_name(home: Home, tmp_path: Path) -> N
     [
         (b"", "What came through the pipe is empty"),
         (b"\x00\x01\x02" * 100, "What came through the pipe is no text"),
-        (b'[{"title": "T"}]', "What came through the pipe is one JSON array"),
+        (b'[{"id": "1"}]', "What came through the pipe is JSON, but no record"),
     ],
 )
 def test_a_pipe_without_papers_is_told_and_nothing_is_left(
@@ -111,10 +111,10 @@ def test_what_was_taken_in_is_kept_until_all_is_in_the_store(home: Home, tmp_pat
     os.mkfifo(pipe)
     threading.Thread(target=pipe.write_bytes, args=(TITLES,), daemon=True).start()
     sizes: list[int] = []
-    kept = take_in(home, pipe, sizes.append)
+    kept = receive_pipe(home, pipe, sizes.append)
     assert kept.read_bytes() == TITLES
     assert sizes == [len(TITLES)]
-    folder = start_piped_import(home, Source(corpus="c", path=str(kept)), kept)
+    folder = start_piped_import(home, Source(corpus="c", path=str(kept)))
     assert not kept.exists()
     until(lambda: not folder.state.alive)
     assert papers_of(home, "c") == 500
@@ -159,7 +159,7 @@ def test_a_pipe_that_is_larger_than_the_disk_is_told_and_leaves_nothing(tmp_path
         )
         told: list[int] = []
         with pytest.raises(TitletuiError, match=r"cannot be kept .*No space left.* free some"):
-            take_in(home, fifo, told.append)
+            receive_pipe(home, fifo, told.append)
         feeder.kill()
         feeder.wait()
         assert not list((disk / "jobs" / "import").iterdir())

@@ -11,9 +11,9 @@ from titletui.corpus.paper import Paper
 from titletui.corpus.statistics import compute_statistics
 from titletui.corpus.store import CorpusStore
 from titletui.errors import TitletuiError
-from titletui.importing import reader_process as reading_room
-from titletui.importing.csv_columns import find_columns
-from titletui.importing.paper_reader import PaperReader, RejectedRecord
+from titletui.importing import reader_process
+from titletui.importing.paper_reader import PaperReader, Position, RejectedRecord
+from titletui.importing.tables import find_table
 from titletui.paths import Home
 
 LONG = "We study noisy rooms and how people speak in them. " * 6
@@ -35,7 +35,7 @@ def test_records_in_latin_1_are_read_and_counted(tmp_path: Path) -> None:
     path.write_bytes("\n".join([*lines, "", '{"title": "ö"']).encode("latin-1"))
     with PaperReader(path) as reader:
         records = list(reader)
-        assert reader.latin1 == 3
+        assert (reader.foreign_lines, reader.encoding) == (3, "Windows-1252")
     assert [one.title for one in records if isinstance(one, Paper)] == ["Größe", "Plain", "Maß"]
     assert [one.line for one in records if isinstance(one, RejectedRecord)] == [5]
 
@@ -68,13 +68,13 @@ def test_a_quote_that_is_never_closed_costs_no_more_than_its_row(tmp_path: Path)
 
 
 def test_what_is_no_table_is_a_list_of_titles() -> None:
-    assert find_columns([], ".csv") is None
-    assert find_columns(["\n", "\n"], ".csv") is None
-    assert find_columns([f'a,"{"x" * 200_000}"\n'], ".csv") is None
-    assert find_columns(["One Title\n", "Another, with a comma\n"], ".txt") is None
-    semicolons = find_columns(["id;title\n", "1;A, b\n"], ".csv")
+    assert find_table([], ".csv") is None
+    assert find_table(["\n", "\n"], ".csv") is None
+    assert find_table([f'a,"{"x" * 200_000}"\n'], ".csv") is None
+    assert find_table(["One Title\n", "Another, with a comma\n"], ".txt") is None
+    semicolons = find_table(["id;title\n", "1;A, b\n"], ".csv")
     assert semicolons is not None
-    assert semicolons.delimiter == ";"
+    assert semicolons.dialect.delimiter == ";"
 
 
 def test_a_corpus_is_shown_with_its_days_its_years_and_its_source(
@@ -149,14 +149,14 @@ def test_empty_rows_and_endless_titles_of_a_table_are_left_out(tmp_path: Path) -
 def test_a_table_of_single_words_has_no_titles(tmp_path: Path) -> None:
     path = tmp_path / "words.csv"
     path.write_text("2401.00001,speech\n2401.00002,music\n")
-    assert find_columns(path.read_text().splitlines(keepends=True), ".csv") is None
+    assert find_table(path.read_text().splitlines(keepends=True), ".csv") is None
 
 
 def test_utf_16_is_read_on_where_it_was_left(tmp_path: Path) -> None:
     path = tmp_path / "papers.txt"
     path.write_bytes("Größe\nSpeech\nMusic\n".encode("utf-16"))
     with PaperReader(path) as reader:
-        reader.lines.skip_to(0, 2)
+        reader.skip_to(Position(len("Größe\nSpeech\n".encode()), 2))
         assert [one.title for one in reader if isinstance(one, Paper)] == ["Music"]
 
 
@@ -165,8 +165,8 @@ def test_long_records_come_in_smaller_pieces(
 ) -> None:
     path = tmp_path / "papers.txt"
     path.write_text("".join(f"Speech in Noise {number}\n" for number in range(50)))
-    monkeypatch.setattr(reading_room, "_BATCH_BYTES", 200)
+    monkeypatch.setattr(reader_process, "_BATCH_BYTES", 200)
     with PaperReader(path) as reader:
-        read_in = [piece.read for piece in reading_room.pieces(reader)]
+        read_in = [piece.read for piece in reader_process.chunks(reader)]
     assert sum(read_in) == 50
     assert max(read_in) < 20

@@ -1,11 +1,9 @@
 """Ask which file to import, and into which corpus."""
 
 import asyncio
-import itertools
 from pathlib import Path
 from typing import ClassVar
 
-import msgspec
 from textual import getters, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,12 +11,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
-from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusSummary
 from titletui.errors import TitletuiError, UsageError
-from titletui.importing.job import Source, corpus_name_for
-from titletui.importing.paper_reader import PaperReader, RejectedRecord
-from titletui.paths import checked_name, named_path
+from titletui.importing.job import Source
+from titletui.importing.preview import preview
+from titletui.importing.sources import corpus_name_for, source_files
+from titletui.paths import checked_name
 from titletui.text import display, format_bytes
 from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
@@ -27,19 +25,10 @@ from titletui.tui.widgets.field import Field, Verdict
 from titletui.tui.widgets.path_input import PathInput
 
 _TYPING = 0.2
-_SAMPLE = 3
 _FORMS = (
     "JSON lines (the Kaggle snapshot's, or exported here), CSV or TSV, or a title a line; .gz and "
     ".xz too."
 )
-
-
-class FilePreview(msgspec.Struct, frozen=True):
-    """Format, size in bytes and first titles of a file."""
-
-    format: str
-    size: int
-    titles: list[str]
 
 
 class ImportDialog(Dialog[Source | None]):
@@ -78,8 +67,8 @@ class ImportDialog(Dialog[Source | None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
         if event.input is self.path:
-            path = Path(event.value)
-            self.corpus.placeholder = display(corpus_name_for(path)) if event.value else ""
+            name = corpus_name_for([Path(event.value)]) if event.value else ""
+            self.corpus.placeholder = display(name)
         self._preview()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -99,9 +88,10 @@ class ImportDialog(Dialog[Source | None]):
         typed = self.path.value.strip()
         if not typed:
             raise UsageError("Name a file to import.")
-        path = named_path(typed).absolute()
-        name = self.corpus.value.strip() or corpus_name_for(path)
-        return Source(corpus=checked_name(name, "corpus name"), path=str(path))
+        files = source_files([typed])
+        name = self.corpus.value.strip() or corpus_name_for(files)
+        first, *more = map(str, files)
+        return Source(corpus=checked_name(name, "corpus name"), path=first, more=tuple(more))
 
     @work(exclusive=True, group="preview")
     async def _preview(self) -> None:
@@ -110,7 +100,7 @@ class ImportDialog(Dialog[Source | None]):
             return
         try:
             source = self.source
-            preview = await self.app.files.run(lambda _: preview_file(Path(source.path)))
+            seen = await self.app.files.run(lambda _: preview(source.paths))
         except TitletuiError as error:
             if not self.gone():
                 self.verdict.say(str(error))  # It is still being typed; `action_start` refuses it.
@@ -120,8 +110,9 @@ class ImportDialog(Dialog[Source | None]):
         there = self._corpora.get(source.corpus)
         where = f"adds to {there.papers:,} papers" if there else "a new corpus"
         lines = [
-            f"{preview.format} · {format_bytes(preview.size)} · {source.corpus}: {where}",
-            *preview.titles,
+            f"{seen.form} · {format_bytes(seen.size)} · {source.corpus}: {where}",
+            *([seen.description] if seen.columns else []),
+            *seen.titles,
         ]
         shown = [Content(display(line)).truncate(64, ellipsis=True) for line in lines]
         self.verdict.say(Content("\n").join(shown))
@@ -131,7 +122,7 @@ class ImportDialog(Dialog[Source | None]):
         """Dismiss with the source, or show what is wrong with it."""
         try:
             source = self.source
-            await self.app.files.run(lambda _: preview_file(Path(source.path)))
+            await self.app.files.run(lambda _: preview(source.paths))
         except TitletuiError as error:
             self._refuse(str(error))
             return
@@ -140,18 +131,3 @@ class ImportDialog(Dialog[Source | None]):
     def _refuse(self, text: str) -> None:
         if not self.gone():
             self.verdict.refuse(text)
-
-
-def preview_file(path: Path) -> FilePreview:
-    """Read the format and the first titles of a file.
-
-    Raises:
-        TitletuiError: it is not a file, or not one that can be imported.
-    """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; name a file in it.")
-    with PaperReader(path) as reader:
-        records: list[Paper | RejectedRecord] = list(itertools.islice(reader, _SAMPLE))
-        form = reader.form
-    titles = [record.title for record in records if isinstance(record, Paper)]
-    return FilePreview(form, path.stat().st_size, titles)
