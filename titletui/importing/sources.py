@@ -23,6 +23,7 @@ _DATA_ENDINGS = frozenset(
 )  # fmt: skip
 _COMPRESSED = frozenset((".gz", ".xz", ".bz2", ".zip", ".zst"))
 _MOST_FILES = 1_000
+_MOST_FOLDERS = 10_000
 
 
 def pasted_path(typed: str) -> Path:
@@ -67,7 +68,7 @@ def source_files(paths: Sequence[str | Path]) -> list[Path]:
         if path == Path("-"):
             files.append(path)
         elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.is_file() and _is_data(p, path))
+            found = _data_files(path)
             if not found:
                 raise UsageError(f"{path} is a folder without a file of papers; name a file.")
             files += found
@@ -97,6 +98,16 @@ def corpus_name_for(paths: Sequence[Path]) -> str:
         cut = name.lower().rindex(ending)
         name = name[:cut] if ending in _STRIPPED else name[: cut + len(ending)]
     return name.lstrip(".-") or "imported"
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """The files in a folder that may hold papers; folders that are closed are left out."""
+    found: list[Path] = []
+    for looked_at, (parent, _, names) in enumerate(os.walk(folder)):
+        found += [path for name in names if _is_data(path := Path(parent) / name, folder)]
+        if len(found) > _MOST_FILES or looked_at > _MOST_FOLDERS:
+            raise UsageError(f"{folder} holds too many files; name those to import.")
+    return sorted(path for path in found if path.is_file())
 
 
 def _is_data(path: Path, folder: Path) -> bool:

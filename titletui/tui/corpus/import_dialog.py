@@ -15,7 +15,7 @@ from titletui.corpus.store import CorpusSummary
 from titletui.errors import TitletuiError, UsageError
 from titletui.importing.job import Source
 from titletui.importing.preview import preview
-from titletui.importing.sources import corpus_name_for, source_files
+from titletui.importing.sources import corpus_name_for, pasted_path
 from titletui.paths import checked_name
 from titletui.text import display, format_bytes
 from titletui.tui.app_base import AppBase
@@ -88,10 +88,9 @@ class ImportDialog(Dialog[Source | None]):
         typed = self.path.value.strip()
         if not typed:
             raise UsageError("Name a file to import.")
-        files = source_files([typed])
-        name = self.corpus.value.strip() or corpus_name_for(files)
-        first, *more = map(str, files)
-        return Source(corpus=checked_name(name, "corpus name"), path=first, more=tuple(more))
+        path = pasted_path(typed).absolute()
+        name = self.corpus.value.strip() or corpus_name_for([path])
+        return Source(corpus=checked_name(name, "corpus name"), path=str(path))
 
     @work(exclusive=True, group="preview")
     async def _preview(self) -> None:
