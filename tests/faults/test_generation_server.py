@@ -122,7 +122,7 @@ def test_a_server_whose_other_side_was_killed_ends_while_it_writes(model: Path) 
 def test_only_answers_come_on_standard_output(model: Path) -> None:
     lines = [
         b"no json",
-        b'{"type": "generate", "id": 7, "temperature": "hot"}',
+        b'{"type": "generate", "id": 7, "sampling": {"temperature": "hot"}}',
         b'{"type": "format the disk", "id": 8}',
         msgspec.json.encode(request(model, id=9)),
     ]

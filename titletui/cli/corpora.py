@@ -5,7 +5,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from titletui.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, print_json, print_line, say
+from titletui.cli.output import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    confirm,
+    print_json,
+    print_line,
+    say,
+)
 from titletui.errors import UsageError
 from titletui.paths import Home, checked_name, find_home, named_path
 
@@ -311,9 +318,8 @@ def _delete(store: Any, arguments: argparse.Namespace) -> int:
     if not arguments.yes:
         if not sys.stdin.isatty():
             raise UsageError(f"Add --yes to delete {arguments.name!r} without being asked.")
-        say(f"Delete the corpus {arguments.name} with {summary.papers:,} papers? [y/N]")
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            return 1
+        if not confirm(f"Delete the corpus {arguments.name} with {summary.papers:,} papers?"):
+            return EXIT_FAILED
     from titletui.cli.job_progress import ProgressLine
     from titletui.jobs.events import Progress
 

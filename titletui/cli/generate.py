@@ -43,6 +43,7 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
         default="arrival",
         help="agreement: at the end, first the title that most others agree with (--abstract)",
     )
+    parser.add_argument("--yes", action="store_true", help="download the model without asking")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.set_defaults(run=_generate)
 
@@ -50,7 +51,38 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
 def _generate(arguments: argparse.Namespace) -> int:
     import asyncio
 
-    return asyncio.run(_write(arguments, _request(arguments)))
+    request = _request(arguments)
+    if request.model != "starter" and not arguments.yes:
+        _confirm_download(request.model)
+    return asyncio.run(_write(arguments, request))
+
+
+def _confirm_download(model: str) -> None:
+    """Ask before a name that is neither a run nor a folder is looked up on the hub.
+
+    Raises:
+        UsageError: the answer is no, or there is nobody to ask and a run has a similar name.
+    """
+    import difflib
+
+    from titletui.cli.output import confirm
+    from titletui.jobs.job import list_jobs
+    from titletui.models.registry import find_model
+    from titletui.paths import find_home
+
+    home = find_home()
+    found = find_model(home, model)
+    if found.kind != "hub" or found.path is not None:
+        return
+    runs = [job.name for job in list_jobs(home.jobs, "run")]
+    similar = difflib.get_close_matches(model, runs, n=1, cutoff=0.75)
+    hint = f" (did you mean {similar[0]}?)" if similar else ""
+    problem = f"{model} is neither a run nor a folder{hint}"
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        if not confirm(f"{problem}. Download it from the hub?"):
+            raise UsageError("Nothing was downloaded.")
+    elif similar:
+        raise UsageError(f"{problem}; add --yes to download it from the hub.")
 
 
 def _request(arguments: argparse.Namespace) -> "Generate":

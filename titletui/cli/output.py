@@ -43,6 +43,12 @@ def _write(line: bytes) -> None:
         raise OutputError(f"Standard output cannot be written ({error.strerror}).") from error
 
 
+def confirm(question: str) -> bool:
+    """Ask on stderr; return whether the answer on stdin is yes."""
+    say(f"{question} [y/N]")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def say(text: str) -> None:
     """Print a message on stderr."""
     with contextlib.suppress(OSError):

@@ -148,7 +148,7 @@ class NoveltyIndex:
     def _refresh(self) -> None:
         """Forgets what was remembered of the file, if somebody has changed it since."""
         if self._connection is None:
-            if not self._path.exists():
+            if not self._path.exists() or self._path.stat().st_size == 0:
                 return
             self._connection = open_database(
                 self._path, MIGRATIONS, read_only=True, timeout=_TIMEOUT

@@ -7,13 +7,13 @@ by itself after ten minutes without a request (`TITLETUI_IDLE_SECONDS`).
 
 import contextlib
 import gc
+import logging
 import os
 import queue
 import signal
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 600.0
 _GLANCE = 10.0
 EXIT_IDLE = 0
+
+_log = logging.getLogger(__name__)
 
 
 class Server:
@@ -96,7 +98,7 @@ class Server:
             except BrokenPipeError:
                 raise
             except Exception as error:
-                traceback.print_exc()
+                _log.exception("request %d failed", request.id)
                 self._drop()
                 self._say(Failed(id=request.id, error=_explained(error)))
             self._cancelled.discard(request.id)
@@ -210,6 +212,7 @@ class Server:
 def main() -> int:
     """Serves standard input; ends well where nobody reads the answers any more."""
     os.umask(0o077)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     answers = os.dup(1)

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.models import TITLES, tiny_gpt2
-from tests.support.processes import until
+from tests.support.processes import Nothing, until
 from tests.support.terminal import Terminal
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
 from titletui.generation.mbr import agreement
+from titletui.jobs.job import create_job
 from titletui.paths import Home
 
 
@@ -152,3 +153,17 @@ def test_in_a_terminal_it_says_what_is_being_loaded(model: Path) -> None:
     with Terminal([sys.executable, "-m", "titletui", *words]) as terminal:
         terminal.until("loading ")
         assert terminal.ended() == 0
+
+
+def test_an_empty_corpus_file_compares_with_nothing(home: Home, model: Path) -> None:
+    home.corpus_db.touch()
+    done = generate("--model", str(model), "-n", "1", "--length", "4", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["novelty"]["kind"] == "new"
+
+
+def test_a_mistyped_run_is_not_looked_up_on_the_hub(home: Home) -> None:
+    create_job(home.jobs, "run", "eess-as-1", Nothing())
+    done = generate("--model", "eess-as-2")
+    assert done.returncode == 2
+    assert "eess-as-2 is neither a run nor a folder (did you mean eess-as-1?)" in done.stderr
