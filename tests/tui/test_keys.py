@@ -75,6 +75,8 @@ REMOTE = {
         "settings.keep settings.cancel",
     "shortlist.test_screen.test_an_edit_stands_in_place_and_keeps_the_original": "edit.drop",
     "shortlist.test_screen."
+    "test_a_title_starred_before_an_import_is_judged_after_it_and_at_once_by_a_key": "title.judge",
+    "shortlist.test_screen."
     "test_escape_in_the_list_shows_all_and_so_does_removing_the_last_that_matches":
         "shortlist.unfilter",
     "shortlist.test_screen.test_it_exports_in_the_form_that_the_ending_says":

@@ -1,6 +1,7 @@
 """The command `shortlist`."""
 
 import argparse
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,9 @@ def _run(arguments: argparse.Namespace) -> int:
             library.unstar(_find(library, arguments.remove).id)
         elif arguments.edit is not None:
             old, new = arguments.edit
-            _show([library.edit(_find(library, old).id, new)], as_json=arguments.json)
+            edited = library.edit(_find(library, old).id, new)
+            _judge(library)
+            _show([_find(library, edited.text)], as_json=arguments.json)
         elif arguments.undo or arguments.redo:
             done = library.undo() if arguments.undo else library.redo()
             what = "undone" if arguments.undo else "done again"
@@ -103,10 +106,23 @@ def _add(library: "Library", arguments: argparse.Namespace) -> "Favourite":
     return favourite
 
 
+def _judge(library: "Library") -> None:
+    """Compare the favourites with all papers as they are now; without papers, leave them."""
+    from titletui.errors import TitletuiError
+    from titletui.generation.novelty import NoveltyIndex
+    from titletui.paths import find_home
+
+    with contextlib.suppress(TitletuiError), NoveltyIndex(find_home().corpus_db) as index:
+        if index.papers:
+            favourites = library.favourites()
+            library.judge_favourites([(one, index.check(one.text)) for one in favourites])
+
+
 def _list(library: "Library", arguments: argparse.Namespace) -> None:
     from titletui.cli.output import say
     from titletui.shortlist.export import export
 
+    _judge(library)
     kept = library.favourites(arguments.filter, arguments.sort)
     if arguments.export is not None:
         path = export(kept, arguments.export, overwrite=arguments.overwrite)

@@ -66,6 +66,21 @@ class Library(LibraryFile):
                 [(rows.json(novelty), candidate) for candidate, novelty in found],
             )
 
+    def judge_favourites(self, found: Iterable[tuple[Favourite, Novelty]]) -> int:
+        """Store the novelty of favourites whose text is still the same; return how many changed.
+
+        Not an action of the user: undo does not revert it.
+        """
+        changed = 0
+        with self._writing():
+            for favourite, novelty in found:
+                if novelty != favourite.novelty:
+                    changed += self._connection.execute(
+                        "UPDATE favourites SET novelty = ? WHERE id = ? AND text = ?",
+                        (rows.json(novelty), favourite.id, favourite.text),
+                    ).rowcount
+        return changed
+
     def batches(self, *, before: int | None = None, limit: int = 100) -> list[Batch]:
         """Return batches, newest first, those before the id `before`."""
         return _decoded(
@@ -176,7 +191,10 @@ class Library(LibraryFile):
                 changes += [Change(there, None) for there in self._favourites("WHERE id = ?", one)]
 
     def edit(self, favourite: int, text: str) -> Favourite:
-        """Change the text of a favourite and keep the original.
+        """Change the text of a favourite; the original stays.
+
+        What was known of the old text is not true of the new one: another text has neither
+        perplexity nor novelty until `judge_favourites` adds the novelty.
 
         Raises:
             UsageError: the text is empty, too long, or another favourite has it.
@@ -188,7 +206,10 @@ class Library(LibraryFile):
             other = self._favourites("WHERE key = ? AND id != ?", fold(text), favourite)
             if other:
                 raise UsageError(f"The shortlist has this title already: {other[0].text}")
-            return _change(changes, there, replace(there, text=text))
+            if text == there.text:
+                return there
+            edited = replace(there, text=text, perplexity=None, tokens=0, novelty=None)
+            return _change(changes, there, edited)
 
     def set_note(self, favourite: int, note: str) -> Favourite:
         """Set the note of a favourite; an empty one removes it."""
@@ -208,19 +229,43 @@ class Library(LibraryFile):
             there = self._favourite(favourite)
             return _change(changes, there, replace(there, tags=names))
 
-    def move(self, favourite: int, places: int) -> None:
-        """Move a favourite down in manual order, or up if `places` is negative."""
+    def move(
+        self,
+        favourite: int,
+        places: int,
+        *,
+        matching: str = "",
+        sort: ShortlistSort = "order",
+    ) -> bool:
+        """Move a favourite down the list that `favourites(matching, sort)` returns.
+
+        That list becomes the manual order; favourites that do not match keep their neighbours.
+        Undo restores the earlier manual order.
+
+        Args:
+            places: rows to move down; up where negative.
+
+        Returns:
+            Whether it moved: not past the ends.
+        """
         with self._acting("moved {}") as changes:
             there = self._favourite(favourite)
-            kept = self._favourites("ORDER BY position, id")
-            index = kept.index(there)
-            kept.insert(min(max(0, index + places), len(kept) - 1), kept.pop(index))
+            all_ = sort_favourites(self._favourites("ORDER BY position, id"), sort)
+            shown = [one for one in all_ if matches(one, matching)]
+            at = shown.index(there)
+            target = shown[min(max(0, at + places), len(shown) - 1)]
+            if target == there:
+                return False
+            place = all_.index(target)
+            all_.remove(there)
+            all_.insert(place, there)
             moved = [
                 Change(one, replace(one, order=order))
-                for order, one in enumerate(kept)
+                for order, one in enumerate(all_)
                 if one.order != order
             ]
             changes += sorted(moved, key=lambda change: change.before != there)
+        return True
 
     def undo(self) -> str | None:
         """Undo the last change by any instance; return what it was, None if there is none.

@@ -11,10 +11,12 @@ from titletui.errors import TitletuiError
 from titletui.shortlist.records import Favourite
 from titletui.tui.dialogs.prompt import PromptDialog
 from titletui.tui.mode_screen import ModeScreen
+from titletui.tui.novelty import judge_favourites
 from titletui.tui.widgets.edit_line import EditLine
 from titletui.tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
+    from titletui.jobs.status import JobStatus
     from titletui.shortlist.library import Library
 
 T = TypeVar("T")
@@ -35,6 +37,8 @@ class TitleScreen(ModeScreen):
         Binding("c", "copy", "copy", id="title.copy", tooltip="Copy the title"),
         Binding("n", "note", "note", show=False, id="title.note", tooltip="Write a note on it"),
         Binding("t", "tag", "tag", show=False, id="title.tag", tooltip="Tag it"),
+        Binding("R", "judge", "judge novelty", show=False, id="title.judge",
+                tooltip="Compare all titles shown with the papers again"),
         Binding("u", "undo", "undo", show=False, id="shortlist.undo",
                 tooltip="Take back the last change of the shortlist, also after a restart"),
         Binding("U", "redo", "redo", show=False, id="shortlist.redo",
@@ -47,6 +51,7 @@ class TitleScreen(ModeScreen):
         self._revision: int | None = None
         self._polling = False
         self._edited: GetFavourite | None = None
+        self._filling: set[str] = set()
 
     # --- for subclasses to say
 
@@ -101,6 +106,41 @@ class TitleScreen(ModeScreen):
             self._revision = revision
             await self.refresh_titles()
 
+    # --- novelty
+
+    def watch_papers(self) -> None:
+        """Judge the novelty again whenever a harvest or an import has ended, and once now."""
+        self.app.jobs_changed.subscribe(self, self._on_jobs_changed)
+        self._judge_later()
+
+    def _on_jobs_changed(self, jobs: "tuple[JobStatus, ...]") -> None:
+        filling = {job.name for job in jobs if job.kind != "run" and job.state.alive}
+        if self._filling - filling:
+            self._judge_later()
+        self._filling = filling
+
+    @work(group="novelty", exclusive=True)
+    async def _judge_later(self) -> None:
+        await self.judge_titles()
+
+    async def judge_titles(self) -> None:
+        """Compare the titles on screen, and all favourites, with the papers as they are now."""
+        await self.judge_favourites()
+
+    async def judge_favourites(self) -> None:
+        """Compare all favourites with the papers as they are now; show and store what changed."""
+        try:
+            if await judge_favourites(self.app):
+                await self.refresh_titles()
+        except TitletuiError as error:
+            self.app.show_error(error)
+
+    @work(group="novelty", exclusive=True)
+    async def action_judge(self) -> None:
+        """Judge the novelty of the titles again."""
+        await self.judge_titles()
+        self.app.say("All titles are compared with the papers as they are now.")
+
     # --- actions
 
     def action_copy(self) -> None:
@@ -132,6 +172,7 @@ class TitleScreen(ModeScreen):
         title = await get_favourite()
         if title is not None:
             await self.change(lambda library: library.edit(title.id, text))
+            await self.judge_favourites()
 
     def _close_edit(self) -> None:
         self.query(EditLine).remove()
@@ -182,8 +223,12 @@ class TitleScreen(ModeScreen):
     @work(group="library")
     async def action_undo(self) -> None:
         """Undo the last change of the shortlist."""
-        what = await self._step(lambda library: library.undo())
+        what = await self.undo()
         self.app.say(f"Taken back: {what}" if what else "There is nothing to take back.")
+
+    async def undo(self) -> str | None:
+        """Undo the last change of the shortlist; return what it was, None without one."""
+        return await self._step(lambda library: library.undo())
 
     @work(group="library")
     async def action_redo(self) -> None:
@@ -194,6 +239,8 @@ class TitleScreen(ModeScreen):
     async def _step(self, do: "Callable[[Library], str | None]") -> str | None:
         self.stepping = True
         try:
-            return await self.change(do)
+            what = await self.change(do)
         finally:
             self.stepping = False
+        await self.judge_favourites()
+        return what

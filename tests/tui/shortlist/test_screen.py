@@ -8,10 +8,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.support.corpora import fill, paper
 from tests.support.hostile_texts import HOSTILE
 from tests.support.pilot import app_of, text_of, until, until_gone, until_shown
 from tests.support.pilot import shortlist_screen as screen_of
 from titletui.candidate import Candidate, Novelty
+from titletui.importing.job import Source, start_import
 from titletui.paths import Home
 from titletui.settings import Settings
 from titletui.shortlist.library import Library
@@ -129,17 +131,64 @@ async def test_what_is_taken_back_is_highlighted(home: Home, library: Library) -
         await until_shown(pilot, "▸ Badger Audio")
 
 
-async def test_titles_are_moved_by_hand(home: Home, library: Library) -> None:
+async def test_titles_move_from_the_order_that_is_shown_and_undo_moves_them_back(
+    home: Home, library: Library
+) -> None:
     async with opened(home).run_test(size=(80, 24)) as pilot:
-        await until_shown(pilot, "Civet Music")
+        await until_shown(pilot, "Civet Music", "sorted by added")
         await pilot.press("K")
+        await pilot.press("J")
         await until_shown(pilot, "sorted by hand")
-        await until(pilot, lambda: shown(pilot)[1] == "Civet Music")
-        await pilot.press("K")
-        await until(pilot, lambda: shown(pilot)[0] == "Civet Music")
-        await pilot.press("J", "J")
+        await until(pilot, lambda: shown(pilot) == ["Badger Audio", "Civet Music", TITLES[0]])
+        await pilot.press("J")
         await until(pilot, lambda: shown(pilot)[2] == "Civet Music")
-    assert [one.text for one in library.favourites("", "order")][2] == "Civet Music"
+        assert screen_of(pilot).title_text() == "Civet Music"
+        await pilot.press("u", "u")
+        await until(pilot, lambda: shown(pilot) == ["Civet Music", "Badger Audio", TITLES[0]])
+        await until_shown(pilot, "sorted by added")
+    assert len(library.favourites()) == 3
+
+
+async def test_an_edit_into_a_paper_is_judged_and_exported_as_a_copy(
+    home: Home, library: Library, tmp_path: Path
+) -> None:
+    fill(home, "otters", [paper(1, "Otter Speech")])
+    async with opened(home).run_test(size=(100, 24)) as pilot:
+        await until_shown(pilot, "Civet Music")
+        await pilot.press("e", *["backspace"] * len("Civet Music"), *"otter speech!", "enter")
+        await until_shown(pilot, "otter speech!", "copy")
+        target = tmp_path / "out.jsonl"
+        await pilot.press("E")
+        await until_shown(pilot, "Export 3 titles")
+        pilot.app.screen.query_one(Input).value = str(target)
+        await pilot.press("enter")
+        await until(pilot, target.exists)
+    (first, *_) = map(json.loads, target.read_text().splitlines())
+    assert (first["novelty"]["kind"], first["perplexity"]) == ("copy", None)
+
+
+async def test_a_title_starred_before_an_import_is_judged_after_it_and_at_once_by_a_key(
+    home: Home,
+) -> None:
+    with Library.open(home) as library:
+        library.star("Otter Speech")
+    async with opened(home).run_test(size=(100, 24), notifications=True) as pilot:
+        await until_shown(pilot, "Otter Speech")
+        fill(home, "otters", [paper(1, "Otter Speech")])
+        await pilot.press("R")
+        await until_shown(pilot, "copy", "as they are now")
+        titles = tmp_file(home, "more.txt", "A Survey of Badgers")
+        with Library.open(home) as library:
+            library.star("A Survey of Badgers!")
+        await until_shown(pilot, "Badgers!")
+        start_import(home, Source(corpus="badgers", path=str(titles)))
+        await until(pilot, lambda: text_of(pilot).count("copy") >= 2)
+
+
+def tmp_file(home: Home, name: str, text: str) -> Path:
+    path = home.data / name
+    path.write_text(text)
+    return path
 
 
 async def test_the_list_is_filtered_and_sorted(home: Home, library: Library) -> None:

@@ -135,6 +135,38 @@ def test_titles_can_be_moved_and_the_new_one_comes_last(library: Library) -> Non
     assert "".join(texts(library.favourites(sort="order"))) == "dbcae"
 
 
+def test_a_move_starts_from_the_order_that_is_shown_and_undo_restores_the_old_one(
+    library: Library,
+) -> None:
+    a, b, c = (library.star(name) for name in "abc")
+    assert not library.move(c.id, -1, sort="added")
+    assert library.move(c.id, 1, sort="added")
+    assert "".join(texts(library.favourites(sort="order"))) == "bca"
+    assert library.undo() == "moved “c”"
+    assert "".join(texts(library.favourites(sort="order"))) == "abc"
+    library.tag(a.id, ["x"])
+    library.tag(c.id, ["x"])
+    assert library.move(a.id, 1, matching="#x")
+    assert "".join(texts(library.favourites(sort="order"))) == "bca"
+    assert b.order == 1
+
+
+def test_an_edited_title_has_no_perplexity_and_is_judged_anew(library: Library) -> None:
+    batch = library.start_batch(BatchSettings())
+    new = Novelty(kind="new", similarity=0.2, title="Codecs")
+    candidate = Candidate(text="Otters", perplexity=9.0, tokens=2, novelty=new)
+    (number,) = library.add_candidates(batch, [candidate])
+    starred = library.star("Otters", candidate=number)
+    edited = library.edit(starred.id, "Codecs")
+    assert (edited.perplexity, edited.novelty) == (None, None)
+    copy = Novelty(kind="copy", similarity=1.0, title="Codecs")
+    assert library.judge_favourites([(starred, copy)]) == 0, "its text is another now"
+    assert library.judge_favourites([(edited, copy)]) == 1
+    assert library.favourites()[0].novelty == copy
+    assert library.undo() == "edited “Codecs”"
+    assert library.favourites()[0] == starred
+
+
 def test_the_shortlist_is_filtered_by_words_and_tags_and_sorted(library: Library) -> None:
     batch = library.start_batch(BatchSettings(model="m", prefix="Neural"))
     ids = library.add_candidates(

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 
+from titletui.candidate import Novelty
 from titletui.errors import TitletuiError
 from titletui.generation.protocol import Generate, with_seed
 from titletui.shortlist.records import BatchSettings, Favourite
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from titletui.shortlist.library import Library
 
 MAX_ROUNDS = 20
+JUDGED_AT_ONCE = 50
 STARTING = "starting the generator…"
 WAITING = "waiting for its turn…"
 
@@ -203,25 +205,29 @@ class BatchColumns(Horizontal):
             return
         await self.show([column])
         await self.refresh_stars()
-        await self._judge_unjudged(column)
+        await self.judge(column)
         if self.app.settings.generate.sort == "taste":
             await self._score(column)
             column.rearrange()
 
-    async def _judge_unjudged(self, column: BatchColumn) -> None:
-        """Find the novelty of candidates that were written when there were no papers."""
-        rows = column.live_batch.rows
-        places = [place for place, row in enumerate(rows) if row.novelty is None]
+    async def judge(self, column: BatchColumn) -> None:
+        """Compare the candidates with the papers as they are now, and store what changed."""
+        rows, against = column.live_batch.rows, column.live_batch.settings.against
         try:
-            found = await self.app.novelty.check(
-                [rows[place].text for place in places], column.live_batch.settings.against
-            )
+            for start in range(0, len(rows), JUDGED_AT_ONCE):
+                chunk = rows[start : start + JUDGED_AT_ONCE]
+                found = await self.app.novelty.check([row.text for row in chunk], against)
+                changed: list[tuple[int, Novelty]] = []
+                for place, novelty in enumerate(found, start):
+                    row = rows[place]
+                    if novelty != row.novelty:
+                        rows[place] = replace(row, novelty=novelty)
+                        column.changed(place)
+                        changed += [(row.id, novelty)] if row.id is not None else []
+                if changed:
+                    await self.app.library.run(partial(_store_novelty, changed))
         except TitletuiError as error:
             self.app.show_error(error)
-            return
-        for place, novelty in zip(places, found, strict=False):
-            rows[place] = replace(rows[place], novelty=novelty)
-            column.changed(place)
 
     # --- preference
 
@@ -321,3 +327,7 @@ class BatchColumns(Horizontal):
                 if (star, edited) != (row.star, row.edited):
                     column.live_batch.rows[place] = replace(row, star=star, edited=edited)
                     column.changed(place)
+
+
+def _store_novelty(found: list[tuple[int, Novelty]], library: "Library") -> None:
+    library.judge(found)

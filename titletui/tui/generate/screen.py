@@ -132,6 +132,7 @@ class GenerateScreen(TitleScreen):
         self.call_after_refresh(self.batches.walk, 0)
         self._apply_view()
         self.watch_library()
+        self.watch_papers()
 
     def on_screen_resume(self) -> None:
         # The settings dialog may have changed them meanwhile.
@@ -304,6 +305,11 @@ class GenerateScreen(TitleScreen):
             return await self.batches.star(column, place)
 
         return star
+
+    async def judge_titles(self) -> None:
+        await super().judge_titles()
+        for column in self.batches.columns:
+            await self.batches.judge(column)
 
     async def refresh_titles(self) -> None:
         await self.batches.refresh_stars()

@@ -72,6 +72,7 @@ class ShortlistScreen(TitleScreen):
     def __init__(self) -> None:
         super().__init__()
         self._total = 0
+        self._sorts_before_moves: list[ShortlistSort] = []
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="heading")
@@ -86,6 +87,7 @@ class ShortlistScreen(TitleScreen):
         self.filter_input.display = False
         self.query_one(EmptyState).display = False
         self.watch_library()
+        self.watch_papers()
         self.show_titles()
 
     def on_screen_resume(self) -> None:
@@ -225,10 +227,22 @@ class ShortlistScreen(TitleScreen):
 
     @work(group="library")
     async def _move(self, title: Favourite, places: int) -> None:
-        if self.sort != "order":
+        matching, sort = self.filter_input.value, self.sort
+        moved = await self.change(
+            lambda library: library.move(title.id, places, matching=matching, sort=sort)
+        )
+        if moved:
+            self._sorts_before_moves.append(sort)
             self.app.settings.shortlist_sort = "order"
             await self.refresh_titles()
-        await self.change(lambda library: library.move(title.id, places))
+
+    async def undo(self) -> str | None:
+        """Undo the last change; after a move, the list is sorted as it was before it."""
+        what = await super().undo()
+        if what and what.startswith("moved") and self._sorts_before_moves:
+            self.app.settings.shortlist_sort = self._sorts_before_moves.pop()
+            await self.refresh_titles()
+        return what
 
     def action_copy_all(self) -> None:
         """Copy all titles that are shown."""
