@@ -144,8 +144,8 @@ def test_a_move_starts_from_the_order_that_is_shown_and_undo_restores_the_old_on
     assert "".join(texts(library.favourites(sort="order"))) == "bca"
     assert library.undo() == "moved “c”"
     assert "".join(texts(library.favourites(sort="order"))) == "abc"
-    library.tag(a.id, ["x"])
-    library.tag(c.id, ["x"])
+    library.set_tags(a.id, ["x"])
+    library.set_tags(c.id, ["x"])
     assert library.move(a.id, 1, matching="#x")
     assert "".join(texts(library.favourites(sort="order"))) == "bca"
     assert b.order == 1

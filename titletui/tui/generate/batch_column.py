@@ -47,6 +47,10 @@ class BatchColumn(Vertical):
     def __init__(self, batch: LiveBatch, label: str = "", place: str = "") -> None:
         super().__init__()
         self.live_batch = batch
+        # Attributes, not queries: a column is asked for them before it is mounted and after its
+        # removal.
+        self.candidates = CandidateList()
+        self._empty = EmptyState(self.EMPTY[0], keyed(self.EMPTY[1]))
         self._label = label
         self._place = place
         self._visible: list[int] = []
@@ -55,21 +59,12 @@ class BatchColumn(Vertical):
         self._filled = False
 
     def compose(self) -> ComposeResult:
-        yield CandidateList()
-        yield EmptyState(self.EMPTY[0], keyed(self.EMPTY[1]))
+        yield self.candidates
+        yield self._empty
 
     def on_mount(self) -> None:
         self._filled = True
         self.rearrange()
-
-    @property
-    def candidates(self) -> CandidateList:
-        return self.query_one(CandidateList)
-
-    def take_focus(self) -> None:
-        """Focus the list, unless the column is being removed."""
-        for candidates in self.query(CandidateList):
-            candidates.focus()
 
     @property
     def row(self) -> CandidateRow | None:
@@ -88,7 +83,7 @@ class BatchColumn(Vertical):
 
         A batch is written to its end even after its column was removed.
         """
-        return self._filled and self.is_attached and bool(self.query(EmptyState))
+        return self._filled and self.is_attached
 
     def changed(self, place: int | None) -> None:
         """Draw the row at `place` in `batch.rows`, or with None the status alone.
@@ -149,7 +144,7 @@ class BatchColumn(Vertical):
         heading = display(" · ".join(filter(None, self._heading(hidden))))
         self.border_title = Content(f" {heading} ").markup if heading else ""
         self.candidates.display = bool(self._visible)
-        empty = self.query_one(EmptyState)
+        empty = self._empty
         empty.display = not self._visible
         if self.live_batch.running:
             empty.say(

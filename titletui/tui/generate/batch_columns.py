@@ -83,14 +83,14 @@ class BatchColumns(Horizontal):
         # Refreshes requested inside `batch_update` were dropped.
         self.screen.refresh()
         if focus:
-            columns[0].take_focus()
+            columns[0].candidates.focus()
 
     def focus_column(self, step: int) -> None:
         """Focus the column `step` to the right of the current one, where there is one."""
         at = self.columns.index(self.current) + step
         if 0 <= at < len(self.columns):
             self._make_current(self.columns[at])
-            self.columns[at].take_focus()
+            self.columns[at].candidates.focus()
 
     def _make_current(self, column: BatchColumn) -> None:
         for one in self.columns:
@@ -330,4 +330,4 @@ class BatchColumns(Horizontal):
 
 
 def _store_novelty(found: list[tuple[int, Novelty]], library: "Library") -> None:
-    library.judge(found)
+    library.set_novelty(found)
