@@ -27,7 +27,7 @@ PLATFORMS = {
 # Follow from torch's own pins, and differ from machine to machine.
 UNPINNED = ("cuda-", "nvidia-", "triton")
 # Published without wheels; built on any Python.
-SOURCE_ONLY = ("rouge_score",)
+SOURCE_ONLY = ("pylatexenc", "rouge_score")
 HEADER = """\
 # The versions that the tests run with, on Python 3.11 to 3.14, Linux and macOS.
 # Written by `python -m tests.lock`; used with `pip install -c constraints.txt`.

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from titletui.errors import UsageError
@@ -136,13 +135,17 @@ def _year(text: str | None) -> int | None:
 
 
 def _abstract(file: str | None) -> str:
+    from titletui.decoding import decode_text
+    from titletui.importing.sources import pasted_path
+    from titletui.pasted import normalize_pasted
+
     if file is None:
         return ""
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        data = sys.stdin.buffer.read() if file == "-" else pasted_path(file).read_bytes()
     except OSError as error:
         raise UsageError(f"The abstract {file} cannot be read ({error.strerror}).") from error
-    text = data.decode(errors="replace").strip()
+    text = normalize_pasted(decode_text(data, f"The abstract {file}"))
     if not text:
         raise UsageError(f"The abstract {file} is empty.")
     return text

@@ -176,9 +176,13 @@ def paper_of_record(record: Mapping[str, Any]) -> Paper:
         elif field == "id":
             links.append(value)
             chosen.setdefault(field, value)
+        elif field == "title":
+            if not title_of(chosen.get(field)):
+                chosen[field] = value
         elif field not in chosen or not text_of(chosen[field]):
             chosen[field] = value
-    if not text_of(chosen.get("title")):
+    title = title_of(chosen.get("title"))
+    if not title:
         for name in names:
             inner = record[name]
             if isinstance(inner, dict) and any(
@@ -190,7 +194,7 @@ def paper_of_record(record: Mapping[str, Any]) -> Paper:
     updated = day_of(chosen.get("updated")) or _version_day(versions, -1)
     return make_paper(
         ids=[*_id_texts(links)],
-        title=text_of(chosen.get("title")),
+        title=title,
         abstract=text_of(chosen.get("abstract")),
         categories=categories_of(chosen.get("categories")),
         authors=authors_of(chosen.get("authors")),
@@ -287,6 +291,13 @@ def text_of(value: object) -> str:
                     return text_of(value[name])
             return _from_inverted_index(value)
     return ""
+
+
+def title_of(value: object) -> str:
+    """A title: a text, the first of a list of texts, or the text in an object."""
+    if isinstance(value, list):
+        value = value[0] if value and isinstance(value[0], str) else None
+    return text_of(value)
 
 
 def categories_of(value: object) -> str:

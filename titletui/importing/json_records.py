@@ -10,7 +10,7 @@ import msgspec
 
 from titletui.corpus.paper import Paper, arxiv_key, plain_id
 from titletui.errors import TitletuiError
-from titletui.importing.fields import field_of, paper_of_record, without_markup
+from titletui.importing.fields import field_of, paper_of_record, title_of, without_markup
 
 _DEPTHS = 6
 _MARK = re.compile(r'"(?:[^"\\]|\\.)*"|["{}\[\]]')
@@ -205,7 +205,9 @@ def split_objects(lines: Iterable[str], depth: int) -> Iterator[str]:
 def _has_title(record: dict[str, Any]) -> bool:
     if "instruction" in record and "output" in record:
         return True
-    return any((field_of(name) or ("",))[0] == "title" and record[name] for name in record)
+    return any(
+        (field_of(name) or ("",))[0] == "title" and title_of(record[name]) for name in record
+    )
 
 
 def _is_own_id(id_: str) -> bool:

@@ -170,10 +170,10 @@ class PaperReader:
             return found
         if any(map(citations.BIBTEX_ENTRY.match, texts[:50])):
             return "BibTeX", self._bibtex
-        if _RIS_START.match(first) or sum(map(_is_ris_line, texts)) > 0.8 * len(texts) > 3:
-            return "RIS", lambda: self._tagged(citations.RIS_LINE)
         if _NBIB_START.match(first):
             return "PubMed", lambda: self._tagged(citations.RIS_LINE)
+        if _RIS_START.match(first) or sum(map(_is_ris_line, texts)) > 0.8 * len(texts) > 3:
+            return "RIS", lambda: self._tagged(citations.RIS_LINE)
         if _WOS_START.match(first):
             return "Web of Science", lambda: self._tagged(citations.WOS_LINE)
         if first.startswith("<") and any(map(arxiv_text.FEED_ITEM.search, texts)):

@@ -9,7 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Static, TextArea
 
+from titletui.decoding import decode_text
 from titletui.errors import UsageError
+from titletui.pasted import normalize_pasted
 from titletui.paths import named_path
 from titletui.text import display
 from titletui.tui.app_base import AppBase
@@ -64,7 +66,7 @@ class AbstractDialog(Dialog[str | None]):
 
     def action_keep(self) -> None:
         """Dismiss with the text."""
-        self.dismiss(" ".join(self.area.text.split()))
+        self.dismiss(normalize_pasted(self.area.text))
 
     def action_empty(self) -> None:
         """Clear the text."""
@@ -87,13 +89,13 @@ class AbstractDialog(Dialog[str | None]):
             self.area.text = _shown(await self.app.files.run(lambda _: _read(path)))
         except OSError as error:
             self.app.say(f"{path} cannot be read ({error.strerror}).", "error")
-        except ValueError:
-            self.app.say(f"{path} is no text in UTF-8; name a text file.", "error")
+        except UsageError as error:
+            self.app.say(str(error), "error")
 
 
 def _read(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.read(MAX_CHARACTERS)
+    with path.open("rb") as file:
+        return decode_text(file.read(4 * MAX_CHARACTERS), str(path))[:MAX_CHARACTERS]
 
 
 def _shown(text: str) -> str:
