@@ -93,7 +93,7 @@ def _widget(name: str) -> tuple[Any, Callable[[Curves], None]]:
         chart = LossChart()
 
         def draw(curves: Curves) -> None:
-            chart.put("a", curves.steps, curves.losses, curves.averages)
+            chart.set_curves("a", curves.steps, curves.losses, curves.averages)
             chart.redraw()
 
         return chart, draw

@@ -20,7 +20,7 @@ from titletui.tui.shortlist.screen import ShortlistScreen
 from titletui.tui.train import estimate
 from titletui.tui.train.screen import TrainScreen
 
-Shown = TypeVar("Shown", bound=Screen[Any])
+RunSnapshot = TypeVar("RunSnapshot", bound=Screen[Any])
 
 
 def opened(home: Home, mode: str) -> TitletuiApp:
@@ -48,7 +48,7 @@ def shortlist_screen(pilot: Pilot[int] | TitletuiApp) -> ShortlistScreen:
     return mode_screen(pilot, ShortlistScreen)
 
 
-def mode_screen(pilot: Pilot[int] | TitletuiApp, kind: type[Shown]) -> Shown:
+def mode_screen(pilot: Pilot[int] | TitletuiApp, kind: type[RunSnapshot]) -> RunSnapshot:
     """The screen of the current mode, also under a dialog."""
     app = pilot if isinstance(pilot, TitletuiApp) else pilot.app
     screen = app.screen_stack[0]
@@ -79,7 +79,7 @@ async def until(pilot: Pilot[int], true: Callable[[], object], seconds: float = 
         await pilot.pause(0.05)
 
 
-async def until_open(pilot: Pilot[int], kind: type[Shown]) -> Shown:
+async def until_open(pilot: Pilot[int], kind: type[RunSnapshot]) -> RunSnapshot:
     """Waits until a screen of this kind is in front, and returns it."""
     await until(pilot, lambda: isinstance(pilot.app.screen, kind))
     screen = pilot.app.screen

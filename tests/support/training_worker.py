@@ -281,7 +281,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "not-finite": _not_finite,
     "zero": _zero,
     "out-of-gpu-memory": _out_of_gpu_memory,
-    "broken": _broken,
+    "non_finite": _broken,
     "terminate": _terminate,
     "terminate-in-checkpoint": _terminate_in_checkpoint,
     "full-disk": _full_disk,

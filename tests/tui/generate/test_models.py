@@ -17,7 +17,7 @@ from titletui.shortlist.library import Library
 from titletui.shortlist.records import BatchSettings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.generate.model_dialog import ModelDialog
-from titletui.tui.train.metrics import number
+from titletui.tui.train.metrics import format_loss
 from titletui.tui.widgets.edit_line import EditLine
 from titletui.tui.widgets.row_list import RowList
 
@@ -210,6 +210,6 @@ async def test_a_title_that_is_left_as_it_was_is_not_edited(home: Home) -> None:
 
 
 def test_a_small_loss_is_never_shown_as_zero() -> None:
-    assert [number(loss) for loss in (0.0, 0.0005, 0.25, 12.345, 1234.5)] == [
+    assert [format_loss(loss) for loss in (0.0, 0.0005, 0.25, 12.345, 1234.5)] == [
         "0", "5.0e-04", "0.250", "12.35", "1,234",
     ]  # fmt: skip

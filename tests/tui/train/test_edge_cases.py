@@ -25,7 +25,7 @@ from titletui.settings import Settings
 from titletui.tui.app import TitletuiApp
 from titletui.tui.dialogs.prompt import PromptDialog
 from titletui.tui.train.log_dialog import LogDialog
-from titletui.tui.train.metrics_dialog import FiguresDialog
+from titletui.tui.train.metrics_dialog import MetricsDialog
 from titletui.tui.train.new_run_dialog import NewRunDialog
 from titletui.tui.train.run_list import RunList
 from titletui.tui.widgets.choice import Choice
@@ -124,7 +124,7 @@ async def test_figures_of_a_run_without_a_plan_or_a_heldout_loss_are_shown(home:
         await until_shown(pilot, "■ young", "? bad")
         for _ in range(2):
             await pilot.press("i")
-            await until_open(pilot, FiguresDialog)
+            await until_open(pilot, MetricsDialog)
             await until_shown(pilot, "state")
             assert "held-out by step" not in text_of(pilot)
             await pilot.press("escape", "L")
@@ -174,7 +174,7 @@ async def test_whoever_is_sent_to_a_run_finds_it_and_what_was_asked_of_it(home: 
     async with opened(home, "shortlist").run_test(size=(100, 40), notifications=True) as pilot:
         await until_shown(pilot, "Nothing starred")
         await app_of(pilot).open_mode("train", "old", "figures")
-        await until_open(pilot, FiguresDialog)
+        await until_open(pilot, MetricsDialog)
         await until_shown(pilot, "Figures of old")
         await pilot.press("escape")
         await until_shown(pilot, "▸ ✓ old")

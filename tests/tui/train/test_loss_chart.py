@@ -9,33 +9,42 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from titletui.tui.train.loss_chart import widget
-from titletui.tui.train.loss_chart.braille import CELLS, Dots
-from titletui.tui.train.loss_chart.downsample import Trace
-from titletui.tui.train.loss_chart.render import BROKEN, DASH, GUTTER, ZERO, Cell, Line, plot_rows
-from titletui.tui.train.loss_chart.scale import Scale, linear_ticks, scale_for, tick_label
+from titletui.tui.train.loss_chart.braille import CELLS, BrailleCanvas
+from titletui.tui.train.loss_chart.downsample import Series
+from titletui.tui.train.loss_chart.render import (
+    BROKEN,
+    DASH,
+    GUTTER,
+    ZERO,
+    Cell,
+    Curves,
+    View,
+    render_chart,
+)
+from titletui.tui.train.loss_chart.scale import Scale, fit_scale, linear_ticks, tick_label
 from titletui.tui.train.loss_chart.widget import LossChart
 from titletui.tui.widgets.bars import bar, histogram
 
 NAN = math.nan
 
 
-def line(losses: list[float], averages: list[float] | None = None, first: int = 1) -> Line:
+def line(losses: list[float], averages: list[float] | None = None, first: int = 1) -> Curves:
     steps = [float(first + at) for at in range(len(losses))]
-    made = Line()
+    made = Curves()
     made.loss.update(steps, losses)
     made.average.update(steps, losses if averages is None else averages)
     return made
 
 
 def drawn(
-    lines: dict[str, Line],
+    lines: dict[str, Curves],
     *,
     log: bool = True,
     threshold: float | None = 0.1,
     size: tuple[int, int] = (66, 21),
     window: float = 1.0,
 ) -> list[list[Cell]]:
-    return plot_rows(lines, *size, log=log, threshold=threshold, window=window)
+    return render_chart(lines, *size, View(log=log, threshold=threshold, window=window))
 
 
 def texts(rows: list[list[Cell]]) -> list[str]:
@@ -73,9 +82,9 @@ def test_every_row_is_as_wide_as_asked_at_every_size() -> None:
 
 
 def test_equal_ratios_take_equal_room_on_the_log_axis() -> None:
-    scale = scale_for(0.1, 10, 120, log=True, threshold=0.1)
+    scale = fit_scale(0.1, 10, 120, log=True, threshold=0.1)
     assert abs((scale.dot(10) - scale.dot(1)) - (scale.dot(1) - scale.dot(0.1))) <= 1
-    linear = scale_for(0, 10, 120, log=False)
+    linear = fit_scale(0, 10, 120, log=False)
     assert abs((linear.dot(10) - linear.dot(5)) - (linear.dot(5) - linear.dot(0))) <= 1
 
 
@@ -85,15 +94,52 @@ def test_a_flat_loss_is_drawn_on_the_row_of_its_tick() -> None:
         assert braille_rows(rows, "average") == {tick_rows(rows)[label]}
 
 
-def test_the_threshold_has_its_own_tick_a_dashed_line_and_a_tinted_zone_below() -> None:
-    rows = drawn({"a": line([3.0] * 9)}, threshold=0.125)
-    edge = tick_rows(rows)["0.125"]
+def test_a_near_threshold_has_its_own_tick_a_dashed_line_and_a_tinted_zone_below() -> None:
+    rows = drawn({"a": line([3.0 / n for n in range(1, 20)])}, threshold=0.175)
+    edge = tick_rows(rows)["0.175"]
     assert DASH * 8 in texts(rows)[edge]
     tinted = [
         number for number, row in enumerate(rows) if any(name.endswith("+") for _, name in row)
     ]
     assert tinted == list(range(edge + 1, len(rows) - 1))
     assert tinted
+
+
+def test_a_far_threshold_is_named_at_the_edge_with_its_distance() -> None:
+    losses = [4.0 - 1.5 * n / 300 for n in range(300)]
+    rows = drawn({"a": line(losses)}, threshold=0.5)
+    assert any("▾ overfit, 2 below" in text for text in texts(rows))
+    assert not any(DASH in text for text in texts(rows))
+    used = braille_rows(rows, "average")
+    assert len(used) > 0.7 * len(rows), "the curve fills the chart"
+    above = drawn({"a": line([value / 100 for value in losses])}, threshold=0.5)
+    assert any("▴ overfit, 0.47 above" in text for text in texts(above))
+    assert all(name.endswith("+") for _, name in above[3][GUTTER:]), "all of it is overfit"
+
+
+def test_ticks_stand_where_the_curve_is() -> None:
+    for low, high in ((2.5, 4.0), (0.9, 1.1), (30.0, 90.0), (0.02, 8.0)):
+        losses = [low + (high - low) * n / 300 for n in range(300)]
+        ticks = [float(label) for label in tick_rows(drawn({"a": line(losses)}, threshold=None))]
+        assert len([tick for tick in ticks if low <= tick <= high]) >= 2, (low, high, ticks)
+
+
+def test_the_longest_label_of_the_threshold_that_fits_is_shown_at_every_width() -> None:
+    labels = ("overfit 0.28 = 0.18 memorized + 0.10", "overfit 0.28")
+    for width in range(30, 120):
+        for losses in ([0.5] * 50, [4.0] * 50):
+            view = View(threshold=0.28, labels=labels)
+            shown = "\n".join(texts(render_chart({"a": line(losses)}, width, 15, view)))
+            assert "overfit 0.28" in shown, width
+    assert labels[0] in shown
+
+
+def test_the_crosshair_reads_the_values_at_its_step() -> None:
+    curves = line([4.0, 3.0, 2.0], [4.0, 3.5, 3.0])
+    curves.heldout = [(0.0, 5.0), (2.0, 3.25)]
+    text = texts(render_chart({"a": curves}, 70, 12, View(cursor=2.0)))
+    assert "step 2  loss 3 average 3.5 held-out 3.25" in text[0]
+    assert sum("│" in row[GUTTER:] for row in text) >= 8
 
 
 def test_without_a_threshold_nothing_is_dashed_or_tinted() -> None:
@@ -120,7 +166,8 @@ def test_a_loss_of_exactly_zero_is_told_apart_from_no_number() -> None:
     assert ZERO in texts(rows)[-2]
     assert not any(BROKEN in text for text in texts(rows))
     linear = drawn({"a": line(losses)}, log=False)
-    assert len(linear) - 2 in braille_rows(linear, "average") | braille_rows(linear, "envelope")
+    drawn_rows = braille_rows(linear, "average") | braille_rows(linear, "envelope")
+    assert max(drawn_rows) >= len(linear) - 3
 
 
 def test_all_zero_and_all_nan_can_be_drawn() -> None:
@@ -150,7 +197,7 @@ def test_held_out_losses_are_marks_and_the_best_one_is_filled() -> None:
     rows = drawn({"a": curve})
     ticks = tick_rows(rows)
     assert texts(rows)[ticks["2"]].count("○") == 2
-    assert texts(rows)[ticks["1"]].count("●") == 1
+    assert texts(rows)[ticks["1"]].replace("● best", "").count("●") == 1
 
 
 def test_of_held_out_losses_that_stand_close_some_are_left_out_but_never_the_best_or_the_last() -> (
@@ -164,7 +211,7 @@ def test_of_held_out_losses_that_stand_close_some_are_left_out_but_never_the_bes
     marks = [at for at, char in enumerate(texts(rows)[ticks["2"]]) if char == "○"]
     assert 10 <= len(marks) <= len(rows[0]) / 2
     assert marks[-1] == len(rows[0]) - 1
-    assert texts(rows)[ticks["1"]].count("●") == 1
+    assert texts(rows)[ticks["1"]].replace("● best", "").count("●") == 1
 
 
 def test_the_numbers_of_the_steps_stand_apart_however_narrow_the_chart() -> None:
@@ -228,21 +275,21 @@ def test_labels_are_short() -> None:
 )
 def test_folding_in_any_portions_loses_no_extreme(values: list[float], portion: int) -> None:
     steps = [float(at) for at in range(len(values))]
-    trace = Trace()
+    series = Series()
     for end in range(portion, len(values) + portion, portion):
-        trace.update(steps[:end], values[:end])
-    columns = trace.columns(0.0, len(values) / 7, 7)
+        series.update(steps[:end], values[:end])
+    columns = series.columns(0.0, len(values) / 7, 7)
     finite = [value for value in values if math.isfinite(value)]
-    present = [extent for extent in columns if extent]
+    present = [bucket for bucket in columns if bucket]
     assert min((e.low for e in present), default=math.inf) == min(finite, default=math.inf)
     assert max((e.high for e in present), default=-math.inf) == max(finite, default=-math.inf)
-    assert any(e.broken for e in present) == (len(finite) < len(values))
+    assert any(e.non_finite for e in present) == (len(finite) < len(values))
 
 
 def test_a_line_that_grew_is_read_as_one_that_was_there_at_once() -> None:
     steps = [float(step) for step in range(3_000)]
     values = [5.0 / (1 + step % 97) for step in range(3_000)]
-    grown, whole = Trace(), Trace()
+    grown, whole = Series(), Series()
     for end in range(0, 3_001, 50):
         grown.update(steps[:end], values[:end])
     whole.update(steps, values)
@@ -250,18 +297,18 @@ def test_a_line_that_grew_is_read_as_one_that_was_there_at_once() -> None:
 
 
 def test_a_line_that_was_cut_back_by_a_resume_is_taken_anew() -> None:
-    trace = Trace()
-    assert trace.update([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
-    assert not trace.update([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
-    assert trace.update([1.0, 2.0], [3.0, 2.5])
-    assert trace.ys == [3.0, 2.5]
-    assert trace.update([1.0, 2.0, 3.0], [3.0, 2.1, 1.9])
-    assert trace.ys == [3.0, 2.1, 1.9]
+    series = Series()
+    assert series.update([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
+    assert not series.update([1.0, 2.0, 3.0], [3.0, 2.0, 1.0])
+    assert series.update([1.0, 2.0], [3.0, 2.5])
+    assert series.ys == [3.0, 2.5]
+    assert series.update([1.0, 2.0, 3.0], [3.0, 2.1, 1.9])
+    assert series.ys == [3.0, 2.1, 1.9]
 
 
 @given(st.integers(0, 9), st.integers(0, 15), st.integers(1, 9), st.integers(0, 15))
 def test_a_line_of_dots_has_no_holes(column: int, dot: int, across: int, to_dot: int) -> None:
-    dots = Dots(10, 4)
+    dots = BrailleCanvas(10, 4)
     dots.line(column, dot, column + across, to_dot) if column + across < 20 else None
     spans = [(bits & -bits, bits) for bits in dots.columns if bits]
     for (_, left), (_, right) in itertools.pairwise(spans):
@@ -294,11 +341,10 @@ async def test_y_axis_and_threshold_can_be_changed_while_it_is_shown() -> None:
     app = Host()
     async with app.run_test(size=(60, 15)) as pilot:
         chart = app.query_one(LossChart)
-        chart.put("a", [1.0, 2.0, 3.0], [5.0, 2.0, 1.0], [5.0, 3.0, 2.0])
+        chart.set_curves("a", [1.0, 2.0, 3.0], [5.0, 2.0, 1.0], [5.0, 3.0, 2.0])
         await pilot.pause()
         before = [chart.render_line(y).text for y in range(15)]
-        chart.log_axis = False
-        chart.threshold = 1.5
+        chart.change_view(log=False, threshold=1.5)
         await pilot.pause()
         after = [chart.render_line(y).text for y in range(15)]
         assert before != after
@@ -322,7 +368,7 @@ async def test_many_updates_make_few_frames() -> None:
         steps: list[float] = []
         for step in range(1, 41):
             steps.append(float(step))
-            chart.put("a", steps, steps, steps)
+            chart.set_curves("a", steps, steps, steps)
             await pilot.pause(0.01)
         await pilot.pause(2 * widget.FRAME)
         spent = time.monotonic() - began
@@ -333,7 +379,7 @@ async def test_many_updates_make_few_frames() -> None:
 async def test_a_size_too_small_for_a_chart_is_survived() -> None:
     app = Host()
     async with app.run_test(size=(60, 15)) as pilot:
-        app.query_one(LossChart).put("a", [1.0], [2.0], [2.0])
+        app.query_one(LossChart).set_curves("a", [1.0], [2.0], [2.0])
         for size in ((5, 2), (20, 5), (13, 3), (200, 60), (1, 1), (80, 24)):
             await pilot.resize_terminal(*size)
             await pilot.pause()

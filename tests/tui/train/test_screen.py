@@ -11,6 +11,7 @@ from tests.support.pilot import (
     opened,
     text_of,
     until,
+    until_gone,
     until_open,
     until_shown,
 )
@@ -22,10 +23,10 @@ from titletui.jobs.job import JobResult, State, list_jobs
 from titletui.paths import Home
 from titletui.tui.app import TitletuiApp
 from titletui.tui.dialogs.confirm import ConfirmDialog
-from titletui.tui.train.checkpoint_dialog import BestDialog
+from titletui.tui.train.checkpoint_dialog import CheckpointDialog
 from titletui.tui.train.log_dialog import LogDialog
 from titletui.tui.train.loss_chart.widget import LossChart
-from titletui.tui.train.metrics_dialog import FiguresDialog
+from titletui.tui.train.metrics_dialog import MetricsDialog
 from titletui.tui.train.new_run_dialog import NewRunDialog
 
 FALLING = [5.0 * 0.99**step + 1.0 for step in range(212)]
@@ -51,7 +52,7 @@ async def test_every_run_is_listed_with_its_state_and_its_loss(home: Home) -> No
             await until_shown(
                 pilot, "● eess-as-1", "✓ done-1", "× nan-1", "diverged", "■ stopped-1"
             )
-            await until_shown(pilot, "212/500", "ETA 6 min", "812 tok/s", "0.1┤")
+            await until_shown(pilot, "212/500", "ETA 6 min", "812 tok/s", "overfit 0.1")
 
 
 async def test_a_run_that_began_elsewhere_is_shown_from_its_first_step(home: Home) -> None:
@@ -60,7 +61,7 @@ async def test_a_run_that_began_elsewhere_is_shown_from_its_first_step(home: Hom
         async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
             await until(pilot, lambda: "200" in chart_text(app_of(pilot)))
             panel = screen_of(app_of(pilot)).panel
-            line = panel.chart._lines["elsewhere-1"]
+            line = panel.chart._runs["elsewhere-1"]
             assert line.loss.xs == [float(step) for step in range(1, 213)]
             assert line.loss.ys == pytest.approx(FALLING)
 
@@ -140,7 +141,7 @@ async def test_a_rising_heldout_loss_is_a_warning_of_its_own(home: Home) -> None
 async def test_y_and_z_change_the_axes(home: Home) -> None:
     run_folder(home, "a-1", FALLING, ended=JobResult(outcome="done"))
     async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
-        await until_shown(pilot, "0.1┤", "200")
+        await until_shown(pilot, "overfit 0.1", "200")
         log = chart_text(app_of(pilot))
         await pilot.press("y")
         linear = chart_text(app_of(pilot))
@@ -148,10 +149,32 @@ async def test_y_and_z_change_the_axes(home: Home) -> None:
         await pilot.press("y")
         assert chart_text(app_of(pilot)) == log
         await pilot.press("z", "z")
-        assert "0.1┤" in chart_text(app_of(pilot))
+        assert "overfit 0.1" in chart_text(app_of(pilot))
         assert chart_text(app_of(pilot)) != log
         await pilot.press("z")
         assert chart_text(app_of(pilot)) == log
+
+
+async def test_the_chart_is_read_by_keyboard_on_the_whole_screen(home: Home) -> None:
+    run_folder(home, "a-1", FALLING, ended=JobResult(outcome="done"))
+    async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
+        await until_shown(pilot, "Runs", "overfit 0.1", "200")
+        await pilot.press("f")
+        await until_gone(pilot, "Runs")
+        await pilot.press("left")
+        await until_shown(pilot, "step 212 ", "loss", "average", "held-out 1.8")
+        await pilot.press("left")
+        await until_shown(pilot, "step 210 ")
+        await pilot.press("plus", "plus")
+        await until_shown(pilot, "step 210 ", "180")
+        assert "─50─" not in text_of(pilot)
+        await pilot.press("shift+left", "shift+left")
+        await until_gone(pilot, "─200")
+        await pilot.press("minus", "minus")
+        await until_shown(pilot, "50─", "─200")
+        await pilot.press("left", "escape", "escape")
+        await until_shown(pilot, "Runs")
+        await until_gone(pilot, "step 2")
 
 
 async def test_brackets_walk_through_earlier_titles(home: Home) -> None:
@@ -176,7 +199,7 @@ async def test_i_shows_every_figure_the_recipe_and_the_words(home: Home) -> None
     async with opened(home, "train").run_test(size=(110, 50), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1")
         await pilot.press("i")
-        await until_open(pilot, FiguresDialog)
+        await until_open(pilot, MetricsDialog)
         await until_shown(pilot, "unique 98%", "baseline ROUGE-L", "0.22", "starter-titles")
         await until_shown(pilot, "copies", "7%")
         await until_shown(pilot, "held-out by step", "●", "bits/char", "1.50", "[/b]", "44")
@@ -261,7 +284,7 @@ async def test_enter_goes_to_generate_with_the_run_as_model(home: Home) -> None:
     async with opened(home, "train").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "✓ a-1", "best at 50")
         await pilot.press("enter")
-        await until_open(pilot, BestDialog)
+        await until_open(pilot, CheckpointDialog)
         await pilot.press("b")
         await until(pilot, lambda: pilot.app.current_mode == "generate")
         assert app_of(pilot).settings.generate.model == "a-1@50"
@@ -359,6 +382,6 @@ async def test_a_resumed_run_forgets_the_steps_that_were_undone(home: Home) -> N
             for step in range(51, 61):
                 log.append(Step(step=step, loss=2.0, average=2.5, rate=1e-4))
         await until_shown(pilot, "60/500")
-        line = screen_of(app_of(pilot)).panel.chart._lines["a-1"]
+        line = screen_of(app_of(pilot)).panel.chart._runs["a-1"]
         await until(pilot, lambda: line.loss.xs[-1] == 60)
         assert line.loss.ys == [4.0] * 50 + [2.0] * 10

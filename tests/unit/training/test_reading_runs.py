@@ -12,7 +12,7 @@ from titletui.jobs.events import Note, Step
 from titletui.jobs.job import Job, JobResult
 from titletui.paths import Home
 from titletui.tui.train import run_status
-from titletui.tui.train.run_status import RunWatch
+from titletui.tui.train.run_status import RunReader
 
 MANY = 120_000
 
@@ -30,7 +30,7 @@ def long_run(home: Home) -> Job:
 @pytest.mark.fault("F37")
 def test_the_end_of_a_long_log_is_there_at_once_and_the_whole_of_it_soon(home: Home) -> None:
     job = long_run(home)
-    watch = RunWatch(home.jobs)
+    watch = RunReader(home.jobs)
     lines, shown = watch.look()
     view = shown["long"].view
     assert view.step == MANY
@@ -77,7 +77,7 @@ def test_the_last_bytes_begin_at_a_whole_line(tmp_path: Path) -> None:
 def test_a_run_that_is_done_is_not_read_again(home: Home) -> None:
     run_folder(home, "newer", [3.0] * 5, ended=JobResult(outcome="done"))
     old = run_folder(home, "old", [3.0] * 5, ended=JobResult(outcome="done"))
-    watch = RunWatch(home.jobs)
+    watch = RunReader(home.jobs)
     watch.look({"newer"})
     before = os.stat(old.events).st_mtime
     old.events.write_bytes(b"")
@@ -92,7 +92,7 @@ def test_a_run_that_there_was_no_time_for_is_read_in_the_next_look(
     for name in ("old", "newer"):
         run_folder(home, name, [3.0] * 50, ended=JobResult(outcome="done"))
     monkeypatch.setattr(run_status, "_PIECE", 1000)
-    watch = RunWatch(home.jobs)
+    watch = RunReader(home.jobs)
     with monkeypatch.context() as hurried:
         hurried.setattr(run_status, "_BUDGET", 0.0)
         lines, _ = watch.look({"newer"})
@@ -109,7 +109,7 @@ def test_a_line_that_is_still_being_written_is_waited_for(home: Home) -> None:
     line = msgspec.json.encode(Step(step=6, loss=2.0, average=2.0, rate=1e-4)) + b"\n"
     with job.events.open("ab") as file:
         file.write(line[:20])
-    watch = RunWatch(home.jobs)
+    watch = RunReader(home.jobs)
     lines, shown = watch.look()
     assert (lines[0].read, shown["torn"].view.step, shown["torn"].view.bad_lines) == (True, 5, 0)
     with job.events.open("ab") as file:
@@ -119,7 +119,7 @@ def test_a_line_that_is_still_being_written_is_waited_for(home: Home) -> None:
 
 def test_a_run_that_was_deleted_is_gone(home: Home) -> None:
     job = run_folder(home, "gone", [3.0], ended=JobResult(outcome="done"))
-    watch = RunWatch(home.jobs)
+    watch = RunReader(home.jobs)
     assert len(watch.look()[0]) == 1
     job.delete()
     assert watch.look() == ([], {})

@@ -10,10 +10,10 @@ from textual.widgets import Static
 
 from titletui.text import display
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.train.metrics import number
+from titletui.tui.train.metrics import format_loss
 
 
-class BestDialog(Dialog[str | None]):
+class CheckpointDialog(Dialog[str | None]):
     """Offers the checkpoint of the lowest held-out loss beside the last one.
 
     Dismissed with the name of a model.
@@ -44,7 +44,7 @@ class BestDialog(Dialog[str | None]):
             yield Static(
                 Content.assemble(
                     ("b  ", "bold $primary"),
-                    f"best: step {step}, the lowest held-out loss ({number(loss)})\n",
+                    f"best: step {step}, the lowest held-out loss ({format_loss(loss)})\n",
                     ("l  ", "bold $primary"),
                     f"last: step {self._last}, further trained, closer to its titles",
                 )

@@ -14,7 +14,7 @@ from titletui.training.estimate import Forecast, Question, command, environment
 _MUTED = "$foreground 60%"
 
 
-async def forecasts(question: Question) -> AsyncGenerator[Forecast, None]:
+async def stream_forecasts(question: Question) -> AsyncGenerator[Forecast, None]:
     """What is known of a run, and then more; the process ends when nobody asks any more."""
     process = subprocess.Popen(
         command(),

@@ -16,12 +16,12 @@ def figures(view: RunView, state: State) -> list[Figure]:
     found: list[Figure] = []
     last = view.last
     if view.loss is not None:
-        found.append(("loss", number(view.loss)))
+        found.append(("loss", format_loss(view.loss)))
     elif view.diverged is not None:
         found.append(("loss", "not a number"))
     if view.heldout_loss is not None:
-        value = number(view.heldout_loss)
-        extra = [f"ppl {number(math.exp(min(view.heldout_loss, 700)))}"]
+        value = format_loss(view.heldout_loss)
+        extra = [f"ppl {format_loss(math.exp(min(view.heldout_loss, 700)))}"]
         if view.best is not None:
             extra.append(f"best at {view.best[0]}")
         found.append(("held-out", f"{value} ({', '.join(extra)})"))
@@ -36,7 +36,7 @@ def figures(view: RunView, state: State) -> list[Figure]:
     if last is not None:
         found.append(("lr", f"{last.rate:.2g}"))
         if last.norm is not None:
-            found.append(("grad", number(last.norm)))
+            found.append(("grad", format_loss(last.norm)))
         if last.memory and state.alive:
             found.append(("memory", format_bytes(last.memory)))
     for figure, measured in finished.items():
@@ -72,7 +72,7 @@ def lines(found: list[Figure], width: int, most: int) -> Content:
     return Content("\n").join(Content("  ").join(row) for row in rows)
 
 
-def how_far(view: RunView, state: State) -> str:
+def progress_text(view: RunView, state: State) -> str:
     """`212/500 · ETA 6 min`, or what it does before its first step."""
     parts: list[str] = []
     if view.steps_done or view.steps:
@@ -85,7 +85,7 @@ def how_far(view: RunView, state: State) -> str:
     return " · ".join(parts)
 
 
-def number(value: float) -> str:
+def format_loss(value: float) -> str:
     """A loss or perplexity in three digits; exactly 0 is `0`, a small one never is."""
     if value == 0:
         return "0"

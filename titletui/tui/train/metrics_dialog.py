@@ -16,8 +16,8 @@ from titletui.training.recipe import Recipe
 from titletui.training.run_history import RunView
 from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
-from titletui.tui.train.metrics import figures, how_far, number
-from titletui.tui.train.run_status import Shown
+from titletui.tui.train.metrics import figures, format_loss, progress_text
+from titletui.tui.train.run_status import RunSnapshot
 from titletui.tui.widgets.bars import bar
 
 _NAME = 18
@@ -25,7 +25,7 @@ _WORDS = 20
 _NOTES = 20
 
 
-class FiguresDialog(Dialog[None]):
+class MetricsDialog(Dialog[None]):
     """A run's figures, its recipe, its notes, and its words beside those of its corpus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,7 +36,7 @@ class FiguresDialog(Dialog[None]):
     ]
     app = getters.app(AppBase)
 
-    def __init__(self, shown: Shown) -> None:
+    def __init__(self, shown: RunSnapshot) -> None:
         super().__init__()
         self._shown = shown
         self._text = Content("")
@@ -58,9 +58,9 @@ class FiguresDialog(Dialog[None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
-def _rows(shown: Shown, a_row: int) -> list[Content]:
+def _rows(shown: RunSnapshot, a_row: int) -> list[Content]:
     view = shown.view
-    rows = [_row("state", how_far(view, shown.state))]
+    rows = [_row("state", progress_text(view, shown.state))]
     rows += [_row(name or "speed", value) for name, value in figures(view, shown.state)]
     rows += _heldout(view, a_row)
     if view.spec is not None:
@@ -82,7 +82,7 @@ def _heldout(view: RunView, a_row: int) -> list[Content]:
         return []
     pairs = list(zip(view.heldout_steps, view.heldout, strict=True))[-8:]
     best = view.best[0] if view.best else None
-    marks = [f"{step}: {number(loss)}{' ●' if step == best else ''}" for step, loss in pairs]
+    marks = [f"{step}: {format_loss(loss)}{' ●' if step == best else ''}" for step, loss in pairs]
     parts = [marks[at : at + a_row] for at in range(0, len(marks), a_row)]
     return [
         _row("" if row else "held-out by step", "  ".join(part)) for row, part in enumerate(parts)

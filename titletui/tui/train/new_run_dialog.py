@@ -25,7 +25,7 @@ from titletui.tui.app_base import AppBase
 from titletui.tui.dialogs.base import Dialog
 from titletui.tui.textual_patches.line_input import LineInput
 from titletui.tui.textual_patches.static import StableStatic
-from titletui.tui.train.estimate import forecasts, lines
+from titletui.tui.train.estimate import lines, stream_forecasts
 from titletui.tui.train.recipe_form import RecipeForm
 from titletui.tui.widgets.choice import Choice
 from titletui.tui.widgets.field import Field, Verdict
@@ -220,7 +220,7 @@ class NewRunDialog(Dialog[str | None]):
         if self._forecast is None or self._forecast[0] != question:
             self._show_forecast(None)
             await asyncio.sleep(_PAUSE)
-        async with contextlib.aclosing(forecasts(question)) as answers:
+        async with contextlib.aclosing(stream_forecasts(question)) as answers:
             async for forecast in answers:
                 self._forecast = question, forecast
                 self._show_forecast(forecast)

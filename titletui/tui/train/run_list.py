@@ -4,14 +4,14 @@ from textual.content import Content
 
 from titletui.jobs.job import State
 from titletui.text import display
-from titletui.tui.train.run_status import RunLine
+from titletui.tui.train.run_status import RunRow
 from titletui.tui.widgets.job_style import state_style
 from titletui.tui.widgets.row_list import RowList
 
 _WHOLE_WORDS = 30
 
 
-class RunList(RowList[RunLine]):
+class RunList(RowList[RunRow]):
     """One line a run.
 
     Attributes:
@@ -20,10 +20,10 @@ class RunList(RowList[RunLine]):
 
     pinned = ""
 
-    def lines(self, row: RunLine, width: int) -> list[Content]:
+    def lines(self, row: RunRow, width: int) -> list[Content]:
         word = row.standing if width >= _WHOLE_WORDS or row.standing != "interrupted" else "cut off"
-        broken = row.state in (State.FAILED, State.UNREADABLE)
-        style = "$error" if broken else "$warning" if row.warns else "$foreground 60%"
+        non_finite = row.state in (State.FAILED, State.UNREADABLE)
+        style = "$error" if non_finite else "$warning" if row.warns else "$foreground 60%"
         standing = Content.styled(word, style)
         pin = " ◆" if row.name == self.pinned else ""
         room = max(4, width - 2 - standing.cell_length - 1 - len(pin))

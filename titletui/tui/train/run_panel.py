@@ -11,8 +11,8 @@ from titletui.training.run_history import RunView
 from titletui.training.run_spec import RunSpec
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.train.loss_chart.widget import LossChart
-from titletui.tui.train.metrics import figures, how_far, lines, number
-from titletui.tui.train.run_status import Shown
+from titletui.tui.train.metrics import figures, format_loss, lines, progress_text
+from titletui.tui.train.run_status import RunSnapshot
 
 _TASKS = {
     "title": "titles",
@@ -57,8 +57,8 @@ class RunPanel(Vertical):
         super().__init__(id=id)
         self.accepted: set[str] = set()
         self._back = 0
-        self._shown: Shown | None = None
-        self._other: Shown | None = None
+        self._shown: RunSnapshot | None = None
+        self._other: RunSnapshot | None = None
 
     def on_resize(self) -> None:
         if self._shown is not None:
@@ -70,7 +70,7 @@ class RunPanel(Vertical):
         yield StableStatic(id="figures")
         yield StableStatic(id="preview")
 
-    def show(self, shown: Shown, other: Shown | None = None) -> None:
+    def show(self, shown: RunSnapshot, other: RunSnapshot | None = None) -> None:
         """Shows a run, and the curve of another one behind it."""
         if self._shown is None or self._shown.view is not shown.view:
             self._back = 0
@@ -94,16 +94,15 @@ class RunPanel(Vertical):
     def _show_curves(self, view: RunView, other: RunView | None) -> None:
         chart = self.chart
         shown = [view] if other is None or other.name == view.name else [view, other]
-        chart.show_only(*(one.name for one in shown))
+        chart.keep_only(*(one.name for one in shown))
         for one in shown:
             heldout = list(zip(one.heldout_steps, one.heldout, strict=True))
             best = one.best[0] if one.best else None
-            chart.put(one.name, one.steps_done, one.losses, one.averages, heldout, best)
-        chart.threshold = view.threshold
-        chart.threshold_word = _threshold_word(view)
+            chart.set_curves(one.name, one.steps_done, one.losses, one.averages, heldout, best)
+        chart.change_view(threshold=view.threshold, labels=_threshold_labels(view))
         chart.empty = _waiting(view, self._shown)
 
-    def _show_frame(self, shown: Shown) -> None:
+    def _show_frame(self, shown: RunSnapshot) -> None:
         view = shown.view
         title = Content.styled(display(view.name), "bold")
         if view.condition:
@@ -111,19 +110,19 @@ class RunPanel(Vertical):
         if view.spec is not None:
             title = Content.assemble(title, "  ", (_spec_line(view.spec), "not bold"))
         self.border_title = title.markup
-        self.border_subtitle = Content(how_far(view, shown.state)).markup
-        broken = view.condition == "diverged" or shown.state in (State.FAILED, State.UNREADABLE)
-        self.set_class(broken, "-broken")
+        self.border_subtitle = Content(progress_text(view, shown.state)).markup
+        non_finite = view.condition == "diverged" or shown.state in (State.FAILED, State.UNREADABLE)
+        self.set_class(non_finite, "-broken")
         warns = view.condition == "overfit" or view.rising is not None
-        self.set_class((warns or shown.state is State.INTERRUPTED) and not broken, "-warns")
+        self.set_class((warns or shown.state is State.INTERRUPTED) and not non_finite, "-warns")
 
-    def _show_banner(self, shown: Shown) -> None:
+    def _show_banner(self, shown: RunSnapshot) -> None:
         text = _banner(shown, accepted=shown.view.name in self.accepted)
         self.banner.set_class(text is not None, "-said")
         if text is not None:
             self.banner.update(text)
 
-    def _show_preview(self, shown: Shown, most: int) -> None:
+    def _show_preview(self, shown: RunSnapshot, most: int) -> None:
         view = shown.view
         wrote = any(preview.titles for preview in view.previews[-1:])
         self.set_class(not wrote and not (shown.log and not view.previews), "-silent")
@@ -137,8 +136,8 @@ class RunPanel(Vertical):
         preview = view.previews[at]
         width = max(10, self.content_size.width - 9)
         rows: list[Content] = []
-        for number_, title in enumerate(preview.titles[:most]):
-            mark = f"{preview.step:>6}  " if number_ == 0 else " " * 8
+        for index, title in enumerate(preview.titles[:most]):
+            mark = f"{preview.step:>6}  " if index == 0 else " " * 8
             text = Content(display(title)).truncate(width, ellipsis=True)
             rows.append(Content.assemble((mark, "$foreground 60%"), text))
         if self._back and rows:
@@ -152,7 +151,7 @@ def _spec_line(plan: RunSpec) -> str:
     return display(f"{recipe.base} · {task} · {plan.papers:,} papers")
 
 
-def _waiting(view: RunView, shown: Shown | None) -> str:
+def _waiting(view: RunView, shown: RunSnapshot | None) -> str:
     if shown is not None and not shown.state.alive:
         return f"{shown.state.value} before the first step"
     if view.progress is None:
@@ -161,7 +160,7 @@ def _waiting(view: RunView, shown: Shown | None) -> str:
     return f"{waiting}{view.progress.amount}"
 
 
-def _banner(shown: Shown, *, accepted: bool) -> Content | None:
+def _banner(shown: RunSnapshot, *, accepted: bool) -> Content | None:
     """What is wrong, and what can be done; None when there is nothing to say."""
     view, state = shown.view, shown.state
     if view.diverged is not None:
@@ -181,23 +180,28 @@ def _banner(shown: Shown, *, accepted: bool) -> Content | None:
     if view.overfit is not None and not accepted:
         seen = view.overfit
         text = (
-            f"training loss {number(seen.average)} < {seen.threshold:g} at step {seen.step}: the "
-            f"model starts to repeat its titles (copies {max(seen.copies, view.copies):.0%})."
+            f"training loss {format_loss(seen.average)} < {seen.threshold:g} at step {seen.step}: "
+            f"the model starts to repeat its titles (copies {max(seen.copies, view.copies):.0%})."
         )
         return _said("⚠", f"{text} {_offer(view, state)}")
     if view.rising is not None and not accepted:
         text = (
             f"the held-out loss rises since step {view.rising.best}: from there on the model "
-            "learns its titles by heart."
+            "memorizes its titles."
         )
         return _said("⚠", f"{text} {_offer(view, state)}")
     return None
 
 
-def _threshold_word(view: RunView) -> str:
+def _threshold_labels(view: RunView) -> tuple[str, ...]:
+    """What the threshold is made of, the longest wording first."""
+    threshold = view.threshold or 0.0
     margin = view.spec.recipe.overfit_below if view.spec else 0.0
-    left = (view.threshold or 0.0) - margin
-    return "overfit below" if left < 0.001 else f"overfit: {margin:g} above by heart ({left:.2g})"
+    floor = threshold - margin
+    short = f"overfit {threshold:.2g}"
+    if floor < 0.001:
+        return (short,)
+    return (f"{short} = {floor:.2g} memorized + {margin:.2f}", short)
 
 
 def _offer(view: RunView, state: State) -> str:

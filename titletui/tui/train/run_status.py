@@ -16,7 +16,7 @@ _END = 1 << 20
 _PIECE = 1 << 20
 
 
-class RunLine(msgspec.Struct, frozen=True):
+class RunRow(msgspec.Struct, frozen=True):
     """One run in the list.
 
     Attributes:
@@ -35,7 +35,7 @@ class RunLine(msgspec.Struct, frozen=True):
         return self.state.glyph
 
 
-class Shown(msgspec.Struct, frozen=True):
+class RunSnapshot(msgspec.Struct, frozen=True):
     """A run's view with what was asked of its folder, all at one moment."""
 
     view: RunView
@@ -45,7 +45,7 @@ class Shown(msgspec.Struct, frozen=True):
     log: tuple[str, ...] = ()
 
 
-class RunWatch:
+class RunReader:
     """Reads the folders of all runs; keeps its place in each.
 
     Of a very long log the end is read first, the whole of it in the looks that follow. The views
@@ -56,9 +56,9 @@ class RunWatch:
         self._root = root
         self._views: dict[Path, RunView] = {}
         self._ends: dict[Path, RunView] = {}
-        self._settled: dict[Path, tuple[RunLine, float]] = {}
+        self._settled: dict[Path, tuple[RunRow, float]] = {}
 
-    def look(self, wanted: Collection[str] = ()) -> tuple[list[RunLine], dict[str, Shown]]:
+    def look(self, wanted: Collection[str] = ()) -> tuple[list[RunRow], dict[str, RunSnapshot]]:
         """All runs, the newest first, and those of the `wanted` names (or the newest) in full.
 
         Takes about a fifth of a second at most; logs that are not wanted wait for their turn.
@@ -67,8 +67,8 @@ class RunWatch:
         wanted = set(wanted) or {job.name for job in jobs[:1]}
         self._keep_only({job.path for job in jobs})
         until = time.monotonic() + _BUDGET
-        shown: dict[str, Shown] = {}
-        lines: dict[Path, RunLine] = {}
+        shown: dict[str, RunSnapshot] = {}
+        lines: dict[Path, RunRow] = {}
         for job in sorted(jobs, key=lambda job: job.name not in wanted):
             state, marked = job.state, _mark(job.events)
             known = self._settled.get(job.path)
@@ -116,9 +116,9 @@ def _mark(events: Path) -> float:
         return 0.0
 
 
-def _shown(view: RunView, state: State) -> Shown:
+def _shown(view: RunView, state: State) -> RunSnapshot:
     ended = view.job.exit if not state.alive else None
-    return Shown(
+    return RunSnapshot(
         view=view,
         state=state,
         reason=display(ended.reason) if ended else view.problem and display(view.problem),
@@ -129,15 +129,15 @@ def _shown(view: RunView, state: State) -> Shown:
     )
 
 
-def _line(view: RunView, state: State, *, read: bool) -> RunLine:
+def _line(view: RunView, state: State, *, read: bool) -> RunRow:
     loss = f"{view.loss:.2f}" if view.loss is not None else ""
     warns = bool(view.condition) or state in (State.FAILED, State.INTERRUPTED, State.UNREADABLE)
     if view.condition == "diverged":
-        return RunLine(view.name, state, "diverged", warns, read)
+        return RunRow(view.name, state, "diverged", warns, read)
     if state in (State.RUNNING, State.DONE):
         standing = loss or ("starts" if state is State.RUNNING else "done")
     else:
         standing = state.value
     if view.condition == "overfit" and state in (State.RUNNING, State.DONE):
         standing = f"⚠ {loss}"
-    return RunLine(view.name, state, standing, warns, read)
+    return RunRow(view.name, state, standing, warns, read)

@@ -18,7 +18,7 @@ from titletui.text import display
 from titletui.tui.list_screen import ListScreen
 from titletui.tui.train.run_list import RunList
 from titletui.tui.train.run_panel import RunPanel
-from titletui.tui.train.run_status import RunLine, RunWatch, Shown
+from titletui.tui.train.run_status import RunReader, RunRow, RunSnapshot
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 from titletui.tui.worker_thread import WorkerThread
 
@@ -38,7 +38,7 @@ class TrainScreen(ListScreen):
         "The loss is nats per title token, the end token included; prompts do not count. The bold "
         "line is its average, the dim band the loss of each step, the circles the loss on papers "
         "kept from training (● the best). Below the dashed line the model starts to repeat its "
-        "titles. ✕ at the bottom: a loss that was no number; ▾: one of exactly 0."
+        "titles. ✕ at the bottom: a loss that was no number; ↓: one of exactly 0."
     )
     FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ("train.new", "corpus")
     CSS_PATH = "train.tcss"
@@ -59,8 +59,22 @@ class TrainScreen(ListScreen):
                 tooltip="Send the warning away and go on"),
         Binding("R", "rename", "rename", show=False, id="train.rename",
                 tooltip="Give this run another name"),
-        Binding("z", "zoom", "zoom", show=False, id="train.zoom",
+        Binding("z", "window", "last steps", show=False, id="train.zoom",
                 tooltip="Show all steps, the last half or the last tenth"),
+        Binding("f", "full_screen", "full screen", show=False, id="train.full",
+                tooltip="Show the chart on the whole screen, or the list and the titles again"),
+        Binding("left", "cursor(-1)", "earlier step", show=False, id="train.cursor_left",
+                tooltip="Read the losses at an earlier step"),
+        Binding("right", "cursor(1)", "later step", show=False, id="train.cursor_right",
+                tooltip="Read the losses at a later step"),
+        Binding("plus,equals_sign", "zoom(0.5)", "zoom in", show=False, id="train.zoom_in",
+                tooltip="Show half as many steps, around the crosshair"),
+        Binding("minus", "zoom(2.0)", "zoom out", show=False, id="train.zoom_out",
+                tooltip="Show twice as many steps"),
+        Binding("shift+left", "pan(-0.5)", "pan left", show=False, id="train.pan_left",
+                tooltip="Show earlier steps"),
+        Binding("shift+right", "pan(0.5)", "pan right", show=False, id="train.pan_right",
+                tooltip="Show later steps"),
         Binding("left_square_bracket", "preview(-1)", "Earlier titles", show=False,
                 key_display="[", id="train.earlier", tooltip="The titles that it wrote before"),
         Binding("right_square_bracket", "preview(1)", "Later titles", show=False,
@@ -80,8 +94,8 @@ class TrainScreen(ListScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._watch: WorkerThread[RunWatch] | None = None
-        self._shown: dict[str, Shown] = {}
+        self._watch: WorkerThread[RunReader] | None = None
+        self._shown: dict[str, RunSnapshot] = {}
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="columns"):
@@ -93,7 +107,7 @@ class TrainScreen(ListScreen):
 
     def on_mount(self) -> None:
         root = self.app.home.jobs
-        self._watch = WorkerThread("runs", lambda: RunWatch(root))
+        self._watch = WorkerThread("runs", lambda: RunReader(root))
 
     def main_widget(self) -> Widget | None:
         return self.runs
@@ -113,7 +127,7 @@ class TrainScreen(ListScreen):
     # --- what is shown
 
     @property
-    def chosen(self) -> RunLine | None:
+    def chosen(self) -> RunRow | None:
         """The highlighted run."""
         return self.runs.row
 
@@ -140,7 +154,7 @@ class TrainScreen(ListScreen):
         self._show_list(lines)
         self._show_run()
 
-    def _show_list(self, lines: list[RunLine]) -> None:
+    def _show_list(self, lines: list[RunRow]) -> None:
         if list(self.runs.rows) == lines and not self.wanted:
             return
         names = [line.name for line in lines]
@@ -176,13 +190,37 @@ class TrainScreen(ListScreen):
     # --- looking
 
     def action_log_axis(self) -> None:
-        """Logarithmic or linear loss axis."""
-        self.panel.chart.log_axis = not self.panel.chart.log_axis
+        """Switch between a logarithmic and a linear loss axis."""
+        self.panel.chart.change_view(log=not self.panel.chart.view.log)
 
-    def action_zoom(self) -> None:
-        """All steps, the last half, the last tenth."""
-        at = _WINDOWS.index(self.panel.chart.window)
-        self.panel.chart.window = _WINDOWS[(at + 1) % len(_WINDOWS)]
+    def action_window(self) -> None:
+        """Show all steps, the last half, or the last tenth."""
+        wider = [window for window in _WINDOWS if window < self.panel.chart.view.window]
+        self.panel.chart.change_view(window=wider[0] if wider else 1.0, back=0.0, cursor=None)
+
+    def action_full_screen(self) -> None:
+        """Show the chart alone, or everything again."""
+        self.toggle_class("-full")
+
+    def action_cursor(self, columns: int) -> None:
+        """Move the crosshair."""
+        self.panel.chart.move_cursor(columns)
+
+    def action_zoom(self, factor: float) -> None:
+        """Show fewer or more steps."""
+        self.panel.chart.zoom(factor)
+
+    def action_pan(self, share: float) -> None:
+        """Show earlier or later steps."""
+        self.panel.chart.pan(share)
+
+    def action_leave(self) -> None:
+        """Hide the crosshair, then leave the full screen."""
+        if self.panel.chart.view.cursor is not None:
+            self.panel.chart.change_view(cursor=None)
+        else:
+            self.remove_class("-full")
+            super().action_leave()
 
     def action_preview(self, by: int) -> None:
         """Walks through what it wrote at earlier steps."""
@@ -208,11 +246,11 @@ class TrainScreen(ListScreen):
 
     async def action_figures(self) -> None:
         """All figures of this run, its recipe, its words."""
-        from titletui.tui.train.metrics_dialog import FiguresDialog
+        from titletui.tui.train.metrics_dialog import MetricsDialog
 
         _, shown = await self._chosen_and_shown()
         if shown is not None:
-            self.app.push_screen(FiguresDialog(shown))
+            self.app.push_screen(MetricsDialog(shown))
 
     def action_log(self) -> None:
         """The last lines of the log, to read and to copy."""
@@ -282,10 +320,10 @@ class TrainScreen(ListScreen):
         model: str | None = line.name
         best = view.best
         if best is not None and best[0] != view.step and best[0] in view.checkpoints:
-            from titletui.tui.train.checkpoint_dialog import BestDialog
+            from titletui.tui.train.checkpoint_dialog import CheckpointDialog
 
             last = view.checkpoints[-1]
-            model = await self.app.push_screen_wait(BestDialog(line.name, best, last))
+            model = await self.app.push_screen_wait(CheckpointDialog(line.name, best, last))
         if model is not None:
             self.app.call_later(self.app.open_mode, "generate", model)
 
@@ -336,10 +374,10 @@ class TrainScreen(ListScreen):
             return None
         return self._job(line)
 
-    def _job(self, line: RunLine) -> Job:
+    def _job(self, line: RunRow) -> Job:
         return Job(self.app.home.jobs / "run" / line.name)
 
-    async def _chosen_and_shown(self) -> tuple[RunLine | None, Shown | None]:
+    async def _chosen_and_shown(self) -> tuple[RunRow | None, RunSnapshot | None]:
         line = self.chosen
         if line is not None and line.name not in self._shown:
             await self.look(always=True)

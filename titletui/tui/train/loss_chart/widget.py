@@ -1,8 +1,9 @@
-"""The loss of one run, or of two, as it falls."""
+"""A widget that draws the losses of one run, or of two."""
 
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,19 +13,30 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from titletui.text import display
-from titletui.tui.train.loss_chart.render import GUTTER, Cell, Line, plot_rows
+from titletui.tui.train.loss_chart.render import (
+    GUTTER,
+    Cell,
+    Curves,
+    View,
+    render_chart,
+    step_range,
+)
 
 FRAME = 0.25
+_NARROWEST = 0.02
 
 
 class LossChart(Widget):
     """Losses over steps: a dim envelope of the loss under a bold average, held-out losses as marks.
 
-    The zone below `threshold` is tinted under a dashed line. A loss that is not finite leaves a gap
-    and a cross at the bottom; one of exactly 0, which a log axis has no place for, a small triangle
-    there. Of two runs the second is drawn dotted, and the envelopes are left out.
+    The zone below the threshold is tinted under a dashed line. A loss that is not finite leaves a
+    gap and a cross at the bottom; one of exactly 0, for which a log axis has no place, a small
+    triangle there. Of two runs the second is drawn dotted, and the envelopes are left out.
 
-    At most one frame is drawn in `FRAME` seconds, however often `put` is called.
+    At most one frame is drawn in `FRAME` seconds, however often `set_curves` is called.
+
+    Attributes:
+        empty: shown while there is no step.
     """
 
     DEFAULT_CSS = """
@@ -40,6 +52,7 @@ class LossChart(Widget):
         & > .loss-chart--broken { color: $error; text-style: bold; }
         & > .loss-chart--zone { background: $warning 14%; }
         & > .loss-chart--empty { color: $foreground 60%; }
+        & > .loss-chart--cursor { color: $foreground; text-style: reverse; }
     }
     LossChart:nocolor > .loss-chart--envelope, LossChart:ansi > .loss-chart--envelope {
         text-style: dim;
@@ -59,22 +72,20 @@ class LossChart(Widget):
         "loss-chart--broken",
         "loss-chart--zone",
         "loss-chart--empty",
+        "loss-chart--cursor",
     }
 
-    log_axis = reactive(True)
-    window = reactive(1.0)
-    threshold: reactive[float | None] = reactive(0.1)
-    threshold_word: reactive[str] = reactive("overfit below")
+    view: reactive[View] = reactive(View())
     empty = reactive("no step yet")
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self._lines: dict[str, Line] = {}
+        self._runs: dict[str, Curves] = {}
         self._strips: list[Strip] | None = None
         self._drawn = 0.0
         self._due: Timer | None = None
 
-    def put(
+    def set_curves(
         self,
         name: str,
         steps: Sequence[float],
@@ -83,42 +94,84 @@ class LossChart(Widget):
         heldout: Sequence[tuple[float, float]] = (),
         best: float | None = None,
     ) -> None:
-        """Sets the curve called `name` to what it is now; only what was added costs time.
+        """Set the curves of the run `name`; only what was added costs time.
 
         Args:
             best: the step whose held-out loss is marked as the best.
         """
-        line = self._lines.setdefault(name, Line())
-        changed = line.loss.update(steps, losses)
-        changed |= line.average.update(steps, averages)
+        curves = self._runs.setdefault(name, Curves())
+        changed = curves.loss.update(steps, losses)
+        changed |= curves.average.update(steps, averages)
         marks = list(heldout)
-        if marks != line.heldout or best != line.best:
-            line.heldout, line.best, changed = marks, best, True
+        if marks != curves.heldout or best != curves.best:
+            curves.heldout, curves.best, changed = marks, best, True
         if changed:
             self._draw_soon()
 
-    def show_only(self, *names: str) -> None:
-        """Drops all curves but these."""
-        kept = {name: self._lines[name] for name in names if name in self._lines}
-        if list(kept) != list(self._lines):
-            self._lines = kept
+    def keep_only(self, *names: str) -> None:
+        """Drop all runs but these."""
+        kept = {name: self._runs[name] for name in names if name in self._runs}
+        if list(kept) != list(self._runs):
+            self._runs = kept
             self.redraw()
 
+    def change_view(self, **changes: Any) -> None:
+        """Change how the curves are shown."""
+        self.view = replace(self.view, **changes)
+
+    # --- looking closer
+
+    def move_cursor(self, columns: int) -> None:
+        """Move the crosshair, which starts at the last step, by columns; it keeps in view."""
+        if not self._shown_runs:
+            return
+        start, end = step_range(self._shown_runs, self.view)
+        column = (end - start) / max(1, self.size.width - GUTTER - 1)
+        at = end if self.view.cursor is None else self.view.cursor + columns * column
+        step = self._nearest_step(min(end, max(start, at)), columns)
+        self.change_view(cursor=step)
+
+    def zoom(self, factor: float) -> None:
+        """Show `factor` times as many steps, around the crosshair if it is shown."""
+        if not self._shown_runs:
+            return
+        whole_start, whole_end = step_range(self._shown_runs, View())
+        start, end = step_range(self._shown_runs, self.view)
+        window = min(1.0, max(_NARROWEST, self.view.window * factor))
+        middle = self.view.cursor if self.view.cursor is not None else end
+        share = (end - middle) / ((end - start) or 1.0)
+        length = (whole_end - whole_start) or 1.0
+        back = (whole_end - middle - share * window * length) / length
+        self.change_view(window=window, back=max(0.0, min(1 - window, back)))
+
+    def pan(self, share: float) -> None:
+        """Show earlier (`share` < 0) or later steps, by a share of those that are shown."""
+        window = self.view.window
+        back = self.view.back - share * window
+        self.change_view(back=max(0.0, min(1 - window, back)), cursor=None)
+
+    def _nearest_step(self, at: float, direction: int) -> float:
+        steps = [step for curves in self._shown_runs.values() for step in curves.loss.xs]
+        if not steps:
+            return at
+        nearest = min(steps, key=lambda step: abs(step - at))
+        if direction and nearest == self.view.cursor:
+            beyond = [step for step in steps if (step - nearest) * direction > 0]
+            return min(beyond, key=lambda step: abs(step - nearest), default=nearest)
+        return nearest
+
+    @property
+    def _shown_runs(self) -> dict[str, Curves]:
+        return {name: curves for name, curves in self._runs.items() if curves.ends}
+
+    # --- drawing
+
     def redraw(self) -> None:
-        """Draws anew with the next refresh."""
+        """Draw again with the next refresh."""
         self._strips = None
         self.refresh()
 
-    def watch_log_axis(self) -> None:
-        self.redraw()
-
-    def watch_window(self) -> None:
-        self.redraw()
-
-    def watch_threshold(self) -> None:
-        self.redraw()
-
-    def watch_threshold_word(self) -> None:
+    def watch_view(self) -> None:
         self.redraw()
 
     def watch_empty(self) -> None:
@@ -139,18 +192,10 @@ class LossChart(Widget):
     def cells(self) -> list[list[Cell]]:
         """What is drawn now, as rows of (character, name of its style)."""
         width, height = self.size
-        lines = {name: line for name, line in self._lines.items() if line.ends}
-        if not lines or width < GUTTER + 8 or height < 3:
+        runs = self._shown_runs
+        if not runs or width < GUTTER + 8 or height < 3:
             return _message(self.empty, width, height)
-        return plot_rows(
-            lines,
-            width,
-            height,
-            log=self.log_axis,
-            threshold=self.threshold,
-            word=self.threshold_word,
-            window=self.window,
-        )
+        return render_chart(runs, width, height, self.view)
 
     def _draw_soon(self) -> None:
         wait = self._drawn + FRAME - time.monotonic()
