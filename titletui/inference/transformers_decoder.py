@@ -5,6 +5,8 @@ from typing import Any
 
 import torch
 
+from titletui.models.cached_forward import cached_forward
+
 
 class TransformersDecoder:
     """A causal language model of transformers; see `sampler.Decoder`.
@@ -25,9 +27,8 @@ class TransformersDecoder:
     def read(self, tokens: list[int], last: int) -> torch.Tensor:
         """Reads a prompt; returns the scores after each of its `last` tokens, [last, tokens]."""
         rows = torch.tensor([tokens], device=self._device)
-        output = self._model(input_ids=rows, use_cache=True, logits_to_keep=last)
-        self._prompt = output.past_key_values
-        return output.logits[0]  # type: ignore[no-any-return]
+        logits, self._prompt = cached_forward(self._model, rows, logits_to_keep=last)
+        return logits[0]
 
     def branch(self, length: int, rows: int) -> None:
         """Begins `rows` more titles after the first `length` tokens of the prompt."""
@@ -39,14 +40,9 @@ class TransformersDecoder:
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Reads one token a row; returns the scores for the next, float32 [rows, tokens]."""
-        output = self._model(
-            input_ids=tokens[:, None].to(self._device),
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        self._cache = output.past_key_values
-        return output.logits[:, -1].float()  # type: ignore[no-any-return]
+        rows = tokens[:, None].to(self._device)
+        logits, self._cache = cached_forward(self._model, rows, self._cache)
+        return logits[:, -1].float()
 
     def keep(self, rows: torch.Tensor) -> None:
         """Lets go of all rows but these."""

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from titletui.corpus.paper import Paper
+from titletui.models.cached_forward import cached_forward
 from titletui.models.prompts import Task, end_token, make_prompt, max_prompt_tokens, prompt_tokens
 from titletui.training.recipe import Recipe
 
@@ -83,16 +84,8 @@ def _greedy(
     cache = None
     for _ in range(min(most, limit - longest)):
         places = (seen.cumsum(dim=1) - 1).clamp(min=0)[:, -rows.shape[1] :]
-        output = model(
-            input_ids=rows,
-            attention_mask=seen,
-            position_ids=places,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        cache = output.past_key_values
-        scores = output.logits[:, -1].float().cpu()
+        logits, cache = cached_forward(model, rows, cache, attention_mask=seen, position_ids=places)
+        scores = logits[:, -1].float().cpu()
         token = scores.argmax(dim=-1)
         token[ended] = end
         written = torch.cat([written, token[:, None]], dim=1)
@@ -122,9 +115,8 @@ def sample(
     ended = torch.zeros(count, dtype=torch.bool)
     cache = None
     for _ in range(min(recipe.preview_tokens, limit - len(prompt))):
-        output = model(input_ids=rows, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache = output.past_key_values
-        scores = output.logits[:, -1].float().cpu() / recipe.preview_temperature
+        logits, cache = cached_forward(model, rows, cache)
+        scores = logits[:, -1].float().cpu() / recipe.preview_temperature
         token = _draw(scores, generator)
         token[ended] = end
         written = torch.cat([written, token[:, None]], dim=1)
