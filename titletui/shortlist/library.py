@@ -73,12 +73,11 @@ class Library(LibraryFile):
         """
         changed = 0
         with self._writing():
-            for favourite, novelty in found:
-                if novelty != favourite.novelty:
-                    changed += self._connection.execute(
-                        "UPDATE favourites SET novelty = ? WHERE id = ? AND text = ?",
-                        (rows.json(novelty), favourite.id, favourite.text),
-                    ).rowcount
+            for judged, novelty in found:
+                for favourite in self._favourites("WHERE id = ?", judged.id):
+                    if favourite.text == judged.text and favourite.novelty != novelty:
+                        self._put(favourite, replace(favourite, novelty=novelty))
+                        changed += 1
         return changed
 
     def batches(self, *, before: int | None = None, limit: int = 100) -> list[Batch]:

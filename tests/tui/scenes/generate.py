@@ -49,7 +49,9 @@ def one_batch(home: Home, stack: ExitStack) -> None:
         library.set_tags(stars[1].id, ["talk", "maybe"])
         library.edit(stars[2].id, "Neural Transducers for Spoken Language Understanding")
     with sqlite3.connect(home.library_db) as database:
-        database.execute("UPDATE favourites SET starred = '2026-01-02T03:04:0' || id || '.000Z'")
+        database.execute(
+            "UPDATE favourites SET starred = '2026-01-02T03:04:0' || id || '.000Z', checksum = NULL"
+        )
 
 
 def _candidate(index: int) -> Candidate:

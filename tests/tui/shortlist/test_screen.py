@@ -183,6 +183,8 @@ async def test_a_title_starred_before_an_import_is_judged_after_it_and_at_once_b
         await until_shown(pilot, "Badgers!")
         start_import(home, Source(corpus="badgers", path=str(titles)))
         await until(pilot, lambda: text_of(pilot).count("copy") >= 2)
+    with Library.open(home) as again:
+        assert again.notices == []
 
 
 def tmp_file(home: Home, name: str, text: str) -> Path:
