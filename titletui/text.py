@@ -59,6 +59,10 @@ def printable(text: str) -> str:
     return _MARKS.sub(r"\1", _INVISIBLE.sub("", text))
 
 
+NEAR_COPY = 0.85
+"""From this similarity on (rapidfuzz's `Indel.normalized_similarity`) a title is a near-copy."""
+
+
 def fold(text: str) -> str:
     """Return the key under which two spellings of one title are equal: its words, case-folded.
 

@@ -162,6 +162,7 @@ def test_a_run_driven_under_the_threshold_says_so_once_and_stops_when_told_to(ho
             heldout=0.0,
             sample_every=100,
             save_every=3000,
+            eval_every=3000,
             stop_when_overfit=True,
             precision="fp32",
             preview_tokens=48,
@@ -171,16 +172,18 @@ def test_a_run_driven_under_the_threshold_says_so_once_and_stops_when_told_to(ho
     assert run_to_end(job) == 0
     seen = view(job)
     assert seen.overfit is not None
-    # 20 titles known by heart leave ln 20 nats a title: which of them comes is chance.
-    floor = seen.overfit.threshold - 0.1
-    assert 0 < floor < 0.5
+    # 20 memorized titles leave ln 20 nats a title: which of them comes is chance.
+    assert seen.floor == pytest.approx(seen.overfit.threshold - 0.1)
+    assert 0 < seen.floor < 0.5
     assert seen.overfit.average < seen.overfit.threshold == seen.threshold
     assert seen.overfit.step == seen.step < 3000
+    assert seen.excess is not None
+    assert seen.excess < 0.1
     assert seen.loss == pytest.approx(seen.overfit.average, abs=1e-4)
     assert seen.averages[-2] >= seen.overfit.threshold
     assert seen.overfit.copies > 0
     assert job.exit is not None
-    assert "average training loss" in job.exit.reason
+    assert job.exit.reason.startswith("the training titles are memorized at step")
     assert job.model.exists()
 
 

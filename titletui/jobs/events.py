@@ -24,7 +24,8 @@ class Started(Event):
     Attributes:
         step: the step that a run resumes from; later steps of an earlier worker are void.
         steps: total steps of a run.
-        threshold: the average loss below which a run is overfit; 0 turns the rule off.
+        threshold: the mean loss below which a run is overfit; 0 turns the rule off.
+        floor: the part of the threshold that is left when all titles are memorized.
         device: the device, for display.
     """
 
@@ -32,6 +33,7 @@ class Started(Event):
     step: int = 0
     steps: int = 0
     threshold: float = 0.0
+    floor: float = 0.0
     device: str = ""
 
 
@@ -82,7 +84,8 @@ class Step(Event):
 
     Attributes:
         loss: mean cross-entropy of the step, nats per title token.
-        average: moving average of the losses so far.
+        average: token-weighted mean loss of the last steps.
+        excess: that mean above the memorization floor; None in logs of 0.1.0.
         rate: learning rate.
         norm: gradient norm before clipping.
         tokens: title tokens in the step.
@@ -95,6 +98,7 @@ class Step(Event):
     loss: float | None
     average: float | None
     rate: float
+    excess: float | None = None
     norm: float | None = None
     tokens: int = 0
     speed: float = 0.0
@@ -115,16 +119,34 @@ class Heldout(Event):
     bits: float | None = None
 
 
+class Probe(Event):
+    """The loss of some training titles in evaluation mode.
+
+    Attributes:
+        loss: nats per title token.
+        excess: the loss above the memorization floor of these titles.
+    """
+
+    step: int
+    loss: float
+    excess: float
+
+
 class Preview(Event):
     """Titles sampled during training.
 
     Attributes:
-        copies: share of them that are copies or near-copies of training titles, 0…1.
+        titles: the first of them.
+        copies: share of them that are copies of training titles, 0…1.
+        near: share of them that are near-copies.
+        sampled: their number; 0 in logs of 0.1.0, where it is that of `titles`.
     """
 
     step: int
     titles: list[str]
     copies: float = 0.0
+    near: float = 0.0
+    sampled: int = 0
 
 
 class Saved(Event):
@@ -134,23 +156,50 @@ class Saved(Event):
 
 
 class Overfit(Event):
-    """The average loss fell below the threshold."""
+    """The training titles are memorized: the loss fell below the threshold.
+
+    Attributes:
+        average: the mean loss of the last steps.
+        excess: the loss above the memorization floor, of the probe where that fell below first.
+        probe: it was the probe, not the mean.
+    """
 
     step: int
     average: float
     threshold: float
     copies: float = 0.0
+    excess: float | None = None
+    probe: bool = False
 
 
 class HeldoutRising(Event, tag="rising"):
-    """The held-out loss rose for several evaluations.
+    """The held-out loss was not improved for several evaluations.
 
     Attributes:
-        best: the step with the lowest held-out loss.
+        loss: the newest one.
+        best: the step with the lowest one; 0 is the untrained base.
+        best_loss: the lowest one.
     """
 
     step: int
     best: int
+    loss: float | None = None
+    best_loss: float | None = None
+
+
+class Copying(Event):
+    """Half or more of the sampled titles repeat training titles, in successive previews.
+
+    Attributes:
+        since: the step of the first of these previews.
+        copies, near, sampled: of the newest preview.
+    """
+
+    step: int
+    since: int
+    copies: float
+    near: float
+    sampled: int
 
 
 class Diverged(Event):
@@ -185,10 +234,12 @@ AnyEvent = (
     | Progress
     | Step
     | Heldout
+    | Probe
     | Preview
     | Saved
     | Overfit
     | HeldoutRising
+    | Copying
     | Diverged
     | Evaluated
     | Ended

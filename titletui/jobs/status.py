@@ -109,7 +109,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
     def messages_since(self, before: "JobStatus") -> Iterator[tuple[str, Severity]]:
         """Yield the notifications that are due now that `before` has become this."""
         if self.overfit and not before.overfit:
-            yield f"{self.name} is overfit: it starts to repeat its titles.", "warning"
+            yield f"{self.name} is overfit: it has memorized its titles.", "warning"
         if self.state is before.state or not before.state.alive:
             return
         if self.state is State.DONE:

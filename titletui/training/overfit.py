@@ -1,138 +1,179 @@
-"""Tell when a model has begun to repeat its training titles.
+"""Tell when a model repeats its training titles, by three signs.
 
-The rule: the exponential moving average of the training loss (bias-corrected, factor 0.99, as in
-Adam, Kingma and Ba 2015, section 3) is below the run's threshold after at least `MIN_STEPS` steps.
-The threshold is the recipe's `overfit_below` (0.1) above the memorization floor: a model that has
-memorized N titles still cannot know which one comes, so that titles without prompts leave ln N nats
-each (Shannon 1948), 0.46 a token for 3,000 titles of 17 tokens. Where each title has a prompt of
-its own, the floor is 0.
-
-Two more signs: the held-out loss has risen for `RISES` evaluations, and the copy rate, the share of
-preview titles that are in the training set.
+1. *Memorized*: the training loss is within `overfit_below` (0.1 nats a title token) of the
+   memorization floor. A model that has memorized N titles still cannot know which one comes, so
+   that titles without prompts leave ln N nats each (Shannon 1948), 0.46 a token for 3,000 titles of
+   17 tokens; where each title has a prompt of its own, the floor is 0. What is judged is the
+   token-weighted mean of the last steps (`LossWindow`), and a probe: the loss of some training
+   titles in evaluation mode, which dropout does not raise.
+2. *Held-out rising*: no evaluation has improved the held-out loss for `PATIENCE` evaluations. The
+   untrained base is a candidate for the best.
+3. *Copying*: at least half of the sampled titles of successive previews are copies or near-copies
+   of training titles.
 """
 
-import hashlib
 import math
-from array import array
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
-from titletui.text import fold
-
-FACTOR = 0.99
 MIN_STEPS = 10
-RISES = 3
+PATIENCE = 3
+COPY_SHARE = 0.5
+MIN_PREVIEWS = 2
+MIN_SAMPLED = 32
 
 
-class EMA(msgspec.Struct):
-    """A bias-corrected exponential moving average."""
+class StepLoss(NamedTuple):
+    """The summed loss of some title tokens, and what memorizing leaves of it; in nats."""
 
-    weighted: float = 0.0
-    count: int = 0
+    loss: float
+    floor: float
+    tokens: int
 
-    def add(self, loss: float) -> float:
-        """Add a finite loss; return the average."""
-        self.weighted = FACTOR * self.weighted + (1 - FACTOR) * loss
-        self.count += 1
-        return self.value
+
+class LossWindow(msgspec.Struct):
+    """The token-weighted mean loss of the last steps.
+
+    Batches of short titles have a higher floor per token, so that each step's own is subtracted.
+    """
+
+    steps: list[StepLoss] = []
+
+    def add(self, step: StepLoss, size: int) -> None:
+        """Add a step and keep the last `size`."""
+        self.steps.append(step)
+        del self.steps[:-size]
 
     @property
-    def value(self) -> float:
-        if self.count == 0:
-            return math.nan
-        return self.weighted / (1 - FACTOR**self.count)
+    def mean(self) -> float:
+        """Nats per title token; NaN before the first step."""
+        return self._per_token(step.loss for step in self.steps)
+
+    @property
+    def excess(self) -> float:
+        """The mean above its memorization floor."""
+        return self._per_token(step.loss - step.floor for step in self.steps)
+
+    def _per_token(self, nats: Iterable[float]) -> float:
+        tokens = sum(step.tokens for step in self.steps)
+        return math.fsum(nats) / tokens if tokens else math.nan
+
+
+def window_size(steps: int, steps_per_epoch: int) -> int:
+    """Steps that are averaged: an epoch or 5 % of the run, whichever is shorter, at least ten."""
+    return max(MIN_STEPS, min(steps_per_epoch, math.ceil(0.05 * steps)))
 
 
 class OverfitMonitor(msgspec.Struct):
-    """State of the overfitting rules; a part of each checkpoint.
+    """State of the three signs; a part of each checkpoint.
+
+    Each `add_` method returns whether its sign appeared with what was added. A value that is not
+    finite is ignored.
 
     Attributes:
-        overfit: the step at which the average fell below the threshold, once it has.
-        best, best_loss: the step of the lowest held-out loss, and that loss.
-        rises: evaluations since then, each above the one before it.
-        copies: the copy rate of the newest preview.
+        overfit: the step at which the titles were found memorized.
+        base_loss: the held-out loss before the first step.
+        best, best_loss: the step of the lowest held-out loss after it, and that loss.
+        evaluations: since the held-out loss was last improved.
+        copies, near: shares of the newest preview's titles that are copies, or near-copies.
+        copying_since: the first of successive previews with at least half copies or near-copies.
+        copying_previews, copying_sampled: their number, and titles sampled for them.
     """
 
-    average: EMA = msgspec.field(default_factory=EMA)
+    window: LossWindow = msgspec.field(default_factory=LossWindow)
     overfit: int | None = None
+    base_loss: float | None = None
     best: int | None = None
     best_loss: float | None = None
-    last_loss: float | None = None
-    rises: int = 0
+    evaluations: int = 0
     copies: float = 0.0
+    near: float = 0.0
+    copying: int | None = None
+    copying_since: int | None = None
+    copying_previews: int = 0
+    copying_sampled: int = 0
 
-    def add_training_loss(self, step: int, loss: float, threshold: float) -> bool:
-        """Add the loss of a step; return whether the run became overfit with it.
+    def add_step(self, step: int, loss: StepLoss, window: int, margin: float) -> bool:
+        """Add the training loss of a step.
 
-        A loss that is not finite is ignored and never trips the rule.
+        Args:
+            window: steps that are averaged.
+            margin: excess over the floor under which the titles are memorized.
         """
-        if not math.isfinite(loss):
+        if not math.isfinite(loss.loss):
             return False
-        average = self.average.add(loss)
-        if self.overfit is None and self.average.count >= MIN_STEPS and average < threshold:
+        self.window.add(loss, window)
+        enough = len(self.window.steps) >= MIN_STEPS
+        return enough and self._judge(step, self.window.excess, margin)
+
+    def add_probe(self, step: int, excess: float, margin: float) -> bool:
+        """Add the loss of the probe above its floor."""
+        return step > 0 and self._judge(step, excess, margin)
+
+    def _judge(self, step: int, excess: float, margin: float) -> bool:
+        if self.overfit is None and excess < margin:
             self.overfit = step
             return True
         return False
 
-    def add_heldout_loss(self, step: int, loss: float) -> bool:
-        """Add a held-out loss; return whether it has now risen `RISES` times in a row."""
+    def add_heldout(self, step: int, loss: float) -> bool:
+        """Add a held-out loss."""
         if not math.isfinite(loss):
             return False
-        if self.best_loss is None or loss < self.best_loss:
-            self.best, self.best_loss, self.rises = step, loss, 0
-        elif self.last_loss is not None and loss > self.last_loss:
-            self.rises += 1
-        else:
-            self.rises = 0
-        self.last_loss = loss
-        return self.rises == RISES
+        lowest = min((x for x in (self.base_loss, self.best_loss) if x is not None), default=None)
+        if step == 0:
+            self.base_loss = loss
+        elif self.best_loss is None or loss < self.best_loss:
+            self.best, self.best_loss = step, loss
+        if lowest is None or loss < lowest:
+            self.evaluations = 0
+            return False
+        self.evaluations += 1
+        return self.evaluations == PATIENCE
+
+    @property
+    def best_or_base(self) -> tuple[int, float] | None:
+        """The step of the lowest held-out loss, 0 for the untrained base, and that loss."""
+        found = [
+            (loss, step)
+            for step, loss in ((0, self.base_loss), (self.best, self.best_loss))
+            if step is not None and loss is not None
+        ]
+        return (min(found)[1], min(found)[0]) if found else None
+
+    def add_preview(self, step: int, copies: float, near: float, sampled: int) -> bool:
+        """Add the copy rates of a preview.
+
+        Args:
+            copies, near: shares of the `sampled` titles.
+        """
+        self.copies, self.near = copies, near
+        if not sampled or copies + near < COPY_SHARE:
+            self.copying_since, self.copying_previews, self.copying_sampled = None, 0, 0
+            return False
+        if self.copying_since is None:
+            self.copying_since = step
+        self.copying_previews += 1
+        self.copying_sampled += sampled
+        enough = self.copying_previews >= MIN_PREVIEWS and self.copying_sampled >= MIN_SAMPLED
+        if self.copying is None and enough:
+            self.copying = step
+            return True
+        return False
 
 
-class TrainingTitles:
-    """The titles of a training set, as hashes, to recognise copies.
+def memorization_floors(examples: Iterable[tuple[int, int]]) -> list[float]:
+    """The loss of each example in a model that has memorized the training set, nats.
 
-    Attributes:
-        hashes: of the folded titles, ascending.
-    """
-
-    def __init__(self, hashes: Sequence[int]) -> None:
-        self.hashes = hashes
-
-    @classmethod
-    def of(cls, titles: Iterable[str]) -> "TrainingTitles":
-        return cls(array("Q", sorted(map(_title_hash, titles))))
-
-    def __contains__(self, title: str) -> bool:
-        wanted = _title_hash(title)
-        index = bisect_left(self.hashes, wanted)
-        return index < len(self.hashes) and self.hashes[index] == wanted
-
-    def copy_rate(self, titles: list[str]) -> float:
-        """The share of `titles` that are copies, 0…1; 0 for no titles."""
-        return sum(title in self for title in titles) / len(titles) if titles else 0.0
-
-
-def _title_hash(title: str) -> int:
-    """A hash that ignores case, space and punctuation."""
-    digest = hashlib.blake2b(fold(title).encode(errors="replace"), digest_size=8)
-    return int.from_bytes(digest.digest(), "big")
-
-
-def memorization_floor(pairs: Iterable[tuple[int, int]], tokens: int) -> float:
-    """The loss of a model that has memorized its training set, nats per title token.
-
-    This is the entropy of the title, given its prompt, in the training set.
+    This is the surprisal of the title, given its prompt, under the training set's frequencies.
 
     Args:
-        pairs: prompt and title of each example, as hashes.
-        tokens: title tokens of all examples.
+        examples: the prompt and the title of each, as hashes.
     """
+    pairs = list(examples)
     counts = Counter(pairs)
-    prompts: Counter[int] = Counter()
-    for (prompt, _), count in counts.items():
-        prompts[prompt] += count
-    nats = sum(count * math.log(prompts[prompt] / count) for (prompt, _), count in counts.items())
-    return nats / max(1, tokens)
+    prompts = Counter(prompt for prompt, _ in pairs)
+    return [math.log(prompts[prompt] / counts[prompt, title]) for prompt, title in pairs]

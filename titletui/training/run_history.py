@@ -6,6 +6,7 @@ from typing import Literal
 from titletui.errors import TitletuiError
 from titletui.jobs.events import (
     AnyEvent,
+    Copying,
     Diverged,
     Ended,
     Evaluated,
@@ -14,6 +15,7 @@ from titletui.jobs.events import (
     Note,
     Overfit,
     Preview,
+    Probe,
     Progress,
     Saved,
     Started,
@@ -21,6 +23,7 @@ from titletui.jobs.events import (
 )
 from titletui.jobs.job import Job, State
 from titletui.training.run_spec import RunSpec
+from titletui.training.signs import Sign, copying_sign, memorized_sign, rising_sign
 
 
 class RunView:
@@ -34,7 +37,10 @@ class RunView:
         steps_done, losses, averages: one entry a step; NaN where the loss was not finite.
         heldout_steps, heldout: the held-out losses.
         last: the newest step with a finite loss.
-        overfit, rising, diverged: the events, once they happened.
+        excess: the newest average above the memorization floor; None in runs of 0.1.0.
+        floor: the loss of a model that has memorized the training set.
+        probes: the loss of some training titles in evaluation mode, the newest last.
+        overfit, rising, copying, diverged: the events, once they happened.
         progress: what the worker does before its first step.
         checkpoints: steps of the checkpoints that were written.
     """
@@ -59,12 +65,14 @@ class RunView:
         self.heldout_steps: list[int] = []
         self.heldout: list[float] = []
         self.bits: float | None = None
+        self.probes: list[Probe] = []
         self.previews: list[Preview] = []
         self.notes: list[Note] = []
         self.checkpoints: list[int] = []
         self.last: Step | None = None
         self.overfit: Overfit | None = None
         self.rising: HeldoutRising | None = None
+        self.copying: Copying | None = None
         self.diverged: Diverged | None = None
         self.evaluated: Evaluated | None = None
         self.progress: Progress | None = None
@@ -72,6 +80,8 @@ class RunView:
         self.device = ""
         self._steps: int | None = None
         self._threshold: float | None = None
+        self.excess: float | None = None
+        self.floor = 0.0
 
     @property
     def name(self) -> str:
@@ -99,8 +109,13 @@ class RunView:
     def threshold(self) -> float | None:
         """The average loss under which the run is overfit; None where the rule is off."""
         if self._threshold is None:
-            return (self.spec.recipe.overfit_below if self.spec else 0.0) or None
+            return self.margin or None
         return self._threshold or None
+
+    @property
+    def margin(self) -> float:
+        """The excess over the memorization floor under which the run is overfit; 0 turns it off."""
+        return self.spec.recipe.overfit_below if self.spec else 0.0
 
     @property
     def loss(self) -> float | None:
@@ -119,8 +134,16 @@ class RunView:
         return math.exp(min(loss, 700)) if loss is not None else None
 
     @property
+    def signs(self) -> list[Sign]:
+        """The signs of overfitting, those of the training loss first."""
+        best = self.best[0] if self.best else None
+        found = [memorized_sign(self.overfit, self.floor, best)] if self.overfit else []
+        found += [copying_sign(self.copying, best)] if self.copying else []
+        return found + ([rising_sign(self.rising)] if self.rising else [])
+
+    @property
     def best(self) -> tuple[int, float] | None:
-        """The step of the lowest held-out loss and that loss."""
+        """The step of the lowest held-out loss after the start, and that loss."""
         finite = [
             (loss, step)
             for step, loss in zip(self.heldout_steps, self.heldout, strict=True)
@@ -139,8 +162,8 @@ class RunView:
 
     @property
     def copies(self) -> float:
-        """The share of copies among the newest preview titles."""
-        return self.preview.copies if self.preview else 0.0
+        """The share of copies and near-copies among the titles of the newest preview."""
+        return self.preview.copies + self.preview.near if self.preview else 0.0
 
     @property
     def bad_lines(self) -> int:
@@ -176,6 +199,8 @@ class RunView:
             self.heldout_steps.append(event.step)
             self.heldout.append(math.nan if event.loss is None else event.loss)
             self.bits = event.bits
+        elif isinstance(event, Probe):
+            self.probes.append(event)
         elif isinstance(event, Preview):
             self.previews.append(event)
         elif isinstance(event, Started):
@@ -183,6 +208,9 @@ class RunView:
             self.device = event.device
             self._steps = event.steps or None
             self._threshold = event.threshold
+            # Logs of 0.1.0 have the threshold alone.
+            known = event.floor or not event.threshold
+            self.floor = event.floor if known else max(0.0, event.threshold - self.margin)
             self.ended = None
         elif isinstance(event, Saved):
             self.checkpoints.append(event.step)
@@ -194,6 +222,8 @@ class RunView:
             self.overfit = event
         elif isinstance(event, HeldoutRising):
             self.rising = event
+        elif isinstance(event, Copying):
+            self.copying = event
         elif isinstance(event, Diverged):
             self.diverged = event
         elif isinstance(event, Evaluated):
@@ -206,7 +236,7 @@ class RunView:
         self.losses.append(math.nan if event.loss is None else event.loss)
         self.averages.append(math.nan if event.average is None else event.average)
         if event.loss is not None:
-            self.last = event
+            self.last, self.excess = event, event.excess
         self.progress = None
 
     def _rewind(self, step: int) -> None:
@@ -222,9 +252,11 @@ class RunView:
             self.heldout_steps.clear()
             self.heldout.clear()
         self.previews = [event for event in self.previews if event.step <= step]
+        self.probes = [event for event in self.probes if event.step <= step and step]
         self.checkpoints = [number for number in self.checkpoints if number <= step]
         self.overfit = self.overfit if self.overfit and self.overfit.step <= step else None
         self.rising = self.rising if self.rising and self.rising.step <= step else None
+        self.copying = self.copying if self.copying and self.copying.step <= step else None
         self.diverged = None
         self.evaluated = None
         self.progress = None

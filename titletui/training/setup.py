@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from titletui.atomic_write import sync_directory
@@ -22,7 +23,7 @@ from titletui.models.registry import find_model
 from titletui.paths import find_home
 from titletui.training.checkpoint import Checkpoint, sync_all
 from titletui.training.data import token_cache
-from titletui.training.data.dataset import TrainingSet, build
+from titletui.training.data.dataset import Integers, TrainingSet, build
 from titletui.training.data.frozen_papers import frozen_lines, read_papers
 from titletui.training.from_scratch import new_model, train_tokenizer
 from titletui.training.loss import causal_model
@@ -31,6 +32,7 @@ from titletui.training.run_spec import RunSpec
 
 # Rank 0 downloads, samples and writes while the others wait.
 _RANK_TIMEOUT = timedelta(hours=4)
+PROBE_TITLES = 256
 _PROGRESS_EVERY = 20_000
 _PROGRESS_SECONDS = 0.5
 
@@ -232,8 +234,8 @@ def count_steps(recipe: Recipe, batches_per_epoch: float) -> int:
     return recipe.steps or max(1, in_epochs)
 
 
-def overfit_threshold(recipe: Recipe, data: TrainingSet) -> float:
-    """The average loss under which the run is overfit; 0 where the rule is off."""
-    if not recipe.overfit_below:
-        return 0.0
-    return round(recipe.overfit_below + data.memorization_floor, 4)
+def probe_rows(data: TrainingSet, recipe: Recipe) -> Integers:
+    """Some rows of the training set, always the same, to measure in evaluation mode."""
+    count = min(PROBE_TITLES, len(data.train))
+    chosen = np.random.default_rng([recipe.seed]).choice(len(data.train), count, replace=False)
+    return np.asarray(chosen, dtype=np.int64)

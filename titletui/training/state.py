@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from titletui.jobs.worker import JobContext
-from titletui.training.data.dataset import TrainingSet
-from titletui.training.overfit import OverfitMonitor
+from titletui.training.copies import NearTitles
+from titletui.training.data.dataset import Integers, TrainingSet
+from titletui.training.overfit import OverfitMonitor, StepLoss
 from titletui.training.recipe import Recipe
 from titletui.training.run_spec import RunSpec
 
@@ -20,11 +21,13 @@ class TrainerState:
         parameter_names: of the optimizer's parameters, in its order.
         max_length: tokens of the longest sequence.
         steps: optimizer steps of the whole run.
-        threshold: the average loss under which the run is overfit; 0 turns the rule off.
+        window: steps whose mean loss is judged.
+        probe: rows of training titles whose loss is measured in evaluation mode.
         step: the last optimizer step that was completed.
-        loss: of that step, nats per title token.
-        tokens: title tokens in it.
+        loss: the loss of that step, its memorization floor and its title tokens.
+        probe_excess: the newest loss of the probe above its memorization floor.
         tokens_per_second, seconds_per_step: smoothed.
+        near_titles: the training titles, once they were needed to find near-copies.
     """
 
     job: JobContext
@@ -37,15 +40,17 @@ class TrainerState:
     data: TrainingSet
     max_length: int
     steps: int
-    threshold: float
+    window: int
+    probe: Integers
     step: int = 0
     monitor: OverfitMonitor = field(default_factory=OverfitMonitor)
-    loss: float = math.nan
+    loss: StepLoss = field(default_factory=lambda: StepLoss(0.0, 0.0, 0))
+    probe_excess: float = math.nan
     grad_norm: float = math.nan
     lr: float = 0.0
-    tokens: int = 0
     tokens_per_second: float = 0.0
     seconds_per_step: float = 0.0
+    near_titles: NearTitles | None = None
 
     @property
     def recipe(self) -> Recipe:

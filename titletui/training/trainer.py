@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from titletui.jobs.events import AnyEvent, Note, Started
+from titletui.jobs.events import AnyEvent, Note
 from titletui.jobs.job import Job, JobResult
 from titletui.jobs.worker import JobContext, run_worker
 from titletui.models import device
@@ -30,6 +30,7 @@ from titletui.training.data.batching import collate, cut_batches, cut_micro_batc
 from titletui.training.data.dataset import Examples, Integers
 from titletui.training.loss import TitleLoss
 from titletui.training.lr_schedule import lr_at
+from titletui.training.overfit import StepLoss, window_size
 from titletui.training.run_spec import RunSpec
 from titletui.training.state import TrainerState
 
@@ -84,6 +85,7 @@ class Trainer:
         self._batches_per_epoch = len(epoch_batches(data.train, recipe, 0))
         self._epoch: tuple[int, list[Integers]] = (-1, [])
         self._stop_requested = False
+        steps = setup.count_steps(recipe, self._batches_per_epoch)
         self.micro_batch_tokens = micro_batch.micro_batch_tokens(job.folder, recipe)
         self.state = state = TrainerState(
             job=job,
@@ -95,28 +97,21 @@ class Trainer:
             tokenizer=loaded.tokenizer,
             data=data,
             max_length=max_length,
-            steps=setup.count_steps(recipe, self._batches_per_epoch),
-            threshold=setup.overfit_threshold(recipe, data),
+            steps=steps,
+            window=window_size(steps, math.ceil(self._batches_per_epoch / recipe.accumulation)),
+            probe=setup.probe_rows(data, recipe),
         )
         if found and saved:
             checkpoint.load_optimizer(found.path, state.optimizer, names)
             checkpoint.load_rng(found.path, accelerator.process_index)
             state.step, state.monitor = saved.step, saved.monitor
             state.tokens_per_second = saved.speed
-        job.emit(
-            Started(
-                pid=os.getpid(),
-                step=state.step,
-                steps=state.steps,
-                threshold=state.threshold,
-                device=setup.describe_device(accelerator, recipe),
-            )
-        )
+        hooks.report_start(state)
 
     def fit(self) -> JobResult:
         """Step until all steps are done, a rule of the recipe ends the run, or a stop is asked."""
         state = self.state
-        if state.step == 0 and len(state.data.heldout):
+        if state.step == 0:
             self._evaluate()
         while state.step < state.steps:
             began = time.monotonic()
@@ -135,22 +130,19 @@ class Trainer:
         overfit = hooks.report_step(state, seconds)
         if step % _TRIM_EVERY == 0:
             device.trim_heap()
-        rising = improved = False
-        if len(state.data.heldout) and (step % recipe.eval_every == 0 or last):
-            rising = self._evaluate()
+        memorized = rising = improved = False
+        if step % recipe.eval_every == 0 or last:
+            memorized, rising = self._evaluate()
             improved = state.monitor.best == step
-        if step % recipe.sample_every == 0 or last or overfit:
+        if step % recipe.sample_every == 0 or last or overfit or memorized:
             hooks.preview(state)
-        if overfit:
-            hooks.report_overfit(state)
+        if overfit or memorized:
+            excess = hooks.report_overfit(state, probe=memorized)
             if recipe.stop_when_overfit:
-                return hooks.finish(
-                    state,
-                    f"average training loss {state.monitor.average.value:.3f} below "
-                    f"{state.threshold:g} at step {step}",
-                )
+                reason = f"the training titles are memorized at step {step}: the loss is "
+                return hooks.finish(state, f"{reason}{excess:.3f} above what that leaves")
         if rising and recipe.early_stop:
-            return hooks.finish(state, f"the held-out loss rises since step {state.monitor.best}")
+            return hooks.finish(state, hooks.rising_reason(state))
         if last:
             return None
         if self._stop_requested:
@@ -172,7 +164,8 @@ class Trainer:
         for group in state.optimizer.param_groups:
             group["lr"] = lr
         batches = self._batches(step)
-        tokens = int(sum(state.data.train.title_tokens[rows].sum() for rows in batches))
+        rows = np.concatenate(batches)
+        tokens = int(state.data.train.title_tokens[rows].sum())
         loss = self._add_gradients(batches, tokens)
         trained = [p for p in state.module.parameters() if p.grad is not None]
         norm = get_total_norm([p.grad for p in trained if p.grad is not None])
@@ -182,8 +175,8 @@ class Trainer:
             clip_grads_with_norm_(trained, recipe.grad_clip, norm)
         state.optimizer.step()
         state.optimizer.zero_grad()
-        state.step, state.loss, state.lr = step, loss, lr
-        state.grad_norm, state.tokens = float(norm), tokens
+        state.loss = StepLoss(loss * tokens, float(state.data.floors[rows].sum()), tokens)
+        state.step, state.lr, state.grad_norm = step, lr, float(norm)
 
     def _batches(self, step: int) -> list[Integers]:
         """The batches of a step: `accumulation` of them, across the ends of epochs."""
@@ -232,12 +225,26 @@ class Trainer:
         self._stop_requested = bool(stop > 0)
         return float(summed) / tokens
 
+    def _evaluate(self) -> tuple[bool, bool]:
+        """Measure the loss of the probe and of the held-out titles.
+
+        Returns:
+            Whether the training titles are memorized with this evaluation, and whether the
+            held-out loss was not improved for several evaluations.
+        """
+        state = self.state
+        train, heldout = state.data.train, state.data.heldout
+        memorized = hooks.report_probe(state, self._summed_loss(train, state.probe))
+        if not len(heldout):
+            return memorized, False
+        summed = self._summed_loss(heldout, np.arange(len(heldout)))
+        return memorized, hooks.report_heldout(state, summed)
+
     @torch.no_grad()
-    def _evaluate(self) -> bool:
-        """Measure the held-out loss; return whether it has risen for several evaluations."""
+    def _summed_loss(self, examples: Examples, rows: Integers) -> float:
+        """The summed loss of the titles of some examples in evaluation mode, over all ranks."""
         state, accelerator = self.state, self.state.accelerator
-        examples = state.data.heldout
-        rows = np.argsort(examples.lengths, kind="stable")
+        rows = rows[np.argsort(examples.lengths[rows], kind="stable")]
         batches = cut_batches(rows, examples.lengths[rows], state.recipe)
         ranks, rank = accelerator.num_processes, accelerator.process_index
         state.module.eval()
@@ -245,7 +252,7 @@ class Trainer:
         for batch in batches[rank::ranks]:
             for piece in cut_micro_batches(batch, examples, self.micro_batch_tokens):
                 summed += self._losses(examples, piece)[0]
-        return hooks.report_heldout(state, float(accelerator.reduce(summed)))
+        return float(accelerator.reduce(summed))
 
     def _losses(self, examples: Examples, rows: Integers) -> torch.Tensor:
         """The summed losses of some sequences, of their titles and of their prompts, [2]."""

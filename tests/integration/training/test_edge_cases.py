@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-import math
 import os
 import shutil
 import sys
@@ -32,7 +31,6 @@ from titletui.training.launch import launch_env, slurm
 from titletui.training.launch.runs import prepare_run
 from titletui.training.loss import summed_loss
 from titletui.training.manifest import MANIFEST, damage
-from titletui.training.overfit import OverfitMonitor
 from titletui.training.presets import override
 from titletui.training.recipe import Recipe
 from titletui.training.run_spec import RunSpec
@@ -96,13 +94,6 @@ def test_a_checkpoint_that_cannot_fit_is_refused_before_it_is_written(
     checkpoint.check_disk_space(tmp_path, 1 << 20)
     with pytest.raises(OSError, match="10 MB are free, 108 are needed"):
         checkpoint.check_disk_space(tmp_path, 100 << 20)
-
-
-def test_a_heldout_loss_that_is_no_number_is_no_rise() -> None:
-    rule = OverfitMonitor()
-    rule.add_heldout_loss(1, 2.0)
-    assert not any(rule.add_heldout_loss(step, math.nan) for step in range(2, 20))
-    assert rule.best == 1
 
 
 def test_only_a_lost_connection_means_a_lost_process() -> None:

@@ -1,6 +1,5 @@
 """The loss, the batches and the rules, as numbers."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,12 @@ from tests.support.models import TITLES, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.support.training_runs import papers
 from titletui.corpus.paper import Paper
 from titletui.models.loading import load_model
-from titletui.models.prompts import Task
 from titletui.models.registry import find_model
 from titletui.paths import Home
 from titletui.training.data.batching import collate, cut_micro_batches, epoch_batches
 from titletui.training.data.dataset import TrainingSet, build
 from titletui.training.lr_schedule import lr_at
-from titletui.training.overfit import EMA, OverfitMonitor, TrainingTitles, memorization_floor
-from titletui.training.recipe import Recipe
+from titletui.training.recipe import Recipe, Task
 
 
 @pytest.fixture(scope="module")
@@ -196,55 +193,6 @@ def test_where_an_abstract_is_cut_does_not_tell_how_long_its_title_is(
     data = build(pairs, Recipe(task=task, heldout=0.0), tokenizer, 128).train
     assert len(set(data.title_tokens.tolist())) == len(titles)
     assert len(set(data.prompt_lengths.tolist())) == 1
-
-
-def test_a_title_is_a_copy_whatever_its_case_space_and_punctuation() -> None:
-    known = TrainingTitles.of(["Deep Learning: A Survey"])
-    assert "deep   learning — a survey!" in known
-    assert "Deep Learning: Another Survey" not in known
-    assert known.copy_rate(["DEEP LEARNING A SURVEY", "New"]) == 0.5
-    assert known.copy_rate([]) == 0.0
-
-
-def test_the_average_is_free_of_bias_and_starts_with_the_first_loss() -> None:
-    average = EMA()
-    assert math.isnan(average.value)
-    assert average.add(4.0) == pytest.approx(4.0)
-    for _ in range(50):
-        average.add(4.0)
-    assert average.value == pytest.approx(4.0)
-
-
-def test_the_rule_needs_an_average_under_the_threshold_and_trips_once() -> None:
-    monitor = OverfitMonitor()
-    assert not any(monitor.add_training_loss(step, 0.01, 0.1) for step in range(1, 10))
-    assert monitor.add_training_loss(10, 0.01, 0.1)
-    assert not monitor.add_training_loss(11, 0.01, 0.1)
-    assert monitor.overfit == 10
-    fresh = OverfitMonitor()
-    for step in range(1, 200):
-        fresh.add_training_loss(step, 2.0, 0.1)
-    assert not fresh.add_training_loss(200, 0.0, 0.1)
-    assert not fresh.add_training_loss(201, math.nan, 0.1)
-    assert not fresh.add_training_loss(202, math.inf, 0.1)
-    assert fresh.average.value > 1.9
-
-
-def test_a_rise_of_three_evaluations_is_a_warning() -> None:
-    monitor = OverfitMonitor()
-    losses = [3.0, 2.0, 2.1, 2.2, 2.15, 2.3, 2.4, 2.5]
-    assert [monitor.add_heldout_loss(step, loss) for step, loss in enumerate(losses)].index(
-        True
-    ) == 7
-    assert (monitor.best, monitor.best_loss) == (1, 2.0)
-
-
-def test_the_memorization_floor_is_the_entropy_of_the_titles_given_their_prompts() -> None:
-    assert memorization_floor([(0, title) for title in range(20)], 200) == pytest.approx(
-        math.log(20) / 10
-    )
-    assert memorization_floor([(prompt, prompt) for prompt in range(20)], 200) == 0.0
-    assert memorization_floor([(0, 1)] * 50, 500) == 0.0
 
 
 def test_rates_rise_and_fall_as_the_recipe_says() -> None:

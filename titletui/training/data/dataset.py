@@ -24,8 +24,9 @@ from titletui.models.prompts import (
     start_token,
     tokens,
 )
+from titletui.training.copies import TrainingTitles
 from titletui.training.data.frozen_papers import hash_fraction, in_split
-from titletui.training.overfit import TrainingTitles, memorization_floor
+from titletui.training.overfit import memorization_floors
 from titletui.training.recipe import Recipe
 
 _BLOCK = 4096
@@ -103,8 +104,7 @@ class TrainingSet:
     Attributes:
         heldout_papers: for previews and the final evaluation, 2,000 at most.
         left_out: how many papers give no example.
-        memorization_floor: the loss of a model that has memorized the training set, nats per
-            title token.
+        floors: the loss of each training title in a model that has memorized them all, nats.
     """
 
     train: Examples
@@ -112,7 +112,12 @@ class TrainingSet:
     titles: TrainingTitles
     heldout_papers: list[Paper]
     left_out: int
-    memorization_floor: float
+    floors: NDArray[np.float64]
+
+    @property
+    def memorization_floor(self) -> float:
+        """The mean of the floors, nats per title token."""
+        return float(self.floors.sum()) / max(1, int(self.train.title_tokens.sum()))
 
 
 def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, max_length: int) -> TrainingSet:
@@ -156,7 +161,7 @@ def build(papers: Iterable[Paper], recipe: Recipe, tokenizer: Any, max_length: i
         titles=TrainingTitles.of(titles),
         heldout_papers=[paper for _, paper, examples in heldout if examples][:_HELDOUT_PAPERS],
         left_out=left_out,
-        memorization_floor=memorization_floor(_hashes(train), int(train.title_tokens.sum())),
+        floors=np.array(memorization_floors(_hashes(train))),
     )
 
 

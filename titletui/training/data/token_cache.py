@@ -14,9 +14,9 @@ import numpy as np
 
 from titletui.corpus.paper import Paper
 from titletui.models.prompts import end_token, instruction_frame, start_token, tokens
+from titletui.training.copies import TrainingTitles
 from titletui.training.data.dataset import Examples, TrainingSet
 from titletui.training.manifest import damage, seal
-from titletui.training.overfit import TrainingTitles
 from titletui.training.run_spec import RunSpec
 
 FOLDER = "tokens"
@@ -36,7 +36,6 @@ class _Rest(msgspec.Struct, frozen=True):
     key: str
     heldout_papers: list[Paper]
     left_out: int
-    memorization_floor: float
 
 
 def cache_key(spec: RunSpec, tokenizer: Any, max_length: int) -> str:
@@ -61,7 +60,8 @@ def save(job: Path, key: str, data: TrainingSet) -> None:
             for field in _ARRAYS:
                 np.save(_array(part, split, field), getattr(examples, field))
         np.save(part / "titles.npy", np.asarray(data.titles.hashes, dtype=np.uint64))
-        rest = _Rest(key, data.heldout_papers, data.left_out, data.memorization_floor)
+        np.save(part / "floors.npy", data.floors)
+        rest = _Rest(key, data.heldout_papers, data.left_out)
         (part / _REST).write_bytes(msgspec.json.encode(rest))
         seal(part)
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,7 +98,7 @@ def load(job: Path, key: str) -> TrainingSet | None:
         titles=TrainingTitles(_map(folder / "titles.npy")),
         heldout_papers=rest.heldout_papers,
         left_out=rest.left_out,
-        memorization_floor=rest.memorization_floor,
+        floors=_map(folder / "floors.npy"),
     )
 
 
