@@ -6,7 +6,7 @@ from titletui.cli.output import EXIT_FAILED, EXIT_INTERRUPTED, print_json, say
 from titletui.text import display, format_duration
 
 if TYPE_CHECKING:
-    from titletui.jobs.events import Evaluated, Overfit
+    from titletui.jobs.events import Evaluated
     from titletui.jobs.job import Job
     from titletui.training.estimate import Forecast
     from titletui.training.run_history import RunView
@@ -27,7 +27,11 @@ def facts(view: "RunView") -> dict[str, Any]:
         "bits_per_character": view.bits,
         "overfit": view.overfit is not None,
         "overfit_step": view.overfit.step if view.overfit else None,
+        "excess": view.excess,
+        "memorization_floor": view.floor,
         "rising": view.rising is not None,
+        "copying": view.copying is not None,
+        "signs": [sign.text for sign in view.signs],
         "diverged": view.diverged is not None,
         "copies": view.copies,
         "best_step": best[0] if best else None,
@@ -85,18 +89,21 @@ def report(view: "RunView") -> list[str]:
         lines.append(f"  on {view.device}")
     if waits := _in_queue(view):
         lines.append(f"  {waits}")
+    if view.excess is not None and view.margin:
+        lines.append(
+            f"  loss {view.excess:.3f} above the {view.floor:.3f} of memorized titles "
+            f"(< {view.margin:g} = overfit)"
+        )
     if view.bits is not None:
         lines.append(f"  {view.bits:.3f} bits per character on the held-out papers")
     if view.best:
         step, loss = view.best
-        use = f"; use it as {view.name}@best" if step != view.step else ""
+        use = f"; {view.name} generates with it, {view.name}@last with the last step"
+        use = use if step != view.step else ""
         lines.append(f"  lowest held-out loss {loss:.3f} at step {step}{use}")
     if view.last and view.last.memory:
         lines.append(f"  {view.last.speed:,.0f} title tokens/s, {view.last.memory >> 20:,} MB")
-    if view.overfit:
-        lines.append(f"  overfit: {overfit_sentence(view.overfit)}")
-    if view.rising:
-        lines.append(f"  the held-out loss rises since step {view.rising.best}")
+    lines += [f"  ⚠ {sign.text} {sign.advice}" for sign in view.signs]
     if view.evaluated:
         lines += figures(view.evaluated)
     for note in view.notes[-5:]:
@@ -122,14 +129,6 @@ def _in_queue(view: "RunView") -> str:
     answer = slurm_queue.ask(view.job.path, held)
     why = f" ({answer.why})" if answer.why else ""
     return f"in Slurm's queue as job {held.id}{why}"
-
-
-def overfit_sentence(event: "Overfit") -> str:
-    """Return the text of the overfit banner."""
-    return (
-        f"training loss {event.average:.3f} < {event.threshold:g} at step {event.step}: the model "
-        f"starts to repeat its titles (copies {event.copies:.0%})"
-    )
 
 
 def figures(evaluated: "Evaluated") -> list[str]:
@@ -236,8 +235,7 @@ class LiveRun:
             )
         elif view.progress:
             parts.append(Text(display(f"{view.progress.waiting}: {view.progress.amount}")))
-        if view.overfit:
-            parts.append(Text(overfit_sentence(view.overfit), style="bold red"))
+        parts += [Text(display(sign.text), style="bold red") for sign in view.signs]
         if view.preview:
             parts.append(Text(f"step {view.preview.step}, copies {view.copies:.0%}", style="dim"))
             parts += [Text("  " + display(title)) for title in view.preview.titles[:5]]

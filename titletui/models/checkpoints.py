@@ -40,8 +40,16 @@ def latest_model(job: Job) -> Path | None:
     return _folder(job, steps[-1]) if steps else None
 
 
+def default_model(job: Job) -> Path | None:
+    """The folder of a run's checkpoint with the lowest held-out loss, else its latest model."""
+    best = best_step(job)
+    if best in checkpoint_steps(job) and read_card(job.model).step != best:
+        return _folder(job, best)
+    return latest_model(job)
+
+
 def checkpoint_model(job: Job, checkpoint: str) -> Path:
-    """The model folder that `checkpoint` names: empty or `last`, `best`, or a step.
+    """The model folder that `checkpoint` names: `last`, `best`, a step; empty is the default.
 
     Raises:
         UsageError: there is no checkpoint of that step.
@@ -49,7 +57,7 @@ def checkpoint_model(job: Job, checkpoint: str) -> Path:
     """
     steps = checkpoint_steps(job)
     if checkpoint in ("", "last"):
-        folder = latest_model(job)
+        folder = latest_model(job) if checkpoint else default_model(job)
         if folder is None:
             raise TitletuiError(f"The run {job.name} has no checkpoint yet.")
         return folder

@@ -1,54 +1,51 @@
-"""Figures of a finished model."""
+"""Metrics of a finished model."""
 
 import contextlib
 from collections import Counter
-from typing import Any
 
 from titletui.corpus.paper import Paper
 from titletui.corpus.statistics import frequent_words
 from titletui.jobs.events import Evaluated
 from titletui.models.prompts import Task
 from titletui.text import fold
-from titletui.training.data.dataset import TrainingSet
+from titletui.training.data.frozen_papers import read_papers
 from titletui.training.recipe import Recipe
 from titletui.training.samples import greedy_titles, sample_titles
+from titletui.training.state import TrainerState
 
 _WORDS = 20
 
 
-def figures(
-    model: Any,
-    tokenizer: Any,
-    recipe: Recipe,
-    data: TrainingSet,
-    step: int,
-    limit: int,
-) -> Evaluated:
+def evaluate(state: TrainerState) -> Evaluated:
     """Evaluate the finished model.
 
     `unique`, `copies`: shares of `recipe.final_titles` sampled titles. For models that write
     titles from abstracts also ROUGE F-measures (Lin 2004) of `recipe.final_titles` greedy titles
     of held-out papers, and, with `baseline_`, those of each abstract's first sentence.
     """
+    model, tokenizer, recipe, data = state.model, state.tokenizer, state.recipe, state.data
     titles = sample_titles(
-        model, tokenizer, recipe, data.heldout_papers, recipe.final_titles, step, limit
-    )
-    found = {
+        model, tokenizer, recipe, data.heldout_papers, recipe.final_titles, state.step,
+        state.max_length,
+    )  # fmt: skip
+    metrics = {
         "unique": len({fold(title) for title in titles}) / len(titles),
         "copies": data.titles.copy_rate(titles),
     }
-    known = [
+    corpus = (
         paper.abstract if recipe.task == "abstract" else paper.title
-        for paper in data.heldout_papers
-    ]
-    words = {"samples": frequent_words(titles, _WORDS), "corpus": frequent_words(known, _WORDS)}
+        for paper in read_papers(state.job.folder.papers, state.spec.sha256)
+    )
+    words = {"samples": frequent_words(titles, _WORDS), "corpus": frequent_words(corpus, _WORDS)}
     task = _task_with_abstract(recipe)
     pairs = [paper for paper in data.heldout_papers if paper.abstract][: recipe.final_titles]
     if task and pairs:
         with contextlib.suppress(ModuleNotFoundError):
-            written = greedy_titles(model, tokenizer, task, pairs, recipe.preview_tokens, limit)
-            found |= rouge(written, pairs)
-    return Evaluated(step=step, figures=found, words=words)
+            written = greedy_titles(
+                model, tokenizer, task, pairs, recipe.preview_tokens, state.max_length
+            )
+            metrics |= rouge(written, pairs)
+    return Evaluated(step=state.step, figures=metrics, words=words)
 
 
 def _task_with_abstract(recipe: Recipe) -> Task | None:

@@ -279,11 +279,8 @@ def finish(state: TrainerState, reason: str = "") -> JobResult:
                 "free some space, then resume."
             ) from error
         with state.accelerator.autocast():
-            figures = evaluation.figures(
-                state.model, state.tokenizer, state.recipe, state.data, state.step,
-                state.max_length,
-            )  # fmt: skip
-        job.emit(figures)
+            metrics = evaluation.evaluate(state)
+        job.emit(metrics)
     state.accelerator.wait_for_everyone()
     token_cache.delete(job.folder.path)
     return JobResult(outcome="done", reason=reason)

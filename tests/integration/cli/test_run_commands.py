@@ -62,13 +62,14 @@ def test_runs_are_listed_a_line_each_and_one_of_them_with_all_its_figures(
     assert main(["runs", "sad-1"]) == 0
     said = capsys.readouterr().out
     for part in (
-        "the held-out loss rises since step 20", "copies 0.0700", "words of the corpus: speech",
+        "The held-out loss is above its best since step 20.", "copies 0.0700", "words of the corpus: speech",
         "warning: a checkpoint was damaged", "1 lines of the log could not be read",
         "out of memory. Use less.",
     ):  # fmt: skip
         assert part in said
     assert main(["runs", "over"]) == 0
-    assert "overfit: training loss 0.097 < 0.1 at step 431" in capsys.readouterr().out
+    said = "The model has memorized its titles since step 431: the loss is 0.097, under 0.1."
+    assert said in capsys.readouterr().out
     assert main(["runs", "over", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["overfit_step"], facts["corpus"], facts["state"]) == (431, "eess.AS", "done")
@@ -92,7 +93,7 @@ def test_watching_a_run_that_has_ended_shows_it_once_and_tells_how_it_ended(
 ) -> None:
     overfit_run(home)
     assert main(["watch", "over"]) == 0
-    assert "starts to repeat its titles" in capsys.readouterr().err
+    assert "has memorized its titles" in capsys.readouterr().err
     failed = JobResult(outcome="failed", reason="diverged at step 2")
     run_folder(home, "nan-1", [3.0, math.nan], more=[Diverged(step=2)], ended=failed)
     assert main(["watch", "nan-1"]) == 1

@@ -30,4 +30,4 @@ def test_the_best_adapter_becomes_the_model_without_its_base_being_loaded(home: 
     assert not names & {"optimizer.safetensors", "MANIFEST.json", "state.json"}
     ours = (job.model / "adapter_model.safetensors").read_bytes()
     assert ours == (best.path / "adapter_model.safetensors").read_bytes()
-    assert load_model(find_model(home, "adapter"), home=home).info.path == Path(job.model)
+    assert load_model(find_model(home, "adapter@last"), home=home).info.path == Path(job.model)

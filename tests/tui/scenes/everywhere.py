@@ -20,7 +20,7 @@ async def _fail(pilot: Pilot[int]) -> None:
 async def _say(pilot: Pilot[int]) -> None:
     app = app_of(pilot)
     app.say("eess-as-1 is done. R[0,1] [/b]")
-    app.say("eess-as-2 is overfit: it starts to repeat its titles.", "warning")
+    app.say("eess-as-2 is overfit: it has memorized its titles.", "warning")
     app.say("cs.SD failed. arXiv refuses this machine (403).", "error")
 
 

@@ -278,7 +278,7 @@ async def test_that_a_run_is_overfit_is_rung_and_said_on_every_screen(
             await until_shown(pilot, "● a-1 step 10")
             with EventLog(job.events) as log:
                 log.append(Overfit(step=10, average=0.05, threshold=0.1, copies=0.4))
-            await until_shown(pilot, "a-1 is overfit: it starts to repeat its titles.")
+            await until_shown(pilot, "a-1 is overfit: it has memorized its titles.")
             await until_shown(pilot, "step 10 loss 0.20 overfit")
             await pilot.press("q")
     assert rung == [True]

@@ -10,12 +10,13 @@ from tests.support.models import TITLES, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from tests.support.training_runs import papers
 from titletui.corpus.paper import Paper
 from titletui.models.loading import load_model
+from titletui.models.prompts import Task
 from titletui.models.registry import find_model
 from titletui.paths import Home
 from titletui.training.data.batching import collate, cut_micro_batches, epoch_batches
 from titletui.training.data.dataset import TrainingSet, build
 from titletui.training.lr_schedule import lr_at
-from titletui.training.recipe import Recipe, Task
+from titletui.training.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
