@@ -14,6 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from titletui.jobs import process_lock
 from titletui.jobs.job import Job
 
 _PRELOAD = [
@@ -30,6 +31,8 @@ def start_worker(job: Job, fault: str = "") -> BaseProcess:
     job.prepare()
     process = _server().Process(target=_work, args=(str(job.path), dict(os.environ), fault))
     process.start()
+    assert process.pid is not None
+    job.set_launcher(process_lock.identity(process.pid))
     return process
 
 
