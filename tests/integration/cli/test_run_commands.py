@@ -62,7 +62,8 @@ def test_runs_are_listed_a_line_each_and_one_of_them_with_all_its_figures(
     assert main(["runs", "sad-1"]) == 0
     said = capsys.readouterr().out
     for part in (
-        "The held-out loss is above its best since step 20.", "copies 0.0700", "words of the corpus: speech",
+        "The held-out loss is above its best since step 20.", "copies 0.0700",
+        "words of the corpus: speech",
         "warning: a checkpoint was damaged", "1 lines of the log could not be read",
         "out of memory. Use less.",
     ):  # fmt: skip
