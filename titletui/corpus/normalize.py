@@ -60,17 +60,19 @@ def normalize(papers: Iterable[Paper]) -> NormalizedPapers:
         if key is None:
             id_ = plain_id(clean(id_)) or title_id(title)
             key = arxiv_key(id_)
-        row = PaperRow(
-            NO_KEY if key is None else key,
-            id_,
-            title,
-            clean(paper.categories),
-            clean(paper.authors),
-            paper.created,
-            paper.updated,
-            paper.datestamp,
-            int(paper.deleted),
-            clean(paper.abstract),
+        row = PaperRow._make(
+            (
+                NO_KEY if key is None else key,
+                id_,
+                title,
+                clean(paper.categories),
+                clean(paper.authors),
+                paper.created,
+                paper.updated,
+                paper.datestamp,
+                int(paper.deleted),
+                clean(paper.abstract),
+            )
         )
         if key is None:
             same = unkeyed.get(id_)

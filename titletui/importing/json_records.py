@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from titletui.corpus.paper import Paper, arxiv_key, plain_id
+from titletui.corpus.paper import Paper, plain_id
 from titletui.errors import TitletuiError
 from titletui.importing.fields import field_of, paper_of_record, title_of, without_markup
 
@@ -56,7 +56,8 @@ class _Exported(Paper, frozen=True, forbid_unknown_fields=True, gc=False):
     """A paper as our own export writes it; taken as it is, so that nothing is lost."""
 
 
-_EXPORTED_START = '{"id":"'
+_EXPORTED = re.compile(r'\{"id":"(?:[^"\\]|\\.)*","title":')
+_ARXIV_FORM = re.compile(r"[0-9]{4}\.[0-9]|[a-z-]+/[0-9]{7}|x-")
 _decoder = msgspec.json.Decoder(_Record)
 _exported_decoder = msgspec.json.Decoder(_Exported)
 
@@ -72,7 +73,7 @@ def decode_record(line: str, *, snapshot: bool = True) -> Paper:
     """
     if snapshot:
         try:
-            if line.startswith(_EXPORTED_START):
+            if _EXPORTED.match(line):
                 return _exported_decoder.decode(line)
         except (msgspec.MsgspecError, RecursionError, ValueError):
             pass
@@ -80,8 +81,10 @@ def decode_record(line: str, *, snapshot: bool = True) -> Paper:
             record = _decoder.decode(line)
         except (msgspec.MsgspecError, RecursionError, ValueError):
             record = None
-        if record is not None and record.title and _is_own_id(record.id):
-            return _paper(record)
+        if record is not None and record.title:
+            id_ = plain_id(record.id)
+            if _ARXIV_FORM.match(id_):
+                return _paper(record, id_)
     return paper_of_json(parse_json(line))
 
 
@@ -210,13 +213,7 @@ def _has_title(record: dict[str, Any]) -> bool:
     )
 
 
-def _is_own_id(id_: str) -> bool:
-    return (
-        arxiv_key(id_) is not None or id_.startswith("x-") or arxiv_key(plain_id(id_)) is not None
-    )
-
-
-def _paper(record: _Record) -> Paper:
+def _paper(record: _Record, id_: str) -> Paper:
     versions = record.versions
     created = record.created or ""
     if not created and versions:
@@ -225,7 +222,7 @@ def _paper(record: _Record) -> Paper:
     if not updated and len(versions) > 1:
         updated = _day(versions[-1].created)
     return Paper(
-        id=plain_id(record.id),
+        id=id_,
         title=without_markup(record.title),
         abstract=without_markup(record.abstract or ""),
         categories=record.categories or "",
