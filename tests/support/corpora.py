@@ -1,4 +1,4 @@
-"""Corpora for the tests of screens."""
+"""Papers and corpora where a test does not care what is in them."""
 
 from titletui.corpus.paper import Paper
 from titletui.corpus.store import CorpusStore
@@ -13,6 +13,14 @@ def paper(number: int, title: str, abstract: str = "") -> Paper:
         categories="eess.AS cs.SD",
         authors="Doe, Jane; Roe, Richard",
     )
+
+
+def some_papers(count: int, year: int = 24) -> list[Paper]:
+    """Papers over the months of a year, each with an id and a title of its own."""
+    return [
+        Paper(id=f"{year}{1 + n % 12:02}.{n:05}", title=f"Paper {n} on neural things")
+        for n in range(count)
+    ]
 
 
 def fill(home: Home, name: str, papers: list[Paper], category: str = "eess.AS") -> None:

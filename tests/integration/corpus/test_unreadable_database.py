@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from tests.many_papers import some
+from tests.support.corpora import some_papers
 from titletui.corpus.schema import MIGRATIONS
 from titletui.corpus.store import CorpusStore
 from titletui.database import DatabaseDamagedError
@@ -25,7 +25,7 @@ def test_a_damaged_file_is_told_moved_aside_and_replaced(home: Home, damage: str
     path = home.corpus_db
     with CorpusStore(path) as store:
         store.create("c")
-        store.add("c", some(2_000))
+        store.add("c", some_papers(2_000))
     data = bytearray(path.read_bytes())
     if damage == "not a database":
         data[:] = b"something else entirely" * 100
@@ -52,7 +52,7 @@ def test_damage_that_is_met_later_is_told_in_one_sentence(home: Home) -> None:
     path = home.corpus_db
     with CorpusStore(path) as store:
         store.create("c")
-        store.add("c", some(5_000))
+        store.add("c", some_papers(5_000))
         pages = store.rows("SELECT pageno FROM dbstat WHERE name = 'papers' AND pagetype = 'leaf'")
     with path.open("r+b") as file:
         for (page,) in pages:
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_written_still_shows_its_corpora(
 ) -> None:
     with CorpusStore(home.corpus_db) as store:
         store.create("c")
-        store.add("c", some(3))
+        store.add("c", some_papers(3))
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     with CorpusStore.open(home) as store:
         assert "not changed" in store.notice
@@ -104,7 +104,7 @@ def test_damage_that_no_glance_meets_is_found_once_it_is_suspected(home: Home) -
     path = home.corpus_db
     with CorpusStore(path) as store:
         store.create("c")
-        store.add("c", some(5_000))
+        store.add("c", some_papers(5_000))
         pages = store.rows("SELECT pageno FROM dbstat WHERE name = 'papers' AND pagetype = 'leaf'")
     with path.open("r+b") as file:
         file.seek((pages[len(pages) // 2][0] - 1) * 4096)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.many_papers import some
+from tests.support.corpora import some_papers
 from titletui.corpus.fts_query import match_expression
 from titletui.corpus.pagination import END, Paginator
 from titletui.corpus.paper import Paper, arxiv_key
@@ -52,7 +52,7 @@ def found(store: CorpusStore, search: str, name: str = "c") -> set[str]:
 
 
 def test_pages_give_each_paper_once_and_the_newest_first(store: CorpusStore) -> None:
-    papers = [*some(50), *some(30, 19), Paper(id="math/9201239", title="Old")]
+    papers = [*some_papers(50), *some_papers(30, 19), Paper(id="math/9201239", title="Old")]
     random.Random(1).shuffle(papers)
     assert store.add("c", papers) == Added(81, 0, 0)
     ids = all_pages(store, "c")
@@ -64,9 +64,9 @@ def test_pages_give_each_paper_once_and_the_newest_first(store: CorpusStore) -> 
 
 @pytest.mark.parametrize("search", ["", "neural", "paper 1", "nothing of that kind", "2405.00004"])
 def test_pages_from_the_end_are_those_from_the_beginning(store: CorpusStore, search: str) -> None:
-    store.add("c", some(63))
+    store.add("c", some_papers(63))
     store.create("other")
-    store.add("other", some(800, 25))
+    store.add("other", some_papers(800, 25))
     for name in ("c", "other"):
         for limit in (7, 200):
             forwards = all_pages(store, name, search, limit)
@@ -78,7 +78,7 @@ def test_pages_from_the_end_are_those_from_the_beginning(store: CorpusStore, sea
 
 
 def test_a_page_tells_the_year_and_how_many_there_are(store: CorpusStore) -> None:
-    store.add("c", some(30))
+    store.add("c", some_papers(30))
     page = store.page("c", limit=10)
     assert (page.total, page.exact, len(page.rows)) == (30, True, 10)
     assert {row.year for row in page.rows} == {2024}
@@ -120,7 +120,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("typed", HOSTILE)
 def test_nothing_that_is_typed_breaks_the_search(store: CorpusStore, typed: str) -> None:
-    store.add("c", some(5))
+    store.add("c", some_papers(5))
     assert isinstance(store.page("c", search=typed), Page)
 
 
@@ -139,8 +139,8 @@ def test_a_small_corpus_in_a_large_store_is_searched_with_the_same_result(
     store: CorpusStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.create("small")
-    store.add("c", some(500))
-    store.add("small", some(20))
+    store.add("c", some_papers(500))
+    store.add("small", some_papers(20))
     monkeypatch.setattr(Paginator, "_prefers_own_index", lambda self, papers: False)
     without = {q: all_pages(store, "small", q) for q in ("neural", "paper 1", "neur", "17")}
     monkeypatch.undo()
@@ -155,8 +155,8 @@ def test_more_hits_than_are_counted_are_told_as_at_least(
 ) -> None:
     monkeypatch.setattr("titletui.corpus.pagination.MOST_COUNTED", 50)
     store.create("large")
-    store.add("large", some(300, 25))
-    store.add("c", some(60))
+    store.add("large", some_papers(300, 25))
+    store.add("c", some_papers(60))
     page = store.page("large", search="neural", limit=20)
     assert (page.total, page.exact, len(page.rows)) == (50, False, 20)
     assert len(all_pages(store, "large", "neural")) == 300
@@ -200,8 +200,8 @@ def test_papers_that_cannot_be_kept_are_counted(store: CorpusStore) -> None:
 
 def test_corpora_share_papers_and_deleting_one_leaves_the_others(store: CorpusStore) -> None:
     store.create("other")
-    store.add("c", some(30))
-    store.add("other", some(10))
+    store.add("c", some_papers(30))
+    store.add("other", some_papers(10))
     assert store.rows("SELECT count(*) FROM papers") == [(30,)]
     store.delete("c")
     assert [(s.name, s.papers) for s in store.corpora()] == [("other", 10)]
@@ -220,7 +220,7 @@ def test_a_deletion_that_was_cut_off_is_gone_from_the_list_and_ends_with_the_nex
     from titletui.corpus.upsert import PaperWriter
 
     store.create("other")
-    store.add("c", some(30))
+    store.add("c", some_papers(30))
 
     def power_cut(self: PaperWriter, corpus: int, count: int) -> bool:
         raise KeyboardInterrupt
@@ -302,7 +302,7 @@ def test_readers_and_a_writer_get_along(store: CorpusStore, home: Home) -> None:
     for reader in readers:
         reader.start()
     for start in range(0, 2_000, 200):
-        store.add("c", some(2_000)[start : start + 200])
+        store.add("c", some_papers(2_000)[start : start + 200])
     for reader in readers:
         reader.join()
     assert not errors
@@ -310,11 +310,11 @@ def test_readers_and_a_writer_get_along(store: CorpusStore, home: Home) -> None:
 
 
 def test_a_store_opened_for_reading_changes_nothing(store: CorpusStore, home: Home) -> None:
-    store.add("c", some(5))
+    store.add("c", some_papers(5))
     with CorpusStore(home.corpus_db, read_only=True) as mine:
         assert len(found(mine, "neural")) == 5
         with pytest.raises(TitletuiError):
-            mine.add("c", some(6))
+            mine.add("c", some_papers(6))
         with pytest.raises(TitletuiError):
             mine.create("d")
 
@@ -325,6 +325,6 @@ def test_the_file_belongs_to_its_owner_alone(store: CorpusStore) -> None:
 
 
 def test_all_titles_of_all_corpora_are_streamed(store: CorpusStore, tmp_path: Path) -> None:
-    store.add("c", some(4_500))
+    store.add("c", some_papers(4_500))
     assert sum(1 for _ in store.titles(None)) == 4_500
     assert sum(1 for _ in store.papers("c", abstracts=False)) == 4_500
