@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,15 @@ HEADER = """\
 
 
 def resolve() -> list[str]:
-    """Return `name==version` of all that `.[test,quantized]` installs, sorted by name.
+    """Return `name==version` of the package's dependencies with all extras, sorted by name.
 
     A local version label such as `+cpu` is left off, so that any build of that version fits.
     """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = ",".join(project["optional-dependencies"])
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
     done = subprocess.run(
-        [*command, "--report", "-", ".[test,quantized]"], cwd=ROOT, stdout=subprocess.PIPE
+        [*command, "--report", "-", f".[{extras}]"], cwd=ROOT, stdout=subprocess.PIPE
     )
     if done.returncode:
         raise SystemExit("pip cannot resolve the dependencies of pyproject.toml")
