@@ -46,6 +46,14 @@ class GenerateSettings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
         float, Meta(ge=0, le=5, description="How daring: 0 takes the likeliest token each time.")
     ] = 0.8
     count: Annotated[int, Meta(ge=1, le=1000, description="Titles at once.")] = 10
+    sweep: Annotated[
+        str,
+        Meta(
+            pattern=r"^ *([0-4](\.\d+)?|5)( +([0-4](\.\d+)?|5)){0,5} *$",
+            description="The temperatures of a sweep.",
+            extra={"range": "1 to 6 numbers from 0 to 5"},
+        ),
+    ] = "0.5 0.8 1.1"
     top_p: Annotated[
         float, Meta(gt=0, le=1, description="Only the likeliest tokens that make up this share.")
     ] = 0.95

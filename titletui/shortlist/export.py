@@ -115,7 +115,8 @@ def _text(favourites: Sequence[Favourite]) -> str:
 
 
 def _csv(favourites: Sequence[Favourite]) -> str:
-    fields = [field for field in msgspec.structs.fields(BatchSettings) if field.name != "seed"]
+    left_out = ("seed", "group", "column")
+    fields = [one for one in msgspec.structs.fields(BatchSettings) if one.name not in left_out]
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow([*_COLUMNS, *(field.encode_name for field in fields)])

@@ -12,6 +12,8 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         against: the corpus that its candidates were compared with; None means all papers.
+        group: shared by batches that were written side by side; empty for a single one.
+        column: the place of the batch in its group, from 0.
     """
 
     model: str = ""
@@ -25,13 +27,17 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = msgspec.field(default=None, name="length")
     seed: int | None = None
     against: str | None = None
+    group: str = ""
+    column: int = 0
 
     @classmethod
-    def of(cls, request: Any, against: str | None = None) -> "BatchSettings":
+    def of(
+        cls, request: Any, against: str | None = None, group: str = "", column: int = 0
+    ) -> "BatchSettings":
         """The settings of a `titletui.generation.protocol.Generate`."""
         asked = msgspec.structs.asdict(request) | msgspec.structs.asdict(request.sampling)
         names = {name: asked[name] for name in cls.__struct_fields__ if name in asked}
-        return cls(**names, against=against)
+        return cls(**names, against=against, group=group, column=column)
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):

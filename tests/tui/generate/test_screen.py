@@ -411,6 +411,47 @@ async def test_a_model_is_chosen_from_the_list_or_typed(home: Home) -> None:
         await until_shown(pilot, "Compare starter with")
 
 
+async def test_a_sweep_is_one_batch_in_which_h_and_l_move(home: Home) -> None:
+    with Library.open(home) as library:
+        library.add_candidates(library.start_batch(BatchSettings()), [Candidate(text="Before")])
+        for column in (2, 0, 1):
+            settings = BatchSettings(
+                model="starter", temperature=0.5 + column / 4, group="sweep", column=column
+            )
+            title = Candidate(text=f"Otter {column}")
+            library.add_candidates(library.start_batch(settings), [title])
+    app = opened(home)
+    async with app.run_test(size=(120, 30), notifications=True) as pilot:
+        await until_shown(pilot, "t 0.50", "t 0.75", "t 1.00", "Otter 0", "Otter 1", "Otter 2")
+        columns = screen_of(pilot).batches.columns
+        assert [one.live_batch.settings.column for one in columns] == [0, 1, 2]
+        await until(pilot, lambda: columns[0].has_focus_within)
+        prefix = screen_of(pilot).prefix.value
+        for key, place in (("l", 1), ("l", 2), ("l", 2), ("h", 1)):
+            await pilot.press(key)
+            await until(pilot, lambda: columns[place].has_focus_within)  # noqa: B023
+        assert screen_of(pilot).batches.columns is columns
+        assert (screen_of(pilot).prefix.value, app.settings.generate.hide_copies) == (prefix, False)
+        await pilot.press("left_square_bracket")
+        await until_shown(pilot, "batch 1 of 2", "Before")
+        await pilot.press("right_square_bracket")
+        await until_shown(pilot, "t 0.50", "t 0.75", "t 1.00")
+
+
+async def test_a_sweep_is_written_at_the_temperatures_of_the_settings(home: Home) -> None:
+    app = opened(home, count=1, length=6, sweep="0.2 1.5")
+    async with app.run_test(size=(120, 30)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        await pilot.press("w")
+        await until_shown(pilot, "t 0.20", "t 1.50")
+        columns = screen_of(pilot).batches.columns
+        await until(pilot, lambda: all(one.live_batch.id for one in columns))
+        settings = [one.live_batch.settings for one in columns]
+        assert [one.temperature for one in settings] == [0.2, 1.5]
+        assert settings[0].group
+        assert len({one.group for one in settings}) == 1
+
+
 async def test_more_like_this_takes_the_beginning_of_the_title(
     home: Home, library: Library
 ) -> None:

@@ -1,6 +1,8 @@
 """Batches side by side: write new ones, show earlier ones, star their titles."""
 
 import asyncio
+import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -14,7 +16,7 @@ from textual.message import Message
 from titletui.candidate import Novelty
 from titletui.errors import TitletuiError
 from titletui.generation.protocol import Generate, with_seed
-from titletui.shortlist.records import BatchSettings, Favourite
+from titletui.shortlist.records import Batch, BatchSettings, Favourite
 from titletui.text import fold
 from titletui.tui.app_base import AppBase
 from titletui.tui.generate.batch import LiveBatch
@@ -118,10 +120,11 @@ class BatchColumns(Horizontal):
         await self.stop()
         against = self.app.settings.generate.against
         first_model = requests[0][1].model
+        group = secrets.token_hex(8) if len(requests) > 1 else ""
         columns: list[BatchColumn] = []
         turns: dict[str, list[tuple[BatchColumn, Generate]]] = {}
         for number, (label, request) in enumerate(requests, start=1):
-            batch = LiveBatch(BatchSettings.of(request, against=against))
+            batch = LiveBatch(BatchSettings.of(request, against, group, column=number - 1))
             batch.running = True
             batch.status = WAITING if request.model in turns else STARTING
             place = f"{number} of {len(requests)}, ← →" if len(requests) > 1 else ""
@@ -180,35 +183,38 @@ class BatchColumns(Horizontal):
 
     @work(group="walk", exclusive=True)
     async def walk(self, step: int) -> None:
-        """Show the batch `step` after the current one; 0 shows the newest."""
-        current = self.current.live_batch.id
+        """Show the batch `step` after the current one; 0 shows the newest.
 
-        def read(library: "Library") -> BatchColumn | str:
-            batches = [one for one in reversed(library.batches(limit=10_000)) if one.candidates]
-            ids = [one.id for one in batches]
-            at = ids.index(current) + step if current in ids else len(ids) - 1
-            if not 0 <= at < len(ids):
-                oldest_or_newest = "oldest" if step < 0 else "newest"
-                return f"This is the {oldest_or_newest} batch." if ids else ""
-            candidates = library.candidates(ids[at])
-            batch = LiveBatch.from_library(batches[at].settings, ids[at], candidates)
-            return BatchColumn(batch, place=f"batch {at + 1} of {len(ids)}")
+        Batches that were written side by side are one step, and side by side again.
+        """
+        shown = {column.live_batch.id for column in self.columns}
+
+        def read(library: "Library") -> list[BatchColumn] | str:
+            groups = _grouped(one for one in library.batches(limit=10_000) if one.candidates)
+            current = [n for n, group in enumerate(groups) if shown & {one.id for one in group}]
+            at = current[0] + step if current else len(groups) - 1
+            if not groups:
+                return ""
+            if not 0 <= at < len(groups):
+                return f"This is the {'oldest' if step < 0 else 'newest'} batch."
+            return _columns(library, groups[at], f"batch {at + 1} of {len(groups)}")
 
         try:
-            column = await self.app.library.run(read)
+            columns = await self.app.library.run(read)
         except TitletuiError as error:
             self.app.show_error(error)
             return
-        if isinstance(column, str):
-            if column:
-                self.app.say(column)
+        if isinstance(columns, str):
+            if columns:
+                self.app.say(columns)
             return
-        await self.show([column])
+        await self.show(columns)
         await self.refresh_stars()
-        await self.judge(column)
-        if self.app.settings.generate.sort == "taste":
-            await self._score(column)
-            column.rearrange()
+        for column in columns:
+            await self.judge(column)
+            if self.app.settings.generate.sort == "taste":
+                await self._score(column)
+                column.rearrange()
 
     async def judge(self, column: BatchColumn) -> None:
         """Compare the candidates with the papers as they are now, and store what changed."""
@@ -331,3 +337,25 @@ class BatchColumns(Horizontal):
 
 def _store_novelty(found: list[tuple[int, Novelty]], library: "Library") -> None:
     library.set_novelty(found)
+
+
+def _grouped(newest_first: Iterable[Batch]) -> list[list[Batch]]:
+    """Return the batches, oldest first, those that were written side by side together."""
+    groups: dict[str | int, list[Batch]] = {}
+    for batch in newest_first:
+        groups.setdefault(batch.settings.group or batch.id, []).append(batch)
+    return [sorted(group, key=lambda one: one.settings.column) for group in groups.values()][::-1]
+
+
+def _columns(library: "Library", group: list[Batch], place: str) -> list[BatchColumn]:
+    """Read the columns of a group, labelled by what sets them apart."""
+    alike = len({one.settings.model for one in group}) == 1
+    columns: list[BatchColumn] = []
+    for number, one in enumerate(group, start=1):
+        batch = LiveBatch.from_library(one.settings, one.id, library.candidates(one.id))
+        if len(group) == 1:
+            columns.append(BatchColumn(batch, place=place))
+        else:
+            label = f"t {one.settings.temperature:.2f}" if alike else one.settings.model
+            columns.append(BatchColumn(batch, label, f"{place} · {number} of {len(group)}, ← →"))
+    return columns

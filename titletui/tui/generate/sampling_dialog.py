@@ -33,7 +33,7 @@ LABELS = {
     "hide_repeats": "Hide repeats",
 }
 ORDER = (
-    "top_p", "top_k", "length", "seed", "year", "temperature", "count", "against", "sort",
+    "top_p", "top_k", "length", "seed", "year", "temperature", "count", "sweep", "against", "sort",
     "hide_copies", "hide_near", "hide_above", "hide_longer", "hide_repeats",
 )  # fmt: skip
 
@@ -46,7 +46,7 @@ class SamplingDialog(Dialog[tuple[GenerateSettings, int | None] | None]):
 
     DEFAULT_CSS = """
     SamplingDialog Form SettingRow > * { width: 27; }
-    SamplingDialog VerticalScroll { height: auto; max-height: 60vh; }
+    SamplingDialog VerticalScroll { height: auto; max-height: 64vh; }
     SamplingDialog.-low VerticalScroll { max-height: 55vh; }
     SamplingDialog #hint { color: $text-muted; height: auto; min-height: 1; margin: 1 0 0 0; }
     SamplingDialog #hint.-refused { color: $error; }

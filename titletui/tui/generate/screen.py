@@ -24,7 +24,6 @@ from titletui.tui.title_screen import GetFavourite, TitleScreen
 from titletui.tui.widgets.row_list import RowList
 from titletui.tui.widgets.title_content import nearest_paper
 
-SWEEP = (0.5, 0.8, 1.1)
 NO_PAPERS = "No papers to compare with yet: 1 is where they are scraped and imported."
 
 
@@ -71,11 +70,11 @@ class GenerateScreen(TitleScreen):
         Binding("r", "again", "roll again", show=False, id="generate.again",
                 tooltip="The same once more, with another seed"),
         Binding("w", "sweep", "temperature sweep", show=False, id="generate.sweep",
-                tooltip="The same prompt at 0.5, 0.8 and 1.1, side by side"),
+                tooltip="The same prompt at several temperatures, side by side"),
         Binding("v", "versus", "compare models", show=False, id="generate.versus",
                 tooltip="The same prompt with another model, side by side"),
         Binding("l", "like_this", "more like this", show=False, id="generate.like",
-                tooltip="Titles that begin like this one"),
+                tooltip="Titles that begin like this one; of several columns, to the right one"),
         Binding("N", "until_new", "until new ones", show=False, id="generate.until_new",
                 tooltip="Keep going until as many new titles are there as the count says"),
         Binding("escape", "stop", "stop", show=False, id="generate.stop",
@@ -91,7 +90,8 @@ class GenerateScreen(TitleScreen):
         Binding("s", "sort", "sort", show=False, id="generate.sort",
                 tooltip="Sort by arrival, agreement, perplexity, novelty, length or taste"),
         Binding("h", "hide_copies", "hide copies", show=False, id="generate.copies",
-                tooltip="Hide copies of papers, near ones too, or show them"),
+                tooltip="Hide copies of papers, near ones too, or show them; "
+                        "of several columns, to the left one"),
         Binding("d", "hide_repeats", "hide seen", show=False, id="generate.repeats",
                 tooltip="Hide or show titles that were seen before"),
         Binding("space", "star", "star", id="generate.star",
@@ -178,16 +178,19 @@ class GenerateScreen(TitleScreen):
         self.write([("", self.request(seed=None))])
 
     def action_sweep(self) -> None:
-        """Write at three temperatures, side by side."""
-        self.write([(f"t {t:.2f}", self.request(temperature=t)) for t in SWEEP])
+        """Write at several temperatures, side by side."""
+        temperatures = map(float, self.app.settings.generate.sweep.split())
+        self.write([(f"t {t:.2f}", self.request(temperature=t)) for t in temperatures])
 
     def action_until_new(self) -> None:
         """Write until there are as many new titles as the count says."""
         self.write([("", self.request(seed=None))], until_new=self.app.settings.generate.count)
 
     def action_like_this(self) -> None:
-        """Write titles that begin like the highlighted one."""
-        if text := self.title_text():
+        """Write titles that begin like the highlighted one; go right between columns."""
+        if len(self.batches.columns) > 1:
+            self.batches.focus_column(1)
+        elif text := self.title_text():
             self._write_like(text)
 
     def _write_like(self, text: str) -> None:
@@ -248,7 +251,10 @@ class GenerateScreen(TitleScreen):
         self._apply_view()
 
     def action_hide_copies(self) -> None:
-        """Hide copies of papers, then near copies too, then neither."""
+        """Hide copies of papers, then near ones too, then neither; go left between columns."""
+        if len(self.batches.columns) > 1:
+            self.batches.focus_column(-1)
+            return
         self.sampling.next_novelty_filter()
         self._apply_view()
 
