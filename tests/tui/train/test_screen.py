@@ -342,7 +342,7 @@ async def test_a_run_with_a_damaged_spec_is_listed_with_its_reason(home: Home) -
 @pytest.mark.fault("F50")
 async def test_hostile_text_is_shown_literally(home: Home) -> None:
     for number, text in enumerate(HOSTILE):
-        name = "".join(c for c in text if c.isprintable() and c not in "/\\")[:40].strip() or "n"
+        name = "".join(c for c in text if c.isprintable() and c not in "@/\\")[:40].strip() or "n"
         ended = JobResult(outcome="failed", reason=text, advice=text)
         job = run_folder(
             home, f"{number} {name}", [3.0] * 60, previews=HOSTILE[: number + 1], ended=ended
