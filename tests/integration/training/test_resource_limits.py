@@ -34,7 +34,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *cards: str) -> Non
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     tool = tmp_path / "bin" / "nvidia-smi"
     tool.parent.mkdir()
-    lines = "\n".join(cards)
+    lines = "\n".join(f"{card}, 550.54" if "," in card else card for card in cards)
     tool.write_text(f"#!{sys.executable}\nprint({lines!r})\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tool.parent))

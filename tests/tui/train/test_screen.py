@@ -349,7 +349,7 @@ async def test_hostile_text_is_shown_literally(home: Home) -> None:
         )
         job.log.write_text(text)
     async with opened(home, "train").run_test(size=(100, 40), notifications=True) as pilot:
-        await until_shown(pilot, "✕")
+        await until_shown(pilot, "×")
         for _ in HOSTILE:
             await pilot.press("j", "L")
             await pilot.pause(0.1)
