@@ -356,7 +356,7 @@ async def test_hostile_text_is_shown_literally(home: Home) -> None:
             await pilot.press("escape")
             text = text_of(pilot)
             assert not set(text) & set("\x1b\x9b\x07\x7f\x08\u202e\u2066")
-        await until_shown(pilot, "[@click=", "[link=")
+        await until_shown(pilot, "[click=", "[link=")
         assert pilot.app.is_running
 
 
