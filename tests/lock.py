@@ -22,7 +22,7 @@ LOCK = ROOT / "constraints.txt"
 OLDEST = (3, 11)
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLATFORMS = {
-    "Linux": ["manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux1_x86_64"],
+    "Linux": [f"manylinux_2_{minor}_x86_64" for minor in range(5, 29)],
     "macOS": ["macosx_14_0_arm64", "macosx_10_9_universal2"],
 }
 # Follow from torch's own pins, and differ from machine to machine.
@@ -67,7 +67,8 @@ def missing_wheels(pins: list[str], python: str, platforms: list[str]) -> str:
         for platform in platforms:
             command += ["--platform", platform]
         done = subprocess.run([*command, *wheels], stderr=subprocess.PIPE, text=True)
-    return done.stderr.strip() if done.returncode else ""
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    return "\n".join(complaints) if done.returncode else ""
 
 
 def check() -> int:
