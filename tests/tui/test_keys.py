@@ -70,6 +70,8 @@ REMOTE = {
         "generate.model generate.versus",
     "generate.test_screen.test_the_sampling_dialog_keeps_values_and_refuses_those_out_of_range":
         "generate.more more.keep",
+    "generate.test_screen.test_a_model_that_cannot_use_abstracts_is_told_before_it_writes":
+        "untrained.starter untrained.without untrained.cancel",
     "generate.test_screen.test_more_like_this_takes_the_beginning_of_the_title": "generate.like",
     "dialogs.test_settings.test_a_theme_shows_at_once_and_stays_only_if_it_is_kept":
         "settings.keep settings.cancel",

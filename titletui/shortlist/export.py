@@ -115,7 +115,7 @@ def _text(favourites: Sequence[Favourite]) -> str:
 
 
 def _csv(favourites: Sequence[Favourite]) -> str:
-    left_out = ("seed", "group", "column")
+    left_out = ("seed", "group", "column", "note")
     fields = [one for one in msgspec.structs.fields(BatchSettings) if one.name not in left_out]
     file = io.StringIO()
     writer = csv.writer(file, quoting=csv.QUOTE_ALL, lineterminator="\n")

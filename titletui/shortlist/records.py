@@ -14,6 +14,7 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
         against: the corpus that its candidates were compared with; None means all papers.
         group: shared by batches that were written side by side; empty for a single one.
         column: the place of the batch in its group, from 0.
+        note: what the model could not do of what was asked; empty for nothing.
     """
 
     model: str = ""
@@ -29,6 +30,7 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     against: str | None = None
     group: str = ""
     column: int = 0
+    note: str = ""
 
     @classmethod
     def of(

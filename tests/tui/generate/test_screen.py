@@ -167,6 +167,36 @@ async def test_what_a_model_has_not_learned_is_said_while_it_writes(
         await pilot.press("enter")
         await until(pilot, lambda: "has not learned about years" in text_of(pilot))
         await until(pilot, lambda: len(shown(pilot)) == 1)
+        await until_shown(pilot, "has not learned about years")
+    # It stays with the batch.
+    async with opened(home).run_test(size=(100, 24)) as pilot:
+        await until_shown(pilot, "batch 1 of 1", "has not learned about years")
+
+
+async def test_a_model_that_cannot_use_abstracts_is_told_before_it_writes(
+    home: Home, tmp_path: Path
+) -> None:
+    model = str(tiny_gpt2(tmp_path / "model", tasks=["title"]))
+    app = opened(home, model=model, count=1, length=8)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await until_shown(pilot, "No titles yet")
+        for key in ("escape", "g", "s"):
+            await pilot.press("a")
+            await until_shown(pilot, "Paste or type")
+            await pilot.press(*"We study otters", "ctrl+g")
+            await until_shown(pilot, "not trained to write titles for abstracts")
+            await pilot.press(key)
+            await until_gone(pilot, "not trained to write titles")
+            abstract = "We study otters" if key == "s" else ""
+            await until(pilot, lambda: screen_of(pilot).sampling.abstract == abstract)  # noqa: B023
+            settings = app.settings.generate
+            assert settings.model == ("starter" if key == "s" else model)
+            if key == "g":
+                await until(pilot, lambda: len(shown(pilot)) == 1)
+                assert current(pilot).live_batch.settings.abstract == ""
+        await until(pilot, lambda: current(pilot).live_batch.settings.abstract == abstract)
+        await until(pilot, lambda: len(shown(pilot)) == 1)
+        await until_gone(pilot, "unused")
 
 
 async def test_a_generator_that_is_killed_comes_back_by_itself(home: Home) -> None:

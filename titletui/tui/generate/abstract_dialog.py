@@ -93,6 +93,36 @@ class AbstractDialog(Dialog[str | None]):
             self.app.say(str(error), "error")
 
 
+class UntrainedDialog(Dialog[str]):
+    """Ask what to do with an abstract that the model cannot use.
+
+    Dismissed with `starter`, `without` or `cancel`.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "dismiss('starter')", "use the starter", id="untrained.starter",
+                tooltip="Write titles for the abstract with the starter"),
+        Binding("g", "dismiss('without')", "go on without", id="untrained.without",
+                tooltip="Write titles with this model, without the abstract"),
+        Binding("escape", "dismiss('cancel')", "cancel", id="untrained.cancel",
+                tooltip="Write nothing"),
+    ]  # fmt: skip
+
+    def __init__(self, model: str) -> None:
+        super().__init__()
+        self._model = model
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = "Titles for an abstract"
+            box.border_subtitle = "s use the starter · g go on without · escape cancel"
+            sentence = (
+                f"{self._model} was not trained to write titles for abstracts: it would ignore "
+                "this one. The starter was."
+            )
+            yield Static(display(sentence), markup=False)
+
+
 def _read(path: Path) -> str:
     with path.open("rb") as file:
         return decode_text(file.read(4 * MAX_CHARACTERS), str(path))[:MAX_CHARACTERS]

@@ -8,11 +8,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
 
+from titletui.shortlist.records import BatchSettings
 from titletui.text import display
 from titletui.tui.app_base import AppBase
 from titletui.tui.generate.batch import LiveBatch
 from titletui.tui.generate.candidate_list import CandidateList
 from titletui.tui.generate.candidate_row import CandidateRow, visible_rows
+from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.widgets.empty_state import EmptyState, keyed
 
 REDRAW_INTERVAL = 0.2
@@ -34,6 +36,7 @@ class BatchColumn(Vertical):
         border-top: solid $foreground 20%;
         border-title-color: $text-muted;
         border-title-background: $background;
+        & > #note { height: auto; padding: 0 1; color: $text-warning; display: none; }
         &:focus-within {
             border-top: solid $primary 60%;
             border-title-color: $foreground;
@@ -50,6 +53,7 @@ class BatchColumn(Vertical):
         # Attributes, not queries: a column is asked for them before it is mounted and after its
         # removal.
         self.candidates = CandidateList()
+        self._note = StableStatic(id="note", markup=False)
         self._empty = EmptyState(self.EMPTY[0], keyed(self.EMPTY[1]))
         self._label = label
         self._place = place
@@ -59,6 +63,7 @@ class BatchColumn(Vertical):
         self._filled = False
 
     def compose(self) -> ComposeResult:
+        yield self._note
         yield self.candidates
         yield self._empty
 
@@ -143,6 +148,9 @@ class BatchColumn(Vertical):
         hidden = len(self.live_batch.rows) - len(self._visible)
         heading = display(" · ".join(filter(None, self._heading(hidden))))
         self.border_title = Content(f" {heading} ").markup if heading else ""
+        note = self.live_batch.settings.note
+        self._note.display = bool(note)
+        self._note.update(Content(f"⚠ {display(note)}" if note else ""))
         self.candidates.display = bool(self._visible)
         empty = self._empty
         empty.display = not self._visible
@@ -167,7 +175,7 @@ class BatchColumn(Vertical):
             parts += [
                 request.model,
                 f"“{request.prefix}”" if request.prefix else "",
-                f"abstract of {len(request.abstract.split())} words" if request.abstract else "",
+                _abstract(request),
                 f"year {request.year}" if request.year is not None else "",
                 f"t {request.temperature:.2f}" if request.temperature is not None else "",
             ]
@@ -176,3 +184,11 @@ class BatchColumn(Vertical):
         if hidden:
             parts.append(f"{hidden} hidden")
         return parts
+
+
+def _abstract(request: BatchSettings) -> str:
+    """Return `abstract of 120 words`, or that a model that cannot use abstracts ignored it."""
+    if not request.abstract:
+        return ""
+    unused = "abstract is unused" in request.note
+    return "abstract unused" if unused else f"abstract of {len(request.abstract.split())} words"

@@ -64,8 +64,8 @@ class BatchWriter:
                     case Loaded():
                         self._set_status("")
                         self._app.show_model(f"{answer.model} · {answer.device}")
-                        if answer.note:
-                            self._app.say(answer.note, "warning")
+                        batch.settings = replace(batch.settings, note=answer.note)
+                        self._changed(None)
                     case Generated():
                         self._add(answer.candidate)
                     case Failed():

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
+from titletui.errors import TitletuiError
 from titletui.generation.protocol import Generate, Loaded, Prepare
 from titletui.shortlist.records import Favourite
 from titletui.text import display
@@ -386,15 +387,36 @@ class GenerateScreen(TitleScreen):
     @work(group="dialog")
     async def action_abstract(self) -> None:
         """Ask for an abstract and write titles for it."""
-        from titletui.tui.generate.abstract_dialog import AbstractDialog
+        from titletui.tui.generate.abstract_dialog import AbstractDialog, UntrainedDialog
 
+        settings, answer = self.app.settings.generate, ""
         text = await self.app.push_screen_wait(AbstractDialog(self.sampling.abstract))
         if text is None:
             return
+        if text and not await self._can_use_abstract():
+            answer = await self.app.push_screen_wait(UntrainedDialog(settings.model))
+            if answer == "cancel":
+                return
+            if answer == "starter":
+                self.use_model("starter")
+            else:
+                text = ""
         self.sampling.abstract = text
         self.sampling.redraw()
-        if text:
+        if text or answer:
             self.action_generate()
+
+    async def _can_use_abstract(self) -> bool:
+        """Whether the model was trained to write titles for abstracts, or may have been."""
+        from titletui.models.prompts import task_warning
+        from titletui.models.registry import find_model
+
+        model = self.app.settings.generate.model
+        try:
+            found = await self.app.files.run(lambda home: find_model(home, model))
+        except TitletuiError:
+            return True  # The server shows what is wrong with the model.
+        return "unused" not in task_warning(found.tasks, abstract="an abstract")
 
     @work(group="dialog")
     async def action_more(self) -> None:
