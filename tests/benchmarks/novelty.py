@@ -16,8 +16,8 @@ import msgspec
 from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
-from titletui.generation.novelty import NEAR, NoveltyIndex
-from titletui.text import fold
+from titletui.generation.novelty import NoveltyIndex
+from titletui.text import NEAR_COPY, fold
 
 EVERY_TITLE = "rapidfuzz, every title"
 BM25_BEST = 100
@@ -164,7 +164,7 @@ def report(
             copies.append(fold(title) == fold(query.source))
         elif query.kind == "changed":
             changed.append(alike >= similarity(query.text, query.source))
-        if query in best and similarity(query.text, best[query]) >= NEAR:
+        if query in best and similarity(query.text, best[query]) >= NEAR_COPY:
             near.append(alike >= similarity(query.text, best[query]) - 1e-9)
     times = "".join(f"{1000 * seconds[int(len(seconds) * at)]:7.2f} ms" for at in (0.5, 0.95, 0.99))
     shares = "  ".join(share(outcomes) for outcomes in (copies, changed, near))

@@ -18,10 +18,7 @@ from titletui.corpus.schema import MIGRATIONS
 from titletui.database import DatabaseReadOnlyError, open_database, translate_errors
 from titletui.errors import UsageError
 from titletui.generation.nearest_title import COMPARED, Alike, Nearest, Postings
-from titletui.text import clean, fold
-
-NEAR = 0.85
-"""From this similarity on a candidate is `near`."""
+from titletui.text import NEAR_COPY, clean, fold
 
 _IN_MEMORY = 12_000
 _LOOKED_AT = 1_000
@@ -87,7 +84,7 @@ class NoveltyIndex:
                 nearest = self._nearest(wanted)
         if nearest is None:
             return Novelty(kind="new")
-        kind = "copy" if nearest.same else "near" if nearest.similarity >= NEAR else "new"
+        kind = "copy" if nearest.same else "near" if nearest.similarity >= NEAR_COPY else "new"
         return Novelty(
             kind=kind,
             similarity=nearest.similarity,

@@ -130,7 +130,7 @@ SCENES: tuple[Scene, ...] = (
     Scene(
         "train-rising",
         "train",
-        ("step 400 loss", "the held-out loss rises", "space stops it"),
+        ("step 400 loss", "The held-out loss is above", "space stops it"),
         fill=_rising,
     ),
     Scene(

@@ -15,6 +15,8 @@ def figures(view: RunView, state: State) -> list[Figure]:
     """(name, value) of all that is known of a run, what matters most first."""
     found: list[Figure] = []
     last = view.last
+    if view.excess is not None and view.margin and view.floor >= 0.001:
+        found.append(("excess", f"{view.excess:.2f} (< {view.margin:.2f} = overfit)"))
     if view.loss is not None:
         found.append(("loss", format_loss(view.loss)))
     elif view.diverged is not None:

@@ -9,9 +9,10 @@ from titletui.jobs.job import State
 from titletui.text import display
 from titletui.training.run_history import RunView
 from titletui.training.run_spec import RunSpec
+from titletui.training.signs import Sign
 from titletui.tui.textual_patches.static import StableStatic
 from titletui.tui.train.loss_chart.widget import LossChart
-from titletui.tui.train.metrics import figures, format_loss, lines, progress_text
+from titletui.tui.train.metrics import figures, lines, progress_text
 from titletui.tui.train.run_status import RunSnapshot
 
 _TASKS = {
@@ -27,7 +28,7 @@ class RunPanel(Vertical):
     """A run as it stands; `show` is called as often as one likes.
 
     Attributes:
-        accepted: runs whose overfit banner the user has sent away with *go on*.
+        accepted: run and kind of each sign that the user has sent away with *go on*.
     """
 
     DEFAULT_CSS = """
@@ -55,7 +56,7 @@ class RunPanel(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.accepted: set[str] = set()
+        self.accepted: set[tuple[str, str]] = set()
         self._back = 0
         self._shown: RunSnapshot | None = None
         self._other: RunSnapshot | None = None
@@ -83,6 +84,12 @@ class RunPanel(Vertical):
         tall = self.content_size.height >= 24
         self.figures.update(lines(figures(view, shown.state), width, 3 if tall else 2))
         self._show_preview(shown, 9 if tall else 4)
+
+    def accept_signs(self) -> None:
+        """Hides the signs of overfitting that the run shows by now; later ones are shown."""
+        if self._shown is not None:
+            view = self._shown.view
+            self.accepted |= {(view.name, sign.kind) for sign in view.signs}
 
     def walk_previews(self, by: int) -> None:
         """To earlier (`by` < 0) or later previews."""
@@ -113,11 +120,13 @@ class RunPanel(Vertical):
         self.border_subtitle = Content(progress_text(view, shown.state)).markup
         non_finite = view.condition == "diverged" or shown.state in (State.FAILED, State.UNREADABLE)
         self.set_class(non_finite, "-broken")
-        warns = view.condition == "overfit" or view.rising is not None
+        warns = bool(view.signs)
         self.set_class((warns or shown.state is State.INTERRUPTED) and not non_finite, "-warns")
 
     def _show_banner(self, shown: RunSnapshot) -> None:
-        text = _banner(shown, accepted=shown.view.name in self.accepted)
+        name = shown.view.name
+        signs = [one for one in shown.view.signs if (name, one.kind) not in self.accepted]
+        text = _banner(shown, signs)
         self.banner.set_class(text is not None, "-said")
         if text is not None:
             self.banner.update(text)
@@ -160,7 +169,7 @@ def _waiting(view: RunView, shown: RunSnapshot | None) -> str:
     return f"{waiting}{view.progress.amount}"
 
 
-def _banner(shown: RunSnapshot, *, accepted: bool) -> Content | None:
+def _banner(shown: RunSnapshot, signs: list[Sign]) -> Content | None:
     """What is wrong, and what can be done; None when there is nothing to say."""
     view, state = shown.view, shown.state
     if view.diverged is not None:
@@ -177,19 +186,10 @@ def _banner(shown: RunSnapshot, *, accepted: bool) -> Content | None:
         return _said(
             "⚠", "interrupted: its process is gone. space goes on from the last checkpoint"
         )
-    if view.overfit is not None and not accepted:
-        seen = view.overfit
-        text = (
-            f"training loss {format_loss(seen.average)} < {seen.threshold:g} at step {seen.step}: "
-            f"the model starts to repeat its titles (copies {max(seen.copies, view.copies):.0%})."
-        )
-        return _said("⚠", f"{text} {_offer(view, state)}")
-    if view.rising is not None and not accepted:
-        text = (
-            f"the held-out loss rises since step {view.rising.best}: from there on the model "
-            "memorizes its titles."
-        )
-        return _said("⚠", f"{text} {_offer(view, state)}")
+    if signs:
+        first, *others = signs
+        texts = [first.text, _offer(view, state), *(sign.text for sign in others)]
+        return _said("⚠", " ".join(texts))
     return None
 
 
@@ -209,7 +209,7 @@ def _offer(view: RunView, state: State) -> str:
         return "space stops it · o goes on"
     best = view.best
     if best is not None and best[0] in view.checkpoints and best[0] != view.step:
-        return f"enter offers its best checkpoint (step {best[0]}) · o hides this"
+        return f"It generates with its best checkpoint (step {best[0]}) · o hides this"
     return "o hides this"
 
 

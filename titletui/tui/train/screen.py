@@ -37,8 +37,9 @@ class TrainScreen(ListScreen):
         "stopped and resumed.\n\n"
         "The loss is nats per title token, the end token included; prompts do not count. The bold "
         "line is its average, the dim band the loss of each step, the circles the loss on papers "
-        "kept from training (● the best). Below the dashed line the model starts to repeat its "
-        "titles. ✕ at the bottom: a loss that was no number; ↓: one of exactly 0."
+        "kept from training (● the best). Excess is the loss above what is left when all titles "
+        "are memorized; under 0.10, below the dashed line, the model repeats them. ✕ at the "
+        "bottom: a loss that was no number; ↓: one of exactly 0."
     )
     FOOTER_EMPTY: ClassVar[tuple[str, ...]] = ("train.new", "corpus")
     CSS_PATH = "train.tcss"
@@ -229,7 +230,7 @@ class TrainScreen(ListScreen):
     def action_go_on(self) -> None:
         """Sends the banner of this run away; border and title keep their colour."""
         if self.chosen:
-            self.panel.accepted.add(self.chosen.name)
+            self.panel.accept_signs()
             self._show_run()
 
     async def action_compare(self) -> None:
