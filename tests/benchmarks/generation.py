@@ -26,7 +26,7 @@ ENVIRONMENT = {
 TOKENS = 18
 KNOBS = {"default params": (0.8, 0.95), "untruncated": (1.0, 1.0)}
 _GENERATE = "generate(num_return_sequences=N), fp32"
-_OURS = "our loop on our GPT-2, int8 (what is used)"
+_OURS = "our loop on the CPU decoder, bf16 (what is used)"
 _CONVERTED = "CTranslate2, int8"
 
 Peer = Callable[[int, float, float, int], int]
@@ -82,28 +82,32 @@ def _first_title(folder: Path, temperature: float, top_p: float) -> None:
     """How long until the first of 10, against the time of that title alone."""
     import torch
 
-    from titletui.inference.gpt2_decoder import Gpt2Decoder
+    from titletui.inference.cpu_decoder import open_decoder
     from titletui.inference.prefix import open_title
     from titletui.inference.sampler import write_titles
     from titletui.models.prompts import Prompt
     from titletui.models.token_bytes import read_vocabulary
+    from titletui.models.validation import check_model
     from titletui.sampling_params import SamplingParams
 
     torch.set_num_threads(int(THREADS))
-    vocabulary, decoder = read_vocabulary(folder), Gpt2Decoder(folder)
+    vocabulary = read_vocabulary(folder)
+    decoder = open_decoder(folder, check_model(folder), torch.bfloat16)
     assert vocabulary is not None
+    assert decoder is not None
     opening = open_title(vocabulary, Prompt(), "", max_tokens=TOKENS, context=decoder.context)
     for count in (10, 100):
         ratios = []
         for seed in range(7):
             params = SamplingParams(temperature=temperature, top_p=top_p, seed=seed)
             began = time.process_time()
-            first = next(write_titles(decoder, vocabulary, opening, params, count))
+            first = next(write_titles(decoder, vocabulary, [opening], params, count))
             waited = time.process_time() - began
             began = time.process_time()
             with torch.inference_mode():
-                decoder.read(list(opening.tokens), 1)
-                decoder.branch(len(opening.tokens), 1)
+                decoder.reset()
+                decoder.prefill(list(opening.tokens), 1, share=True)
+                decoder.fork(len(opening.tokens), 1)
                 for token in first.token_ids:
                     decoder.step(torch.tensor([token]))
             ratios.append(waited / (time.process_time() - began))
@@ -117,13 +121,13 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
     from tokenizers import Tokenizer
     from transformers import AutoModelForCausalLM
 
-    from titletui.inference import int8_linear
-    from titletui.inference.gpt2_decoder import Gpt2Decoder
+    from titletui.inference.cpu_decoder import open_decoder
     from titletui.inference.prefix import open_title
     from titletui.inference.sampler import Decoder, write_titles
     from titletui.inference.transformers_decoder import TransformersDecoder
     from titletui.models.prompts import Prompt
     from titletui.models.token_bytes import read_vocabulary
+    from titletui.models.validation import check_model
     from titletui.sampling_params import SamplingParams
 
     torch.set_num_threads(int(THREADS))
@@ -161,7 +165,7 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
 
         def write(count: int, temperature: float, top_p: float, seed: int) -> int:
             params = SamplingParams(temperature=temperature, top_p=top_p, seed=seed)
-            titles = write_titles(decoder, vocabulary, opening, params, count, one_line=ends)
+            titles = write_titles(decoder, vocabulary, [opening], params, count, one_line=ends)
             return sum(len(title.token_ids) - title.whole for title in titles)
 
         return write
@@ -179,17 +183,20 @@ def _peers(folder: Path, converted: Path, *, ends: bool) -> dict[str, Peer]:
         )
         return sum(len(result.sequences_ids[0]) for result in results)
 
-    with_bytes = Gpt2Decoder(folder)
-    int8_linear.has_byte_products.cache_clear()
-    has, int8_linear.has_byte_products = int8_linear.has_byte_products, lambda: False  # type: ignore[assignment]
-    with_floats = Gpt2Decoder(folder)
-    int8_linear.has_byte_products = has
+    config = check_model(folder)
+    float32, bfloat16 = (
+        open_decoder(folder, config, one) for one in (torch.float32, torch.bfloat16)
+    )
+    assert float32 is not None
+    assert bfloat16 is not None
+    in_bf16 = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
     return {
         "one call of generate a title, fp32": one_by_one,
         _GENERATE: generate,
         "our loop on transformers, fp32": ours(TransformersDecoder(model)),
-        "our loop on our GPT-2, fp32": ours(with_floats),
-        _OURS: ours(with_bytes),
+        "our loop on transformers, bf16": ours(TransformersDecoder(in_bf16)),
+        "our loop on the CPU decoder, fp32": ours(float32),
+        _OURS: ours(bfloat16),
         _CONVERTED: converted_generator,
     }
 
@@ -211,6 +218,8 @@ def _folder(model: str, scratch: Path) -> Path:
 
     if model == "starter":
         return STARTER
+    if Path(model).is_dir():
+        return Path(model)
     from tests.support.models import TITLES
     from titletui.training.from_scratch import new_model, train_tokenizer
     from titletui.training.recipe import Recipe

@@ -38,35 +38,27 @@ def tiny_gpt_neo(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
     """A GPT-Neo as small, with one global and one local layer."""
     from transformers import GPTNeoConfig
 
-    tokenizer = train_tokenizer(TITLES, 320)
     config = GPTNeoConfig(
-        vocab_size=len(tokenizer),
         hidden_size=32,
         num_layers=2,
         num_heads=2,
         attention_types=[[["global", "local"], 1]],
         window_size=16,
         max_position_embeddings=128,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
     )
-    return _of_config(folder, config, tokenizer, tasks)
+    return tiny_of_config(folder, config, tasks=tasks)
 
 
 def tiny_bloom(folder: Path, *, tasks: Sequence[Task] = ()) -> Path:
     """A Bloom as small, whose configuration does not say how much it can read."""
     from transformers import BloomConfig
 
-    tokenizer = train_tokenizer(TITLES, 320)
     config = BloomConfig(
-        vocab_size=len(tokenizer),
         hidden_size=32,
         n_layer=2,
         n_head=2,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
     )
-    return _of_config(folder, config, tokenizer, tasks)
+    return tiny_of_config(folder, config, tasks=tasks)
 
 
 def _shape(context: int, architecture: Architecture = "gpt2") -> Recipe:
@@ -88,9 +80,14 @@ def _save(folder: Path, recipe: Recipe, tasks: Sequence[Task], template: str = "
     return folder
 
 
-def _of_config(folder: Path, config: Any, tokenizer: Any, tasks: Sequence[Task]) -> Path:
+def tiny_of_config(folder: Path, config: Any, *, tasks: Sequence[Task] = ()) -> Path:
+    """A model of a transformers configuration, with the tokenizer's size and special tokens."""
     from transformers import AutoModelForCausalLM
 
+    tokenizer = train_tokenizer(TITLES, 320)
+    config.vocab_size = len(tokenizer)
+    config.bos_token_id = config.eos_token_id = tokenizer.eos_token_id
+    config.pad_token_id = None
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     _write_card(folder, tasks)
@@ -110,4 +107,5 @@ __all__ = [
     "tiny_gpt2",
     "tiny_gpt_neo",
     "tiny_llama",
+    "tiny_of_config",
 ]

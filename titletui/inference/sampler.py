@@ -1,13 +1,13 @@
-"""Batched sampling that hands out each title as it ends.
+"""The decode loop: batched sampling that yields each title as soon as it ends.
 
-The prompt is computed once. All titles of a batch go on from it together; those that have ended
-leave, and new ones take their place.
+A prompt is run once. Its rows are decoded together; rows that ended leave the batch and waiting
+ones take their place.
 """
 
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,243 +15,256 @@ import torch
 
 from titletui.candidate import Candidate
 from titletui.inference.prefix import Opening
-from titletui.inference.token_sampling import choose, choose_scored, draws
+from titletui.inference.token_sampling import counter_rng, sample, sample_with_logprobs
 from titletui.models.token_bytes import Vocabulary
 from titletui.sampling_params import SamplingParams
 
-_NEVER = float("-inf")
-_FIRST = 16
-_FIRST_STEPS = 8
-_MOST = 128
-_CACHED_TOKENS = 65_536
-# Nats a token; larger ones would not be finite as a perplexity in JSON.
-_MOST_LOSS = 100.0
+# A large batch starts with few rows until one has ended, so that the first title comes soon.
+_FIRST_ROWS, _FIRST_STEPS = 16, 8
+_MAX_ROWS = 128
+_MAX_CACHED_TOKENS = 65_536
+# Nats a token; the perplexity of more would not be finite in JSON.
+_MAX_LOSS = 100.0
 
 
 class Decoder(Protocol):
-    """A model that is asked for one token a row at a time.
+    """A model that decodes a ragged batch, one token a row and step.
 
     Attributes:
-        context: tokens that it can take.
-        joins: rows may begin while others are on their way; else only when there are none, and all
-            from the same place.
+        context: the longest sequence in tokens.
     """
 
     context: int
-    joins: bool
 
-    def read(self, tokens: list[int], last: int) -> torch.Tensor:
-        """Reads a prompt; returns the scores after each of its `last` tokens, [last, tokens]."""
+    def reset(self) -> None:
+        """Remove all rows."""
         ...
 
-    def branch(self, length: int, rows: int) -> None:
-        """Begins `rows` more titles after the first `length` tokens of the prompt."""
+    def prefill(self, tokens: list[int], last: int, *, share: bool) -> torch.Tensor:
+        """Run a prompt; return the logits after each of its `last` tokens, [last, vocabulary].
+
+        Args:
+            share: all rows until the next prefill continue this prompt; there are none yet.
+        """
+        ...
+
+    def fork(self, length: int, rows: int) -> None:
+        """Add `rows` rows that continue the first `length` tokens of the prompt."""
         ...
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Reads one token a row; returns the scores for the next, float32 [rows, tokens]."""
+        """Run one token a row; return the next logits, float32 [rows, vocabulary]."""
         ...
 
-    def keep(self, rows: torch.Tensor) -> None:
-        """Lets go of all rows but these."""
+    def select(self, rows: torch.Tensor) -> None:
+        """Keep only these rows, in this order."""
         ...
 
 
-class _Beginnings(msgspec.Struct, frozen=True):
-    """All first tokens that let a title begin as the prefix says.
+class _Row:
+    """A title that is being decoded.
 
     Attributes:
-        places: after how many tokens of the prompt each stands, [choices].
-        tokens: [choices].
-        spelled: bytes of each that the prefix has already, [choices].
-        scores: log-probability of each, its way there included, [choices].
+        position: how many tokens of the prompt it continues.
+        spelled: bytes of its first token that the prefix has already.
     """
 
-    places: torch.Tensor
-    tokens: torch.Tensor
-    spelled: torch.Tensor
-    scores: torch.Tensor
+    def __init__(self, index: int, position: int, token: int, spelled: int, logprob: float) -> None:
+        self.index = index
+        self.position = position
+        self.spelled = spelled
+        self.token_ids = [token]
+        self.loss = -logprob
+
+    def add(self, token: int, logprob: float) -> None:
+        self.token_ids.append(token)
+        self.loss -= logprob
 
 
 def write_titles(
     decoder: Decoder,
     vocabulary: Vocabulary,
-    opening: Opening,
+    openings: Sequence[Opening],
     params: SamplingParams,
-    count: int,
+    count: int = 1,
     *,
     one_line: bool = True,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Candidate]:
-    """Writes `count` titles, each handed out when it ends; stops early when `cancelled()`.
+    """Generate `count` titles for each opening; yield each when it ends.
 
     Args:
-        one_line: a line end ends the title.
+        params: with a seed.
+        one_line: a newline ends the title.
+        cancelled: checked before each token.
     """
-    ends = vocabulary.line_ends if one_line else []
-    copies = count if params.temperature == 0 else 1
-    with torch.inference_mode():
-        begun = _beginnings(decoder, vocabulary, opening, ends)
-        rows = torch.arange(count // copies)
-        first = draws(params.seed or 0, rows, torch.zeros_like(rows))
-        chosen = choose(begun.scores.expand(len(rows), -1), params, first)
-    waiting = _titles(begun, chosen, vocabulary)
-    writing = _write(decoder, vocabulary, opening.max_tokens, params, waiting, ends, cancelled)
-    for title in writing:
-        for copy in range(copies):
-            yield msgspec.structs.replace(title, index=title.index + copy)
-
-
-def _write(
-    decoder: Decoder,
-    vocabulary: Vocabulary,
-    length: int,
-    params: SamplingParams,
-    waiting: "deque[_Title]",
-    line_ends: list[int],
-    cancelled: Callable[[], bool],
-) -> Iterator[Candidate]:
-    """Writes on until none waits and none is on its way."""
+    line_ends = vocabulary.line_ends if one_line else []
     ends = {vocabulary.end, *line_ends}
-    barred = [token for token in vocabulary.special_ids if token != vocabulary.end]
-    never = torch.tensor(barred, dtype=torch.long)
-    alive: list[_Title] = []
-    # The first few go alone until one of them has ended, so that it is there soon.
-    alone = _FIRST_STEPS
-    while waiting or alive:
+    # Greedy decoding gives the same title each time.
+    copies = count if params.temperature == 0 else 1
+    distinct = count // copies
+    prompts = deque(enumerate(openings))
+    waiting: deque[_Row] = deque()
+    batch: list[_Row] = []
+    max_tokens, first_steps = 1, _FIRST_STEPS
+    decoder.reset()
+
+    while prompts or waiting or batch:
         if cancelled():
             return
-        alive += _admit(decoder, waiting, len(alive), _FIRST if alone else _MOST)
-        alone = max(0, alone - 1)
-        kept = []
-        for index, title in enumerate(alive):
-            whole = title.written[-1] in ends
-            if whole or len(title.written) >= length:
-                alone = 0
-                yield title.end(params.seed, whole=whole, one_line=bool(line_ends))
-            else:
-                kept.append(index)
-        with torch.inference_mode():
-            if len(kept) < len(alive):
-                kept = _closed_up(kept)
-                alive = [alive[index] for index in kept]
-                decoder.keep(torch.tensor(kept, dtype=torch.long))
-            if not alive:
+        limit = _FIRST_ROWS if first_steps else _MAX_ROWS
+        first_steps = max(0, first_steps - 1)
+        while len(batch) < limit:
+            if not waiting:
+                # Rows of different prompts share a batch only if no prompt is shared.
+                if not prompts or (batch and distinct > 1):
+                    break
+                number, opening = prompts.popleft()
+                first = _first_tokens(decoder, vocabulary, opening, line_ends, share=distinct > 1)
+                waiting = _sample_first(first, params, number * count, distinct)
+                max_tokens = opening.max_tokens
+            position = waiting[0].position
+            room = min(limit, max(4, _MAX_CACHED_TOKENS // (position + 32))) - len(batch)
+            if room <= 0:
+                break
+            added = _take(waiting, position, room)
+            with torch.inference_mode():
+                decoder.fork(position, len(added))
+            batch += added
+
+        running = []
+        for row_number, row in enumerate(batch):
+            whole = row.token_ids[-1] in ends
+            if not whole and len(row.token_ids) < max_tokens:
+                running.append(row_number)
                 continue
-            scores = decoder.step(torch.tensor([title.written[-1] for title in alive]))
-            if barred:
-                scores[:, never] = _NEVER
-            scores[:, len(vocabulary.pieces) :] = _NEVER
-            rows = torch.tensor([title.row for title in alive])
-            steps = torch.tensor([len(title.written) for title in alive])
-            tokens, gained = choose_scored(scores, params, draws(params.seed or 0, rows, steps))
-        for title, token, score in zip(alive, tokens.tolist(), gained.tolist(), strict=True):
-            title.add(token, score)
-
-
-def _admit(decoder: Decoder, waiting: "deque[_Title]", alive: int, most: int) -> "list[_Title]":
-    """Lets titles that wait join, as long as there are at most `most`."""
-    if not waiting or (alive and not decoder.joins):
-        return []
-    place = waiting[0].place
-    most = max(4, min(most, _CACHED_TOKENS // (place + 32)))
-    joining: list[_Title] = []
-    while waiting and alive + len(joining) < most and waiting[0].place == place:
-        joining.append(waiting.popleft())
-    if joining:
+            first_steps = 0
+            candidate = _finish(vocabulary, row, params.seed, whole=whole, one_line=one_line)
+            for copy in range(copies):
+                yield msgspec.structs.replace(candidate, index=candidate.index + copy)
         with torch.inference_mode():
-            decoder.branch(place, len(joining))
-    return joining
+            if len(running) < len(batch):
+                running = _compacted(running)
+                batch = [batch[row_number] for row_number in running]
+                decoder.select(torch.tensor(running, dtype=torch.long))
+            if batch:
+                _step(decoder, vocabulary, params, batch)
 
 
-def _closed_up(kept: list[int]) -> list[int]:
-    """The same rows in an order that fills gaps with the last ones, so that few are moved."""
-    count = len(kept)
-    stay = {index for index in kept if index < count}
-    last = [index for index in kept if index >= count]
-    return [index if index in stay else last.pop() for index in range(count)]
+def _step(
+    decoder: Decoder, vocabulary: Vocabulary, params: SamplingParams, batch: list[_Row]
+) -> None:
+    """Decode one token of each row."""
+    logits = decoder.step(torch.tensor([row.token_ids[-1] for row in batch]))
+    logits[:, vocabulary.barred_ids] = -math.inf
+    logits[:, len(vocabulary.pieces) :] = -math.inf
+    rng = counter_rng(
+        params.seed or 0,
+        torch.tensor([row.index for row in batch]),
+        torch.tensor([len(row.token_ids) for row in batch]),
+    )
+    tokens, logprobs = sample_with_logprobs(logits, params, rng)
+    for row, token, logprob in zip(batch, tokens.tolist(), logprobs.tolist(), strict=True):
+        row.add(token, logprob)
 
 
-class _Title:
-    """A title that is being written."""
-
-    def __init__(
-        self,
-        row: int,
-        place: int,
-        vocabulary: Vocabulary,
-        token: int,
-        spelled: int,
-        score: float,
-    ) -> None:
-        self.row = row
-        self.place = place
-        self.vocabulary = vocabulary
-        self.written = [token]
-        self.spelled = spelled
-        self.loss = -score
-        self.tokens = 1
-
-    def add(self, token: int, score: float) -> None:
-        self.written.append(token)
-        self.loss -= score
-        self.tokens += 1
-
-    def end(self, seed: int | None, *, whole: bool, one_line: bool) -> Candidate:
-        said = self.vocabulary.bytes_of(self.written)[self.spelled :].decode(errors="replace")
-        said = said.partition("\n")[0] if one_line else re.sub(r"\s*\n\s*", " ", said)
-        return Candidate(
-            text=said.rstrip("\ufffd \t\r"),
-            index=self.row,
-            perplexity=math.exp(min(self.loss / self.tokens, _MOST_LOSS)),
-            tokens=self.tokens,
-            token_ids=tuple(self.written),
-            seed=seed,
-            whole=whole,
-        )
+def _take(waiting: "deque[_Row]", position: int, most: int) -> list[_Row]:
+    """The next rows that continue the prompt from `position`."""
+    taken: list[_Row] = []
+    while waiting and len(taken) < most and waiting[0].position == position:
+        taken.append(waiting.popleft())
+    return taken
 
 
-def _beginnings(
-    decoder: Decoder,
-    vocabulary: Vocabulary,
-    opening: Opening,
-    ends: list[int],
-) -> _Beginnings:
-    """Every way to write the ending of the prompt and go on from it, with its likelihood.
+def _compacted(rows: list[int]) -> list[int]:
+    """The same rows, reordered so that the last ones fill the gaps and few change place."""
+    count = len(rows)
+    in_place = {row for row in rows if row < count}
+    moved = [row for row in rows if row >= count]
+    return [row if row in in_place else moved.pop() for row in range(count)]
 
-    A way is: the first i of the ending's own tokens, then one that covers the rest of it and more.
-    The first token cannot be an end: whoever gives a prefix wants more than it.
+
+def _finish(
+    vocabulary: Vocabulary, row: _Row, seed: int | None, *, whole: bool, one_line: bool
+) -> Candidate:
+    text = vocabulary.bytes_of(row.token_ids)[row.spelled :].decode(errors="replace")
+    text = text.partition("\n")[0] if one_line else re.sub(r"\s*\n\s*", " ", text)
+    tokens = len(row.token_ids)
+    return Candidate(
+        text=text.rstrip("\ufffd \t\r"),
+        index=row.index,
+        perplexity=math.exp(min(row.loss / tokens, _MAX_LOSS)),
+        tokens=tokens,
+        token_ids=tuple(row.token_ids),
+        seed=seed,
+        whole=whole,
+    )
+
+
+class _FirstTokens(msgspec.Struct, frozen=True):
+    """All first tokens that continue a prefix, each [choices].
+
+    Attributes:
+        positions: how many tokens of the prompt come before each.
+        spelled: bytes of each that the prefix has already.
+        logprobs: normalized over all choices.
     """
-    prompt = list(opening.tokens)
-    kept = len(prompt) - opening.ending
-    after = torch.log_softmax(decoder.read(prompt, opening.ending + 1).float().cpu(), dim=-1)
-    ending = prompt[kept:]
+
+    positions: torch.Tensor
+    tokens: torch.Tensor
+    spelled: torch.Tensor
+    logprobs: torch.Tensor
+
+
+@torch.inference_mode()
+def _first_tokens(
+    decoder: Decoder, vocabulary: Vocabulary, opening: Opening, line_ends: list[int], *, share: bool
+) -> _FirstTokens:
+    """Run the prompt and heal its last tokens: weigh all tokenizations of the prefix's ending.
+
+    A choice is the first i tokens of the ending, then one token that spells the rest and more. No
+    choice is an end token: a prefix is there to be continued.
+    """
+    kept = len(opening.tokens) - opening.ending
+    ending = list(opening.tokens[kept:])
+    logits = decoder.prefill(list(opening.tokens), opening.ending + 1, share=share)
+    logprobs = logits.cpu().log_softmax(dim=-1)
     rest = vocabulary.bytes_of(ending)
-    places, tokens, spelled, scores = [], [], [], []
-    way = torch.tensor(0.0)
-    for index in range(opening.ending + 1):
-        here = after[index].clone()
-        here[len(vocabulary.pieces) :] = _NEVER
-        here[[*vocabulary.special_ids, *ends]] = _NEVER
-        covering = torch.tensor(vocabulary.extending(rest), dtype=torch.long)
-        places.append(torch.full_like(covering, kept + index))
-        tokens.append(covering)
-        spelled.append(torch.full_like(covering, len(rest)))
-        scores.append(here[covering] + way)
-        if index < opening.ending:
-            way = way + after[index][ending[index]]
-            rest = rest[len(vocabulary.pieces[ending[index]]) :]
-    return _Beginnings(torch.cat(places), torch.cat(tokens), torch.cat(spelled), torch.cat(scores))
+    barred = [*vocabulary.special_ids, vocabulary.end, *line_ends]
+    positions, tokens, spelled, totals = [], [], [], []
+    so_far = torch.tensor(0.0)
+    for place in range(opening.ending + 1):
+        here = logprobs[place].clone()
+        here[len(vocabulary.pieces) :] = -math.inf
+        here[barred] = -math.inf
+        choices = torch.tensor(vocabulary.extending(rest), dtype=torch.long)
+        positions.append(torch.full_like(choices, kept + place))
+        tokens.append(choices)
+        spelled.append(torch.full_like(choices, len(rest)))
+        totals.append(here[choices] + so_far)
+        if place < opening.ending:
+            so_far = so_far + logprobs[place][ending[place]]
+            rest = rest[len(vocabulary.pieces[ending[place]]) :]
+    return _FirstTokens(
+        torch.cat(positions),
+        torch.cat(tokens),
+        torch.cat(spelled),
+        torch.cat(totals).log_softmax(0),
+    )
 
 
-def _titles(begun: _Beginnings, chosen: torch.Tensor, vocabulary: Vocabulary) -> "deque[_Title]":
-    """The titles with their first tokens, those that begin at the same place together."""
-    own = begun.scores - begun.scores.logsumexp(0)
-    facts = (begun.places, begun.tokens, begun.spelled, own)
-    titles = [
-        _Title(row, place, vocabulary, token, spelled, score)
-        for row, (place, token, spelled, score) in enumerate(
-            zip(*(fact[chosen].tolist() for fact in facts), strict=True)
+def _sample_first(
+    first: _FirstTokens, params: SamplingParams, index: int, count: int
+) -> "deque[_Row]":
+    """Rows `index`, `index` + 1, … with their first tokens; rows of one position together."""
+    indices = torch.arange(index, index + count)
+    rng = counter_rng(params.seed or 0, indices, torch.zeros_like(indices))
+    chosen = sample(first.logprobs.expand(count, -1), params, rng)
+    facts = (first.positions, first.tokens, first.spelled, first.logprobs)
+    rows = [
+        _Row(number, position, token, spelled, logprob)
+        for number, position, token, spelled, logprob in zip(
+            indices.tolist(), *(fact[chosen].tolist() for fact in facts), strict=True
         )
     ]
-    return deque(sorted(titles, key=lambda title: (title.place, title.row)))
+    return deque(sorted(rows, key=lambda row: (row.position, row.index)))

@@ -116,26 +116,6 @@ def task_warning(tasks: Sequence[Task], *, abstract: str = "", year: int | None 
     return ""
 
 
-def prompt_tokens(
-    tokenizer: Any, prompt: Prompt, *, title_prefix: str = "", room: int | None = None
-) -> tuple[list[int], bool]:
-    """The tokens that the model continues, start token included.
-
-    Args:
-        room: at most so many; the body is cut from its end to fit.
-
-    Returns:
-        The tokens, and whether the body was cut.
-    """
-    head = tokens(tokenizer, prompt.head)
-    if not prompt.templated:
-        head = [start_token(tokenizer), *head]
-    body = tokens(tokenizer, prompt.body)
-    tail = tokens(tokenizer, prompt.tail) + tokens(tokenizer, title_prefix)
-    fits = len(body) if room is None else max(0, room - len(head) - len(tail))
-    return head + body[:fits] + tail, fits < len(body)
-
-
 def max_prompt_tokens(limit: int) -> int:
     """How many of a sequence's `limit` tokens its prompt may take, whatever the title is.
 

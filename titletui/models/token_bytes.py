@@ -63,6 +63,11 @@ class Vocabulary:
         return [token for token, piece in enumerate(self.pieces) if not piece]
 
     @cached_property
+    def barred_ids(self) -> list[int]:
+        """Tokens that are never sampled: the special ones but the end token."""
+        return [token for token in self.special_ids if token != self.end]
+
+    @cached_property
     def line_ends(self) -> list[int]:
         """Tokens that contain a newline."""
         return [token for token, piece in enumerate(self.pieces) if b"\n" in piece]

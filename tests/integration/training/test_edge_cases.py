@@ -189,8 +189,9 @@ def test_titles_that_have_all_ended_are_written_no_further(home: Home) -> None:
     titles = greedy_titles(
         loaded.model, loaded.tokenizer, "abstract-to-title", papers(["A", "B"]), 20, 128
     )
-    assert titles == ["", ""]
-    assert len(read) == 1
+    assert len(titles) == 2
+    # A prompt each, and one step of both: the first token of a title is never the end.
+    assert len(read) == 3
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to quantize on")

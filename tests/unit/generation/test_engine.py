@@ -13,7 +13,7 @@ from tests.support.models import tiny_bloom, tiny_gpt2, tiny_gpt_neo, tiny_llama
 from titletui.candidate import Candidate
 from titletui.errors import TitletuiError
 from titletui.generation.engine import Engine, open_engine
-from titletui.inference.gpt2_decoder import Gpt2Decoder
+from titletui.inference.cpu_decoder import CpuDecoder
 from titletui.models.loading import load_model
 from titletui.models.prompts import Task
 from titletui.paths import STARTER, Home
@@ -37,13 +37,13 @@ def written(engine: Engine, folder: Path, **knobs: Any) -> tuple[list[Candidate]
 def prompts(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the model is given to read, request by request."""
     seen: list[str] = []
-    read = engine.decoder.read
+    prefill = engine.decoder.prefill
 
-    def noted(tokens: list[int], last: int) -> torch.Tensor:
+    def noted(tokens: list[int], last: int, *, share: bool) -> torch.Tensor:
         seen.append(engine.vocabulary.bytes_of(tokens).decode())
-        return read(tokens, last)
+        return prefill(tokens, last, share=share)
 
-    monkeypatch.setattr(engine.decoder, "read", noted)
+    monkeypatch.setattr(engine.decoder, "prefill", noted)
     return seen
 
 
@@ -126,10 +126,10 @@ def test_an_adapter_writes_as_its_merged_model(home: Home, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("make", [tiny_bloom, tiny_gpt_neo, tiny_llama])
-def test_other_models_write_through_transformers(make, home: Home, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_models_of_other_architectures_write_titles(make, home: Home, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder = make(tmp_path)
     engine = opened(home, folder)
-    assert not isinstance(engine.decoder, Gpt2Decoder)
+    assert isinstance(engine.decoder, CpuDecoder) == (make is tiny_llama)
     assert engine.decoder.context == {tiny_gpt_neo: 128, tiny_llama: 256}.get(make, 1024)
     titles, _ = written(engine, folder, prefix="Neur", count=30)
     assert [title.index for title in titles] == list(range(30))

@@ -1,9 +1,9 @@
 """Titles are written as the model would write them, whatever the prefix, count and batch."""
 
 import itertools
+import json
 import math
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.support.models import tiny_gpt2, tiny_gpt_neo, tiny_llama
+from tests.support.models import TITLES, tiny_gpt2, tiny_gpt_neo, tiny_llama, tiny_of_config
 from titletui.candidate import Candidate
-from titletui.inference import gpt2_decoder, int8_linear
-from titletui.inference.gpt2_decoder import Gpt2Decoder
+from titletui.inference.cpu_decoder import CpuDecoder, open_decoder
 from titletui.inference.prefix import open_title
 from titletui.inference.sampler import Decoder, write_titles
 from titletui.inference.transformers_decoder import TransformersDecoder
@@ -27,29 +26,24 @@ from titletui.sampling_params import SamplingParams
 MAKERS = {"gpt2": tiny_gpt2, "gpt-neo": tiny_gpt_neo, "llama": tiny_llama}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _exact_products() -> Iterator[None]:
-    """Compares in float32; the products of bytes have tests of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(int8_linear, "has_byte_products", lambda: False)
-        yield
-
-
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {}
     for name, make in MAKERS.items():
         torch.manual_seed(5)
-        folder = make(tmp_path_factory.mktemp(name))
-        # Random weights say nothing; larger ones prefer some tokens clearly.
-        weights = load_file(folder / "model.safetensors")
-        save_file(
-            {key: value * (4 if value.dim() > 1 else 1) for key, value in weights.items()},
-            folder / "model.safetensors",
-            {"format": "pt"},
-        )
-        made[name] = folder
+        made[name] = make(tmp_path_factory.mktemp(name))
+        sharpen(made[name])
     return made
+
+
+def sharpen(folder: Path) -> None:
+    """Enlarges random weights, which say nothing, so that some tokens are clearly preferred."""
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {key: value * (4 if value.dim() > 1 else 1) for key, value in weights.items()},
+        folder / "model.safetensors",
+        {"format": "pt"},
+    )
 
 
 def loaded(folder: Path) -> LoadedModel:
@@ -66,7 +60,7 @@ def write(
 ) -> list[Candidate]:
     opening = open_title(vocabulary, Prompt(), prefix, max_tokens=length, context=decoder.context)
     titles = write_titles(
-        decoder, vocabulary, opening, SamplingParams(**params), count, one_line=False
+        decoder, vocabulary, [opening], SamplingParams(**params), count, one_line=False
     )
     return sorted(titles, key=lambda title: title.index)
 
@@ -176,7 +170,7 @@ def test_titles_go_on_from_the_very_bytes_of_the_prefix(
     opening = open_title(vocabulary, Prompt(), prefix, max_tokens=8, context=decoder.context)
     prompt = list(opening.tokens)
     whole = vocabulary.bytes_of(prompt)
-    for title in write_titles(decoder, vocabulary, opening, SamplingParams(seed=2), 20):
+    for title in write_titles(decoder, vocabulary, [opening], SamplingParams(seed=2), 20):
         ways = [
             vocabulary.bytes_of([*prompt[:place], *title.token_ids])
             for place in range(len(prompt) - opening.ending, len(prompt) + 1)
@@ -234,7 +228,7 @@ def test_each_title_comes_when_it_ends(decoder: Decoder, vocabulary: Vocabulary)
 
     counted = Counted(decoder._model)  # type: ignore[attr-defined]
     params = SamplingParams(temperature=2.0, top_p=1.0)
-    first = next(write_titles(counted, vocabulary, opening, params, 8, one_line=True))
+    first = next(write_titles(counted, vocabulary, [opening], params, 8, one_line=True))
     assert next(steps) <= len(first.token_ids)
 
 
@@ -243,7 +237,12 @@ def test_cancelling_acts_before_the_next_token(decoder: Decoder, vocabulary: Voc
     asked = itertools.count(1)
     titles = list(
         write_titles(
-            decoder, vocabulary, opening, SamplingParams(), 1000, cancelled=lambda: next(asked) > 3
+            decoder,
+            vocabulary,
+            [opening],
+            SamplingParams(),
+            1000,
+            cancelled=lambda: next(asked) > 3,
         )
     )
     assert len(titles) < 1000
@@ -258,10 +257,47 @@ def test_a_title_that_fills_its_room_is_not_whole(decoder: Decoder, vocabulary: 
     assert not all(title.whole for title in titles)
 
 
-def test_the_decoder_of_our_own_writes_what_transformers_writes(folders: dict[str, Path]) -> None:
-    whole = loaded(folders["gpt2"])
-    vocabulary = vocabulary_of(whole.tokenizer)
-    theirs, ours = TransformersDecoder(whole.model), Gpt2Decoder(folders["gpt2"])
+CPU_MODELS = ("gpt2", "llama", "llama 3.1", "qwen2")
+
+
+@pytest.fixture(scope="module", params=CPU_MODELS)
+def on_cpu(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Decoder, CpuDecoder, Vocabulary]:
+    """The same model twice, by transformers and by a decoder of our own, in float32."""
+    from transformers import LlamaConfig, Qwen2Config
+
+    torch.manual_seed(5)
+    folder = tmp_path_factory.mktemp("model")
+    sizes = {
+        "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512,
+    }  # fmt: skip
+    stretched = {
+        "rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0, "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
+    }  # fmt: skip
+    match request.param:
+        case "gpt2":
+            tiny_gpt2(folder, context=512)
+        case "llama":
+            tiny_of_config(folder, LlamaConfig(**sizes))
+        case "llama 3.1":
+            tiny_of_config(folder, LlamaConfig(**sizes, rope_parameters=stretched, head_dim=16))
+        case "qwen2":
+            tiny_of_config(folder, Qwen2Config(**sizes, tie_word_embeddings=True))
+    sharpen(folder)
+    whole = loaded(folder)
+    config = json.loads((folder / "config.json").read_text())
+    ours = open_decoder(folder, config, torch.float32)
+    assert ours is not None
+    return TransformersDecoder(whole.model), ours, vocabulary_of(whole.tokenizer)
+
+
+def test_the_cpu_decoder_writes_what_transformers_writes(
+    on_cpu: tuple[Decoder, CpuDecoder, Vocabulary],
+) -> None:
+    theirs, ours, vocabulary = on_cpu
     for prefix in ("", "Neur", "Robust Speech Recognition for Noisy Rooms and Spe"):
         a = write(theirs, vocabulary, prefix, 150, 20, seed=3, temperature=1.2)
         b = write(ours, vocabulary, prefix, 150, 20, seed=3, temperature=1.2)
@@ -273,27 +309,50 @@ def test_the_decoder_of_our_own_writes_what_transformers_writes(folders: dict[st
         )
 
 
-def test_a_long_prompt_is_read_once_and_shared_by_all_rows(folders: dict[str, Path]) -> None:
-    whole = loaded(folders["gpt2"])
-    vocabulary = vocabulary_of(whole.tokenizer)
+def test_a_long_prompt_is_run_once_and_shared_by_all_rows(
+    on_cpu: tuple[Decoder, CpuDecoder, Vocabulary],
+) -> None:
+    theirs, ours, vocabulary = on_cpu
     body = "Speech recognition in noisy rooms is hard. We study it with models of music."
-    opening = open_title(
-        vocabulary, Prompt(body=body, tail="\n\n"), "Neur", max_tokens=20, context=128
-    )
-    assert len(opening.tokens) > gpt2_decoder._COPIED
+    prompt = Prompt(body=body, tail="\n\n")
+    opening = open_title(vocabulary, prompt, "Neur", max_tokens=20, context=128)
     results = []
-    for decoder in (TransformersDecoder(whole.model), Gpt2Decoder(folders["gpt2"])):
+    for decoder in (theirs, ours):
         titles = write_titles(
-            decoder, vocabulary, opening, SamplingParams(seed=1), 40, one_line=False
+            decoder, vocabulary, [opening], SamplingParams(seed=1), 40, one_line=False
         )
         results.append({title.index: title.token_ids for title in titles})
+    assert ours._shared > 20
     assert sum(results[0][row] == results[1][row] for row in range(40)) >= 39
+
+
+def test_titles_of_many_prompts_are_decoded_as_if_each_were_alone(
+    on_cpu: tuple[Decoder, CpuDecoder, Vocabulary],
+) -> None:
+    theirs, ours, vocabulary = on_cpu
+    openings = [
+        open_title(vocabulary, Prompt(body=title[: 9 + number]), "", max_tokens=12, context=128)
+        for number, title in enumerate(TITLES[:40])
+    ]
+    params = SamplingParams(temperature=0.0)
+    for decoder in (theirs, ours):
+        together = {
+            title.index: title.token_ids
+            for title in write_titles(decoder, vocabulary, openings, params, one_line=False)
+        }
+        alone = [
+            next(write_titles(decoder, vocabulary, [one], params, one_line=False)).token_ids
+            for one in openings
+        ]
+        assert sum(together[index] == one for index, one in enumerate(alone)) >= 39
 
 
 def test_a_title_always_says_more_than_its_prefix(decoder: Decoder, vocabulary: Vocabulary) -> None:
     for prefix in ("", "Neural", "Robust Speech ", "Robust Spe"):
         opening = open_title(vocabulary, Prompt(), prefix, max_tokens=6, context=decoder.context)
-        for title in write_titles(decoder, vocabulary, opening, SamplingParams(temperature=3), 300):
+        for title in write_titles(
+            decoder, vocabulary, [opening], SamplingParams(temperature=3), 300
+        ):
             assert title.token_ids[0] != vocabulary.end
             assert title.tokens == len(title.token_ids)
 

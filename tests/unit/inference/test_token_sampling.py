@@ -9,25 +9,25 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from titletui.inference.token_sampling import choose, choose_scored, draws
+from titletui.inference.token_sampling import counter_rng, sample, sample_with_logprobs
 from titletui.sampling_params import SamplingParams
 
 ROWS = 60_000
 STEP = torch.zeros(ROWS, dtype=torch.long)
 
 
-def scores(tokens: int = 40) -> torch.Tensor:
+def logits(tokens: int = 40) -> torch.Tensor:
     return torch.randn(tokens, generator=torch.Generator().manual_seed(3)) * 2
 
 
-def chances_of_transformers(params: SamplingParams) -> torch.Tensor:
+def probs_of_transformers(params: SamplingParams) -> torch.Tensor:
     warpers = LogitsProcessorList([TemperatureLogitsWarper(params.temperature)])
     if params.top_k:
         warpers.append(TopKLogitsWarper(params.top_k))
     if params.top_p < 1:
         warpers.append(TopPLogitsWarper(params.top_p))
     empty = torch.empty(1, 0, dtype=torch.long)
-    return warpers(empty, scores()[None]).softmax(dim=-1)[0]  # type: ignore[no-any-return]
+    return warpers(empty, logits()[None]).softmax(dim=-1)[0]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def chances_of_transformers(params: SamplingParams) -> torch.Tensor:
     ids=str,
 )
 def test_tokens_come_as_often_as_transformers_says(params: SamplingParams) -> None:
-    expected = chances_of_transformers(params)
-    drawn = draws(11, torch.arange(ROWS), STEP)
-    tokens = choose(scores().expand(ROWS, -1), params, drawn)
+    expected = probs_of_transformers(params)
+    drawn = counter_rng(11, torch.arange(ROWS), STEP)
+    tokens = sample(logits().expand(ROWS, -1), params, drawn)
     seen = torch.bincount(tokens, minlength=40) / ROWS
     spread = (expected * (1 - expected) / ROWS).sqrt()
     assert bool(((seen - expected).abs() <= 5 * spread).all())
@@ -54,47 +54,53 @@ def test_tokens_come_as_often_as_transformers_says(params: SamplingParams) -> No
 
 
 def test_temperature_zero_takes_the_likeliest() -> None:
-    drawn = draws(0, torch.arange(3), STEP[:3])
+    drawn = counter_rng(0, torch.arange(3), STEP[:3])
     assert (
-        choose(scores().expand(3, -1), SamplingParams(temperature=0), drawn).tolist()
-        == [int(scores().argmax())] * 3
+        sample(logits().expand(3, -1), SamplingParams(temperature=0), drawn).tolist()
+        == [int(logits().argmax())] * 3
     )
 
 
 def test_a_draw_depends_on_seed_row_and_step_alone() -> None:
     rows = torch.tensor([4, 9, 2])
     steps = torch.tensor([1, 0, 7])
-    together = draws(5, rows, steps)(0).tolist()
-    alone = [draws(5, rows[i : i + 1], steps[i : i + 1])(0).item() for i in range(3)]
+    together = counter_rng(5, rows, steps)(0).tolist()
+    alone = [counter_rng(5, rows[i : i + 1], steps[i : i + 1])(0).item() for i in range(3)]
     assert together == alone
     assert (
-        len({*together, *draws(6, rows, steps)(0).tolist(), *draws(5, rows, steps)(1).tolist()})
+        len(
+            {
+                *together,
+                *counter_rng(6, rows, steps)(0).tolist(),
+                *counter_rng(5, rows, steps)(1).tolist(),
+            }
+        )
         == 9
     )
 
 
 def test_draws_are_even_and_never_one() -> None:
-    drawn = draws(1, torch.arange(ROWS), STEP)(0)
+    drawn = counter_rng(1, torch.arange(ROWS), STEP)(0)
     assert float(drawn.max()) < 1
     counts = torch.histc(drawn, bins=20, min=0, max=1)
     assert bool(((counts - ROWS / 20).abs() < 5 * (ROWS / 20) ** 0.5).all())
-    following = draws(1, torch.arange(ROWS), STEP + 1)(0)
+    following = counter_rng(1, torch.arange(ROWS), STEP + 1)(0)
     assert abs(float(torch.corrcoef(torch.stack([drawn, following]))[0, 1])) < 0.02
 
 
 def test_a_token_without_a_chance_is_never_chosen() -> None:
-    barred = scores()
+    barred = logits()
     barred[::2] = float("-inf")
-    drawn = draws(2, torch.arange(ROWS), STEP)
-    tokens = choose(barred.expand(ROWS, -1), SamplingParams(temperature=5, top_p=1), drawn)
+    drawn = counter_rng(2, torch.arange(ROWS), STEP)
+    tokens = sample(barred.expand(ROWS, -1), SamplingParams(temperature=5, top_p=1), drawn)
     assert bool((tokens % 2 == 1).all())
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.6, 1.0])
 def test_the_chance_of_a_token_is_that_at_temperature_one(temperature: float) -> None:
-    rows = scores().expand(50, -1)
+    rows = logits().expand(50, -1)
     params = SamplingParams(temperature=temperature, top_p=0.9)
-    drawn = draws(5, torch.arange(50), STEP[:50])
-    tokens, chances = choose_scored(rows, params, drawn)
-    assert tokens.tolist() == choose(rows, params, drawn).tolist()
-    assert torch.allclose(chances, scores().log_softmax(dim=-1)[tokens], atol=1e-5)
+    drawn = counter_rng(5, torch.arange(50), STEP[:50])
+    tokens, chances = sample_with_logprobs(rows, params, drawn)
+    assert tokens.tolist() == sample(rows, params, drawn).tolist()
+    assert torch.allclose(chances, logits().log_softmax(dim=-1)[tokens], atol=1e-5)

@@ -11,7 +11,7 @@ from titletui.models import registry
 from titletui.models.card import CARD
 from titletui.models.hub import cached_models, hub_cache
 from titletui.models.loading import load_model, load_tokenizer
-from titletui.models.prompts import make_prompt, prompt_tokens
+from titletui.models.prompts import make_prompt
 from titletui.models.registry import find_model, list_models
 from titletui.models.validation import check_model
 from titletui.paths import Home
@@ -23,10 +23,6 @@ def test_a_folder_of_each_architecture_loads(make, home: Home, tmp_path: Path) -
     loaded = load_model(info, home=home)
     assert (info.kind, info.task) == ("folder", "title")
     assert sum(p.numel() for p in loaded.model.parameters()) == info.parameters
-    tokens, cut = prompt_tokens(loaded.tokenizer, make_prompt("title"), title_prefix="Neural α")
-    assert tokens[0] == loaded.tokenizer.eos_token_id
-    assert loaded.tokenizer.decode(tokens[1:]) == "Neural α"
-    assert not cut
 
 
 def test_a_chat_template_shapes_the_instruction(home: Home, tmp_path: Path) -> None:
@@ -46,17 +42,6 @@ def test_a_chat_template_that_leaves_the_abstract_out_is_not_used(
     assert not prompt.templated
     assert prompt.text.startswith("### Instruction:\nWrite a title")
     assert prompt.text.endswith("We study noise.\n\n### Response:\n")
-
-
-def test_an_abstract_is_cut_from_its_end_and_the_rest_stays(home: Home, tmp_path: Path) -> None:
-    tokenizer = load_model(find_model(home, str(tiny_gpt2(tmp_path / "m"))), home=home).tokenizer
-    prompt = make_prompt("abstract-to-title", abstract="word " * 100)
-    tokens, cut = prompt_tokens(tokenizer, prompt, room=20)
-    assert cut
-    assert len(tokens) == 20
-    text = tokenizer.decode(tokens[1:])
-    assert text.startswith("word word")
-    assert text.endswith("\n\n")
 
 
 @pytest.mark.parametrize("name", ["", "no such", "./nothing", "../x", "a/b/c"])
