@@ -284,7 +284,7 @@ FAULTS: dict[str, Callable[[str], None]] = {
     "not-finite": _not_finite,
     "zero": _zero,
     "out-of-gpu-memory": _out_of_gpu_memory,
-    "non_finite": _broken,
+    "broken": _broken,
     "terminate": _terminate,
     "terminate-in-checkpoint": _terminate_in_checkpoint,
     "full-disk": _full_disk,
