@@ -124,7 +124,9 @@ def _fill_corpora(home: Home, texts: Sequence[str], names: Sequence[str]) -> Non
 
 def _fill_runs(home: Home, texts: Sequence[str], names: Sequence[str]) -> None:
     losses = [3.0, 2.0, 1.5, 1.2]
-    for name, text in zip([*names, "zzz"], texts, strict=False):
+    # RUN@STEP names a checkpoint, so a run's name has no "@".
+    run_names = [name.replace("@", "") for name in names]
+    for name, text in zip([*run_names, "zzz"], texts, strict=False):
         job = run_folder(
             home,
             name,

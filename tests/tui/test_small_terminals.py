@@ -82,7 +82,7 @@ async def test_in_a_few_rows_both_halves_of_a_screen_have_some(home: Home) -> No
     async with opened(home, "corpus").run_test(size=(30, 9)) as pilot:
         await until_shown(pilot, "▸ a", "Speech 8", "Speech 6")
         await pilot.press("2")
-        await until_shown(pilot, "eess-as-1", "╌╌╌")
+        await until_shown(pilot, "eess-as-1", "▾ overfit")
 
 
 async def test_the_welcome_is_one_line_where_there_is_little_room(home: Home) -> None:
