@@ -33,8 +33,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "settings",
         "candidate sampling_params",
         "database",
-        "paths",
-        "atomic_write errors text version",
+        "paths decoding network pasted",
+        "text",
+        "atomic_write errors tex version",
     )
 )
 # Modes of the app: what they share lies in `tui/` itself.

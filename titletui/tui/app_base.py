@@ -100,6 +100,19 @@ class AppBase(KeyQueueApp, FrameDiffApp, ClipboardApp):
         """Compares titles with the papers of the corpora."""
         return NoveltyChecker(self.home, self._compare_with_all_papers)
 
+    async def judge_favourites(self) -> int:
+        """Compare all favourites with all papers and store what changed; return how many changed.
+
+        Raises:
+            TitletuiError: the library or the corpora cannot be read.
+        """
+        favourites = await self.library.run(lambda library: library.favourites())
+        found = await self.novelty.check([one.text for one in favourites], None)
+        judged = list(zip(favourites, found, strict=False))
+        if not judged:
+            return 0
+        return await self.library.run(lambda library: library.judge_favourites(judged))
+
     def _compare_with_all_papers(self, reason: str) -> None:
         self.say(f"{reason} Titles are compared with all papers.", "warning")
         self.settings.generate.against = None

@@ -10,7 +10,6 @@ from titletui.tui.worker_thread import WorkerThread
 
 if TYPE_CHECKING:
     from titletui.generation import novelty
-    from titletui.tui.app_base import AppBase
 
 
 class NoveltyChecker:
@@ -51,15 +50,3 @@ class NoveltyChecker:
 def _check(index: "novelty.NoveltyIndex", texts: list[str]) -> list[Novelty]:
     results = [index.check(text) for text in texts]
     return results if index.papers else []
-
-
-async def judge_favourites(app: "AppBase") -> int:
-    """Compare all favourites with all papers and store what changed; return how many changed.
-
-    Raises:
-        TitletuiError: the library or the corpora cannot be read.
-    """
-    favourites = await app.library.run(lambda library: library.favourites())
-    found = await app.novelty.check([one.text for one in favourites], None)
-    judged = list(zip(favourites, found, strict=False))
-    return await app.library.run(lambda library: library.judge_favourites(judged)) if judged else 0

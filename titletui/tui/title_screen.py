@@ -11,7 +11,6 @@ from titletui.errors import TitletuiError
 from titletui.shortlist.records import Favourite
 from titletui.tui.dialogs.prompt import PromptDialog
 from titletui.tui.mode_screen import ModeScreen
-from titletui.tui.novelty import judge_favourites
 from titletui.tui.widgets.edit_line import EditLine
 from titletui.tui.widgets.row_list import RowList
 
@@ -130,7 +129,7 @@ class TitleScreen(ModeScreen):
     async def judge_favourites(self) -> None:
         """Compare all favourites with the papers as they are now; show and store what changed."""
         try:
-            if await judge_favourites(self.app):
+            if await self.app.judge_favourites():
                 await self.refresh_titles()
         except TitletuiError as error:
             self.app.show_error(error)

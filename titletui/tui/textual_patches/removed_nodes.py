@@ -25,7 +25,7 @@ class RemovedNodeApp(App[int]):
         cause = error.error if isinstance(error, WorkerFailed) else error
         if isinstance(cause, NoMatches | NoScreen | ScreenStackError | MountError):
             node = active_worker.get().node if in_worker else active_message_pump.get()
-            if not self._running or _is_removed(node):
+            if not self._running or (node is not self and _is_removed(node)):
                 self.log.warning(f"{node} was removed: {cause}")
                 return
         super()._handle_exception(error)
