@@ -86,6 +86,9 @@ REMOTE = {
     "shortlist.test_screen.test_the_list_is_filtered_and_sorted":
         "shortlist.filter shortlist.sort filter.clear",
     "train.test_screen.test_y_and_z_change_the_axes": "train.axis train.zoom",
+    "train.test_screen.test_the_chart_is_read_by_keyboard_on_the_whole_screen":
+        "train.full train.cursor_left train.cursor_right train.zoom_in train.zoom_out"
+        " train.pan_left train.pan_right",
     "train.test_screen.test_brackets_walk_through_earlier_titles": "train.earlier train.later",
     "train.test_screen.test_i_shows_every_figure_the_recipe_and_the_words": "train.figures",
     "train.test_screen.test_space_on_a_run_that_is_done_says_what_to_do": "train.stop",

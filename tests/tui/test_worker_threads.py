@@ -62,9 +62,9 @@ async def test_the_loop_runs_on_while_a_store_hangs_and_a_waiter_may_give_up() -
 def test_a_store_that_hangs_does_not_keep_the_process() -> None:
     code = (
         "import asyncio, time\n"
-        "from titletui.tui.worker_thread import StoreThread\n"
+        "from titletui.tui.worker_thread import WorkerThread\n"
         "async def main():\n"
-        "    thread = StoreThread('stuck', lambda: 0)\n"
+        "    thread = WorkerThread('stuck', lambda: 0)\n"
         "    asyncio.create_task(thread.run(lambda _: time.sleep(60)))\n"
         "    await asyncio.sleep(0.1)\n"
         "asyncio.run(main())\n"

@@ -120,19 +120,25 @@ class TitleScreen(ModeScreen):
 
     @work(group="novelty", exclusive=True)
     async def _judge_later(self) -> None:
-        await self.judge_titles()
+        # Nobody asked for it: whoever opens the corpora next is told why they cannot be read.
+        await self.judge_titles(quiet=True)
 
-    async def judge_titles(self) -> None:
+    async def judge_titles(self, *, quiet: bool = False) -> None:
         """Compare the titles on screen, and all favourites, with the papers as they are now."""
-        await self.judge_favourites()
+        await self.judge_favourites(quiet=quiet)
 
-    async def judge_favourites(self) -> None:
-        """Compare all favourites with the papers as they are now; show and store what changed."""
+    async def judge_favourites(self, *, quiet: bool = False) -> None:
+        """Compare all favourites with the papers as they are now; show and store what changed.
+
+        Args:
+            quiet: do not show an error.
+        """
         try:
             if await self.app.judge_favourites():
                 await self.refresh_titles()
         except TitletuiError as error:
-            self.app.show_error(error)
+            if not quiet:
+                self.app.show_error(error)
 
     @work(group="novelty", exclusive=True)
     async def action_judge(self) -> None:

@@ -129,7 +129,7 @@ async def test_an_abstract_that_cannot_be_read_is_told_and_what_stood_there_stay
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "a.pdf").write_bytes(b"%PDF\xff\xfe\xfd")
-    wrong = {"folder": "Is a directory", "none.txt": "No such file", "a.pdf": "is no text"}
+    wrong = {"folder": "Is a directory", "none.txt": "No such file", "a.pdf": "is a PDF"}
     async with opened(home, "generate").run_test(size=(100, 30), notifications=True) as pilot:
         await until_shown(pilot, "No titles yet")
         await pilot.press("a", *"otters")

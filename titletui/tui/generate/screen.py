@@ -313,8 +313,8 @@ class GenerateScreen(TitleScreen):
 
         return star
 
-    async def judge_titles(self) -> None:
-        await super().judge_titles()
+    async def judge_titles(self, *, quiet: bool = False) -> None:
+        await super().judge_titles(quiet=quiet)
         for column in self.batches.columns:
             await self.batches.judge(column)
 
