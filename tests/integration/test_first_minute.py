@@ -52,6 +52,7 @@ def test_the_first_star_outlives_a_kill_and_is_exported_by_keys(home: Home, tmp_
         terminal.until(lambda: "shortlist.md" not in terminal.text)
         terminal.press(str(target) + ENTER)
         terminal.until(target.is_file)
+        terminal.until(lambda: "escape cancel" not in terminal.text)
         terminal.press("q")
         assert terminal.ended() == 0
     assert title in target.read_text()
