@@ -117,6 +117,7 @@ def run_estimate(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_the_command_line_says_what_a_run_would_take_and_starts_nothing(home: Home) -> None:
     toy_corpus(home).close()
     base = str(toy_base(home))

@@ -60,6 +60,7 @@ def test_each_preset_has_the_numbers_of_its_source() -> None:
     assert next(iter(presets())) == Recipe().preset == "starter-titles"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(presets()))
 def test_each_preset_trains_at_toy_size(home: Home, tmp_path: Path, name: str) -> None:
     base = ARCHITECTURES[name](tmp_path / "base")
@@ -83,6 +84,7 @@ def test_each_preset_trains_at_toy_size(home: Home, tmp_path: Path, name: str) -
     assert load_model(info, home=home).model is not None
 
 
+@pytest.mark.slow
 def test_lora_leaves_an_adapter_alone_which_is_merged_when_it_is_loaded(
     home: Home, tmp_path: Path
 ) -> None:
@@ -114,6 +116,7 @@ def test_lora_leaves_an_adapter_alone_which_is_merged_when_it_is_loaded(
     )
 
 
+@pytest.mark.slow
 def test_lora_resumes_bit_for_bit(home: Home, tmp_path: Path) -> None:
     base = str(tiny_llama(tmp_path / "base"))
     straight = toy_run(home, "straight", method="lora", base=base)
@@ -170,6 +173,7 @@ def test_a_finished_run_is_continued_on_another_corpus(home: Home) -> None:
     assert (card.parent, card.corpus, card.step) == ("first", "other", 4)
 
 
+@pytest.mark.slow
 def test_a_run_is_continued_on_the_shortlist(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

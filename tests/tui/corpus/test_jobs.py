@@ -85,6 +85,7 @@ async def test_impossible_values_are_refused_in_the_dialog(home: Home) -> None:
     assert not list_jobs(home.jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F11")
 async def test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
@@ -104,6 +105,7 @@ async def test_a_harvest_shows_what_it_waits_for_and_space_stops_and_resumes_it(
             await until_shown(pilot, "200 papers")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F02")
 async def test_a_killed_harvest_shows_as_interrupted_at_its_day_and_resumes_with_one_key(
     home: Home, monkeypatch: pytest.MonkeyPatch

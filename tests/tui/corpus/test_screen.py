@@ -76,6 +76,7 @@ async def test_digits_typed_into_the_search_do_not_change_the_screen(home: Home)
         assert screen_of(pilot).view.search.value == "24q"
 
 
+@pytest.mark.slow
 async def test_a_long_list_is_held_in_pages_and_all_of_it_can_be_reached(home: Home) -> None:
     count = 1_300
     fill(home, "a", [paper(n, f"Paper {n:04d}") for n in range(count)])
@@ -284,6 +285,7 @@ async def test_t_opens_a_new_run_on_this_corpus(home: Home) -> None:
         assert app_of(pilot).current_mode == "train"
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F51")
 async def test_markup_in_titles_and_names_is_literal_and_does_nothing(home: Home) -> None:
     fill(home, "[@click=app.quit]a", [paper(n, text) for n, text in enumerate(HOSTILE)])

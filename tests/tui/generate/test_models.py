@@ -159,6 +159,7 @@ async def test_what_is_marked_in_an_input_is_copied(home: Home) -> None:
         await until(pilot, lambda: app.clipboard == "Neural")
 
 
+@pytest.mark.slow
 async def test_titles_are_ranked_by_taste_as_they_come(home: Home) -> None:
     with Library.open(home) as library:
         for number in range(6):

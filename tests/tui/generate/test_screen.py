@@ -119,6 +119,7 @@ def first_of(library: Library) -> str:
     return min(library.candidates(library.batches()[0].id), key=lambda one: one.id or 0).text
 
 
+@pytest.mark.slow
 async def test_two_models_write_at_the_same_time_side_by_side(home: Home, tmp_path: Path) -> None:
     other = tiny_gpt2(tmp_path / "other", tasks=["title"])
     app = opened(home, count=3, length=8)
@@ -173,6 +174,7 @@ async def test_what_a_model_has_not_learned_is_said_while_it_writes(
         await until_shown(pilot, "batch 1 of 1", "has not learned about years")
 
 
+@pytest.mark.slow
 async def test_a_model_that_cannot_use_abstracts_is_told_before_it_writes(
     home: Home, tmp_path: Path
 ) -> None:
@@ -542,6 +544,7 @@ async def test_writing_until_some_are_new_ends_after_a_number_of_rounds(
         assert not screen.batches.current.live_batch.running
 
 
+@pytest.mark.slow
 async def test_with_enough_stars_candidates_are_ranked_by_taste(home: Home) -> None:
     with Library.open(home) as library:
         for number in range(6):

@@ -308,6 +308,7 @@ async def test_what_another_instance_stars_is_shown_within_two_seconds(
         await until_shown(pilot, "★ 4", "Dingo Dialogue")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F51")
 async def test_hostile_titles_and_notes_are_shown_as_they_are(home: Home) -> None:
     with Library.open(home) as library:

@@ -36,6 +36,7 @@ async def test_the_inputs_of_a_dialog_are_styled_once_when_it_opens(
         assert set(styled.values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_screen_at_rest_paints_nothing_whether_or_not_a_dialog_is_over_it(home: Home) -> None:
     fill(home, "a", [paper(n, f"Speech {n}") for n in range(40)])
     with Terminal() as terminal:

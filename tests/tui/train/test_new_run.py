@@ -120,6 +120,7 @@ async def test_the_corpus_that_was_filled_last_is_offered_where_none_was_chosen(
         await until(pilot, lambda: dialog.corpus.value == "zz")
 
 
+@pytest.mark.slow
 async def test_an_impossible_value_is_refused_at_its_field(home: Home) -> None:
     toy_corpus(home).close()
     async with opened(home, "train").run_test(size=(100, 50), notifications=True) as pilot:
@@ -214,6 +215,7 @@ async def test_a_run_that_cannot_fit_is_refused_with_what_would(
     assert not list_jobs(home.jobs, "run")
 
 
+@pytest.mark.slow
 async def test_a_run_learns_from_the_starred_titles(home: Home) -> None:
     toy_corpus(home).close()
     folder = home.jobs / "run" / "first"
@@ -252,6 +254,7 @@ async def test_a_run_learns_from_the_starred_titles(home: Home) -> None:
     assert (job.work(RunSpec).papers, job.work(RunSpec).corpus) == (10, "★ shortlist")
 
 
+@pytest.mark.slow
 async def test_a_start_that_is_asked_for_twice_starts_one_run(home: Home) -> None:
     toy_corpus(home).close()
     go_on = threading.Event()
@@ -322,6 +325,7 @@ async def test_a_choice_with_nothing_to_choose_from_stays_empty(home: Home) -> N
         assert dialog.preset.value == before
 
 
+@pytest.mark.slow
 async def test_a_run_is_started_watched_to_its_end_and_continued(home: Home) -> None:
     toy_corpus(home).close()
     base = toy_base(home)

@@ -344,6 +344,7 @@ async def test_a_run_with_a_damaged_spec_is_listed_with_its_reason(home: Home) -
         await until_shown(pilot, "spec.json is damaged")
 
 
+@pytest.mark.slow
 @pytest.mark.fault("F50")
 async def test_hostile_text_is_shown_literally(home: Home) -> None:
     for number, text in enumerate(HOSTILE):
